@@ -1,0 +1,49 @@
+# What continuous integration runs, and the rest of daily work. `just` alone lists the recipes.
+
+_list:
+    @just --list --unsorted
+
+# every test (also the README's second command)
+test:
+    cargo xtask test
+
+# formats the code; CI checks it with --check
+fmt:
+    cargo fmt --all
+
+# lints, warnings denied
+clippy:
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --package pqc-core --no-default-features -- -D warnings
+
+# documentation, warnings denied
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# dependencies: bans, licences, sources
+deny:
+    cargo deny check --hide-inclusion-graph bans licenses sources
+
+# dependencies: known vulnerabilities (needs the network)
+advisories:
+    cargo deny check advisories
+
+# all that CI runs
+ci:
+    cargo xtask ci
+
+# a server on http://127.0.0.1:8000, its data in ./pqc-data
+serve *options:
+    cargo run --release -- serve {{ options }}
+
+# a receiver and a sender, played on a temporary server
+demo:
+    cargo run --release -- demo
+
+# requests per second of encapsulate_key (needs wrk)
+load:
+    cargo xtask load
+
+# the core's benchmarks
+bench *options:
+    cargo bench --package pqc-benches -- {{ options }}
