@@ -1,0 +1,332 @@
+//! The issuer's statement about an encapsulation key, and the proof that it was checked.
+//!
+//! Key, attestation and issuer arrive as unrelated bytes. [`VerifiedEncapsulationKey::verify`] is
+//! the one door to a value that encapsulates without a warning in its name, so the compiler keeps
+//! the order of the checks.
+//!
+//! ```compile_fail
+//! # let mut rng = getrandom::SysRng;
+//! # let alg = pqc_core::KemAlgorithm::MlKem768;
+//! let key = pqc_core::DecapsulationKey::generate(alg, &mut rng)?;
+//! key.encapsulation_key().encapsulate(&mut rng)?; // nobody vouched for this key
+//! # Ok::<(), pqc_core::Error>(())
+//! ```
+//! ```
+//! # use pqc_core::*;
+//! # let mut rng = getrandom::SysRng;
+//! # let (account, now) = (AccountId::from_bytes([1; 16]), Timestamp::from_seconds(1));
+//! let issuer = Issuer::generate(SignatureAlgorithm::MlDsa65, &mut rng)?;
+//! let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, &mut rng)?;
+//! let attestation = issuer.attest(account, key.encapsulation_key(), now, None, &mut rng)?;
+//!
+//! let unverified = UnverifiedKey::from_bytes(key.encapsulation_key().as_bytes())?;
+//! let trusted = TrustedIssuers::new([issuer.verifying_key().clone()]);
+//! let verified = VerifiedEncapsulationKey::verify(
+//!     &unverified, &attestation, issuer.verifying_key(), &trusted, Some(account), now)?;
+//! verified.encapsulate(&mut rng)?;
+//! # Ok::<(), Error>(())
+//! ```
+
+use alloc::vec::Vec;
+
+use rand_core::TryCryptoRng;
+
+use crate::error::{Error, Field};
+use crate::id::{AccountId, KeyId};
+use crate::kem::{Ciphertext, EncapsulationKey, KemAlgorithm, SharedSecret};
+use crate::seal::{MasterKeys, RecordKind, SealedRecord};
+use crate::sign::{Context, Signature, SignatureAlgorithm, SigningKey, VerifyingKey};
+use crate::time::Timestamp;
+
+/// Bytes of an encapsulation key's length, from anywhere: nothing else was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnverifiedKey {
+    algorithm: KemAlgorithm,
+    bytes: Vec<u8>,
+}
+
+impl UnverifiedKey {
+    /// Takes 800, 1184 or 1568 bytes.
+    ///
+    /// # Errors
+    /// [`Error::Length`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let algorithm = KemAlgorithm::of_encapsulation_key(bytes.len())?;
+        Ok(Self { algorithm, bytes: bytes.to_vec() })
+    }
+
+    /// The parameter set.
+    #[must_use]
+    pub fn algorithm(&self) -> KemAlgorithm {
+        self.algorithm
+    }
+
+    /// The id of the key pair it would belong to.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        KeyId::of_pair(self.algorithm.name(), &self.bytes)
+    }
+}
+
+/// `0x01 ‖ account (16) ‖ issued_at (8) ‖ expires_at (8) ‖ ML-DSA signature`: the issuer says that
+/// it made a key for this account. Times are seconds since the epoch, big-endian; 0 is "none".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attestation {
+    account: AccountId,
+    issued_at: u64,
+    expires_at: u64,
+    signature: Signature,
+}
+
+impl Attestation {
+    /// Reads the wire form: 2453, 3342 or 4660 bytes.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::UnknownFormat`]: another version.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let parts = || {
+            let (version, rest) = bytes.split_first()?;
+            let (account, rest) = rest.split_first_chunk()?;
+            let (issued_at, rest) = rest.split_first_chunk()?;
+            let (expires_at, signature) = rest.split_first_chunk()?;
+            let signature = Signature::from_bytes(signature).ok()?;
+            Some((*version, *account, *issued_at, *expires_at, signature))
+        };
+        let (version, account, issued_at, expires_at, signature) =
+            parts().ok_or_else(|| Error::Length {
+                field: Field::Attestation,
+                expected: SignatureAlgorithm::ALL
+                    .map(|set| alloc::format!("{}", Self::bytes(set)))
+                    .join(" or "),
+                actual: bytes.len(),
+            })?;
+        if version != FORMAT_VERSION {
+            return Err(Error::UnknownFormat { field: Field::Attestation });
+        }
+        Ok(Self {
+            account: AccountId::from_bytes(account),
+            issued_at: u64::from_be_bytes(issued_at),
+            expires_at: u64::from_be_bytes(expires_at),
+            signature,
+        })
+    }
+
+    /// The wire form.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.head().to_vec();
+        bytes.extend_from_slice(self.signature.as_bytes());
+        bytes
+    }
+
+    /// The bytes of an attestation that an issuer of this parameter set signed.
+    #[must_use]
+    pub const fn bytes(issuer: SignatureAlgorithm) -> usize {
+        HEAD_BYTES + issuer.signature_bytes()
+    }
+
+    /// The parameter set of the issuer that signed it.
+    #[must_use]
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.signature.algorithm()
+    }
+
+    /// The account that the key was made for, as the issuer says; worth nothing before
+    /// [`VerifiedEncapsulationKey::verify`].
+    #[must_use]
+    pub fn claimed_account(&self) -> AccountId {
+        self.account
+    }
+
+    fn head(&self) -> [u8; HEAD_BYTES] {
+        head(self.account, self.issued_at, self.expires_at)
+    }
+}
+
+/// An issuer: the ML-DSA key that vouches for encapsulation keys and signs nothing else. Secret.
+#[derive(Debug)]
+pub struct Issuer(SigningKey);
+
+impl Issuer {
+    /// A new issuer key.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`].
+    pub fn generate(
+        algorithm: SignatureAlgorithm,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Self, Error> {
+        SigningKey::generate(algorithm, rng).map(Self)
+    }
+
+    /// States that `key` was made for `account` at `now`, good until `expires_at`.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`], [`Error::Internal`] from signing.
+    pub fn attest(
+        &self,
+        account: AccountId,
+        key: &EncapsulationKey,
+        now: Timestamp,
+        expires_at: Option<Timestamp>,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Attestation, Error> {
+        let issued_at = now.seconds();
+        let expires_at = expires_at.map_or(0, Timestamp::seconds);
+        let head = head(account, issued_at, expires_at);
+        let statement = statement(&head, key.algorithm(), key.as_bytes());
+        let signature = self.0.sign(&statement, CONTEXT, rng)?;
+        Ok(Attestation { account, issued_at, expires_at, signature })
+    }
+
+    /// The public half: what senders pin.
+    #[must_use]
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        self.0.verifying_key()
+    }
+
+    /// Seals the issuer's seed as the server's own record.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`].
+    pub fn seal(
+        &self,
+        masters: &MasterKeys,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<SealedRecord, Error> {
+        self.0.seal_as(RecordKind::IssuerKey, masters, AccountId::SERVER, rng)
+    }
+
+    /// Opens the server's own record of the issuer with this verifying key.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::SealBroken`]; [`Error::UnknownMasterKey`].
+    pub fn open(
+        masters: &MasterKeys,
+        verifying_key: &[u8],
+        sealed: &SealedRecord,
+    ) -> Result<Self, Error> {
+        let kind = RecordKind::IssuerKey;
+        SigningKey::open_as(kind, masters, AccountId::SERVER, verifying_key, sealed).map(Self)
+    }
+}
+
+/// The issuers whose word counts.
+#[derive(Debug, Clone)]
+pub struct TrustedIssuers {
+    keys: Vec<VerifyingKey>,
+    any: bool,
+}
+
+impl TrustedIssuers {
+    /// Exactly these.
+    #[must_use]
+    pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
+        Self { keys: keys.into_iter().collect(), any: false }
+    }
+
+    /// Everyone: a key that travels with the key it vouches for then proves nothing. For clients
+    /// that check the issuer themselves.
+    #[must_use]
+    pub fn dangerously_any() -> Self {
+        Self { keys: Vec::new(), any: true }
+    }
+
+    /// Whether `issuer` is one of them.
+    #[must_use]
+    pub fn contains(&self, issuer: &VerifyingKey) -> bool {
+        self.any || self.keys.contains(issuer)
+    }
+}
+
+/// An encapsulation key for which a trusted issuer vouches: holding one is the proof.
+#[derive(Debug)]
+pub struct VerifiedEncapsulationKey {
+    key: EncapsulationKey,
+    account: AccountId,
+}
+
+impl VerifiedEncapsulationKey {
+    /// Checks, in this order: the issuer is trusted; its signature covers this key and head
+    /// (FIPS 204, Algorithm 3, context `pqc/v1/attestation`); the account is the expected one; the
+    /// statement has not expired at `now`; the key passes the modulus check (FIPS 203, 7.2).
+    ///
+    /// # Errors
+    /// In that order: [`Error::UntrustedIssuer`], [`Error::AttestationSignature`],
+    /// [`Error::AttestationAccount`], [`Error::AttestationExpired`],
+    /// [`Error::EncapsulationKeyModulus`].
+    pub fn verify(
+        key: &UnverifiedKey,
+        attestation: &Attestation,
+        issuer: &VerifyingKey,
+        trusted: &TrustedIssuers,
+        expected_account: Option<AccountId>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        if !trusted.contains(issuer) {
+            return Err(Error::UntrustedIssuer);
+        }
+        let statement = statement(&attestation.head(), key.algorithm, &key.bytes);
+        if !issuer.verify(&statement, CONTEXT, &attestation.signature) {
+            return Err(Error::AttestationSignature);
+        }
+        if expected_account.is_some_and(|expected| expected != attestation.account) {
+            return Err(Error::AttestationAccount);
+        }
+        if attestation.expires_at != 0 && now.seconds() >= attestation.expires_at {
+            return Err(Error::AttestationExpired);
+        }
+        let key = EncapsulationKey::from_bytes(&key.bytes)?;
+        Ok(Self { key, account: attestation.account })
+    }
+
+    /// ML-KEM.Encaps (FIPS 203, Algorithm 20).
+    ///
+    /// # Errors
+    /// [`Error::Randomness`].
+    pub fn encapsulate(
+        &self,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<(Ciphertext, SharedSecret), Error> {
+        self.key.encapsulate_unattested(rng)
+    }
+
+    /// The account that the issuer made this key for.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// The key itself.
+    #[must_use]
+    pub fn key(&self) -> &EncapsulationKey {
+        &self.key
+    }
+}
+
+fn head(account: AccountId, issued_at: u64, expires_at: u64) -> [u8; HEAD_BYTES] {
+    let mut head = [FORMAT_VERSION; HEAD_BYTES];
+    let (_, rest) = head.split_at_mut(1);
+    let (id, times) = rest.split_at_mut(AccountId::BYTES);
+    let (issued, expires) = times.split_at_mut(8);
+    id.copy_from_slice(account.as_bytes());
+    issued.copy_from_slice(&issued_at.to_be_bytes());
+    expires.copy_from_slice(&expires_at.to_be_bytes());
+    head
+}
+
+/// What is signed: the head, then name and key, each behind its length.
+fn statement(head: &[u8; HEAD_BYTES], algorithm: KemAlgorithm, key: &[u8]) -> Vec<u8> {
+    let name = algorithm.name().as_bytes();
+    let mut statement = Vec::with_capacity(HEAD_BYTES + 5 + name.len() + key.len());
+    statement.extend_from_slice(head);
+    statement.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+    statement.extend_from_slice(name);
+    statement.extend_from_slice(&u32::try_from(key.len()).unwrap_or(u32::MAX).to_be_bytes());
+    statement.extend_from_slice(key);
+    statement
+}
+
+const FORMAT_VERSION: u8 = 1;
+const HEAD_BYTES: usize = 1 + AccountId::BYTES + 8 + 8;
+const CONTEXT: Context<'static> = Context::from_short(b"pqc/v1/attestation");

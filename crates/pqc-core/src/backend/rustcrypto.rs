@@ -1,0 +1,229 @@
+//! RustCrypto's ml-kem and ml-dsa: portable, the reference that the other backend is held to, and
+//! on every build the one that reads expanded signing keys.
+
+use alloc::vec::Vec;
+
+use ml_dsa::{ExpandedSigningKey, MlDsa44, MlDsa65, MlDsa87};
+use ml_kem::kem::{Decapsulate, KeyExport};
+use ml_kem::{MlKem512, MlKem768, MlKem1024};
+use shake::Shake256;
+use shake::digest::{ExtendableOutput, Update, XofReader};
+use zeroize::Zeroize;
+
+use super::{Backend, internal};
+use crate::error::Error;
+use crate::kem::KemAlgorithm;
+use crate::secret::{Secret, SecretVec};
+use crate::sign::SignatureAlgorithm;
+
+/// The crates ml-kem and ml-dsa.
+#[derive(Debug)]
+pub struct RustCrypto;
+
+/// Runs one body for the type of the parameter set.
+macro_rules! by_kem {
+    ($algorithm:expr, $set:ident => $body:expr) => {
+        match $algorithm {
+            KemAlgorithm::MlKem512 => {
+                type $set = MlKem512;
+                $body
+            }
+            KemAlgorithm::MlKem768 => {
+                type $set = MlKem768;
+                $body
+            }
+            KemAlgorithm::MlKem1024 => {
+                type $set = MlKem1024;
+                $body
+            }
+        }
+    };
+}
+
+macro_rules! by_signature {
+    ($algorithm:expr, $set:ident => $body:expr) => {
+        match $algorithm {
+            SignatureAlgorithm::MlDsa44 => {
+                type $set = MlDsa44;
+                $body
+            }
+            SignatureAlgorithm::MlDsa65 => {
+                type $set = MlDsa65;
+                $body
+            }
+            SignatureAlgorithm::MlDsa87 => {
+                type $set = MlDsa87;
+                $body
+            }
+        }
+    };
+}
+
+impl Backend for RustCrypto {
+    const NAME: &'static str = "RustCrypto";
+
+    #[expect(deprecated, reason = "the expanded form is FIPS 203's, and this seam's")]
+    fn kem_key_pair(algorithm: KemAlgorithm, seed: &Secret<64>) -> (Vec<u8>, SecretVec) {
+        by_kem!(algorithm, Set => {
+            use ml_kem::ExpandedKeyEncoding;
+            let key = ml_kem::DecapsulationKey::<Set>::from_seed((*seed.expose_bytes()).into());
+            let mut expanded = key.to_expanded_bytes();
+            let kept = SecretVec::copy_of(&expanded);
+            expanded.zeroize();
+            (key.encapsulation_key().to_bytes().to_vec(), kept)
+        })
+    }
+
+    fn encapsulation_key_is_reduced(algorithm: KemAlgorithm, key: &[u8]) -> bool {
+        by_kem!(algorithm, Set => {
+            key.try_into().is_ok_and(|key| ml_kem::EncapsulationKey::<Set>::new(key).is_ok())
+        })
+    }
+
+    fn encapsulate(
+        algorithm: KemAlgorithm,
+        key: &[u8],
+        message: &Secret<32>,
+    ) -> Result<(Vec<u8>, Secret<32>), Error> {
+        by_kem!(algorithm, Set => {
+            let key = key.try_into().map_err(|_| internal("encapsulation"))?;
+            let key = ml_kem::EncapsulationKey::<Set>::new(key)
+                .map_err(|_| internal("encapsulation"))?;
+            let (ciphertext, secret) = key.encapsulate_deterministic(message.expose_bytes().into());
+            Ok((ciphertext.to_vec(), Secret::from(<[u8; 32]>::from(secret))))
+        })
+    }
+
+    #[expect(deprecated, reason = "the expanded form is FIPS 203's, and this seam's")]
+    fn decapsulate(
+        algorithm: KemAlgorithm,
+        expanded: &[u8],
+        ciphertext: &[u8],
+    ) -> Result<Secret<32>, Error> {
+        by_kem!(algorithm, Set => {
+            let key = expanded.try_into().map_err(|_| internal("decapsulation"))?;
+            let key = ml_kem::DecapsulationKey::<Set>::from_expanded(key)
+                .map_err(|_| internal("decapsulation"))?;
+            let ciphertext = ciphertext.try_into().map_err(|_| internal("decapsulation"))?;
+            Ok(Secret::from(<[u8; 32]>::from(key.decapsulate(ciphertext))))
+        })
+    }
+
+    #[expect(deprecated, reason = "the expanded form is FIPS 204's, and this seam's")]
+    fn signing_key_pair(algorithm: SignatureAlgorithm, seed: &Secret<32>) -> (Vec<u8>, SecretVec) {
+        by_signature!(algorithm, Set => {
+            let key = ml_dsa::SigningKey::<Set>::from_seed(seed.expose_bytes().into());
+            let mut expanded = key.expanded_key().to_expanded();
+            let kept = SecretVec::copy_of(&expanded);
+            expanded.zeroize();
+            (key.expanded_key().verifying_key().encode().to_vec(), kept)
+        })
+    }
+
+    #[expect(deprecated, reason = "the expanded form is FIPS 204's, and this seam's")]
+    fn sign(
+        algorithm: SignatureAlgorithm,
+        expanded: &[u8],
+        message: &[u8],
+        context: &[u8],
+        hedge: &Secret<32>,
+    ) -> Result<Vec<u8>, Error> {
+        by_signature!(algorithm, Set => {
+            let key = expanded.try_into().map_err(|_| internal("signing"))?;
+            let key = ExpandedSigningKey::<Set>::from_expanded(key);
+            let mut rng = Replay(hedge);
+            key.sign_randomized(message, context, &mut rng)
+                .map(|signature| signature.encode().to_vec())
+                .map_err(|_| internal("signing"))
+        })
+    }
+
+    fn verify(
+        algorithm: SignatureAlgorithm,
+        key: &[u8],
+        message: &[u8],
+        context: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        by_signature!(algorithm, Set => {
+            let (Ok(key), Ok(signature)) = (key.try_into(), signature.try_into()) else {
+                return false;
+            };
+            ml_dsa::Signature::<Set>::decode(signature).is_some_and(|signature| {
+                ml_dsa::VerifyingKey::<Set>::decode(key)
+                    .verify_with_context(message, context, &signature)
+            })
+        })
+    }
+}
+
+/// The verifying key of an expanded signing key, once s1 and s2 are seen to be in range and `tr`
+/// to be that key's hash. Neither backend checks this, and ml-dsa panics on some that fail it.
+#[expect(deprecated, reason = "the expanded form is FIPS 204's")]
+pub(crate) fn verifying_key_of_expanded(
+    algorithm: SignatureAlgorithm,
+    expanded: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let tr = short_vectors_in_range(algorithm, expanded).ok_or(Error::InconsistentSigningKey)?;
+    let public = by_signature!(algorithm, Set => {
+        let key = expanded.try_into().map_err(|_| Error::InconsistentSigningKey)?;
+        ExpandedSigningKey::<Set>::from_expanded(key).verifying_key().encode().to_vec()
+    });
+    let mut recomputed = [0; 64];
+    Shake256::default().chain(&public).finalize_xof().read(&mut recomputed);
+    if recomputed == *tr { Ok(public) } else { Err(Error::InconsistentSigningKey) }
+}
+
+/// `tr` of the key, if every coefficient of s1 and s2 is in −η..=η (FIPS 204, Algorithm 25).
+fn short_vectors_in_range(algorithm: SignatureAlgorithm, expanded: &[u8]) -> Option<&[u8; 64]> {
+    // sk = ρ (32) ‖ K (32) ‖ tr (64) ‖ s1, s2 ‖ t0; a coefficient is stored as η − c.
+    let (polynomials, eta) = match algorithm {
+        SignatureAlgorithm::MlDsa44 => (4 + 4, 2u8),
+        SignatureAlgorithm::MlDsa65 => (6 + 5, 4),
+        SignatureAlgorithm::MlDsa87 => (8 + 7, 2),
+    };
+    let (_, rest) = expanded.split_at_checked(64)?;
+    let (tr, rest) = rest.split_first_chunk()?;
+    let in_range = if eta == 4 {
+        // Two coefficients of 4 bits in a byte.
+        let packed = rest.get(..polynomials * 128)?;
+        packed.iter().all(|byte| byte & 0x0f <= 8 && byte >> 4 <= 8)
+    } else {
+        // Eight coefficients of 3 bits in three bytes.
+        let packed = rest.get(..polynomials * 96)?;
+        packed.chunks_exact(3).all(|group| {
+            let bits = group.iter().rev().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte));
+            (0..8).all(|i| bits >> (3 * i) & 7 <= 4)
+        })
+    };
+    in_range.then_some(tr)
+}
+
+/// Gives the hedge that the caller drew as if it were a generator: ml-dsa takes rnd no other way.
+struct Replay<'a>(&'a Secret<32>);
+
+impl rand_core::TryRng for Replay<'_> {
+    type Error = Exhausted;
+
+    fn try_next_u32(&mut self) -> Result<u32, Exhausted> {
+        Err(Exhausted)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Exhausted> {
+        Err(Exhausted)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Exhausted> {
+        if bytes.len() != 32 {
+            return Err(Exhausted);
+        }
+        bytes.copy_from_slice(self.0.expose_bytes());
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for Replay<'_> {}
+
+#[derive(Debug, thiserror::Error)]
+#[error("only one draw of 32 bytes can be replayed")]
+struct Exhausted;

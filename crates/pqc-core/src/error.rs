@@ -1,0 +1,193 @@
+//! Everything that can go wrong in the core, grouped by who must act.
+//!
+//! Variants name facts, lengths and fields; none carries a value that came in, so an error can
+//! be logged and shown whatever caused it.
+
+use alloc::string::String;
+
+/// An error of the core.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    // ---- the caller's input ----
+    /// The value has another length than the algorithm's.
+    #[error("{field} must be {expected} bytes, not {actual}")]
+    Length {
+        /// What was measured.
+        field: Field,
+        /// The lengths in bytes that would do, as text such as `800, 1184 or 1568`.
+        expected: String,
+        /// The length in bytes that came.
+        actual: usize,
+    },
+    /// Two values belong to different parameter sets.
+    #[error("{field} belongs to {actual}, not to {expected}")]
+    AlgorithmMismatch {
+        /// The value that does not fit.
+        field: Field,
+        /// The parameter set that was asked for or that the other value has.
+        expected: &'static str,
+        /// The parameter set of this value.
+        actual: &'static str,
+    },
+    /// No algorithm of this kind has that name.
+    #[error("unknown algorithm; known are {known}")]
+    UnknownAlgorithm {
+        /// The names that would do.
+        known: &'static str,
+    },
+    /// The encapsulation key has a coefficient of q or more (FIPS 203, Section 7.2).
+    #[error("the encapsulation key fails the modulus check of FIPS 203, Section 7.2")]
+    EncapsulationKeyModulus,
+    /// The expanded decapsulation key's hash does not fit (FIPS 203, Section 7.3).
+    #[error("the expanded decapsulation key fails the hash check of FIPS 203, Section 7.3")]
+    DecapsulationKeyHash,
+    /// A coefficient of the expanded signing key is out of range, or its parts disagree.
+    #[error("the expanded signing key is not one that FIPS 204 key generation makes")]
+    InconsistentSigningKey,
+    /// ML-DSA contexts have at most 255 bytes (FIPS 204, Algorithm 2).
+    #[error("a context has at most 255 bytes, not {actual}")]
+    ContextTooLong {
+        /// The length in bytes that came.
+        actual: usize,
+    },
+    /// The bytes are not in the form that the format prescribes.
+    #[error("{field} is malformed: {expected}")]
+    Malformed {
+        /// The value that is malformed.
+        field: Field,
+        /// The form that would do.
+        expected: &'static str,
+    },
+    /// The box is of a format version or algorithm that this build does not know.
+    #[error("the {field} has an unknown format version or algorithm")]
+    UnknownFormat {
+        /// The value of that format.
+        field: Field,
+    },
+    /// A number lies outside its range.
+    #[error("{field} must be from {min} to {max}")]
+    OutOfRange {
+        /// What was out of range.
+        field: Field,
+        /// The least value allowed.
+        min: u64,
+        /// The greatest value allowed.
+        max: u64,
+    },
+
+    // ---- authenticity ----
+    /// The issuer's verification key is not among the trusted ones.
+    #[error("the issuer of the attestation is not trusted")]
+    UntrustedIssuer,
+    /// The attestation's signature does not verify over this key and head.
+    #[error("the signature does not verify over the encapsulation key")]
+    AttestationSignature,
+    /// The attestation is for another account than the expected one.
+    #[error("the attestation names another account")]
+    AttestationAccount,
+    /// The attestation's time is over, or has not come.
+    #[error("the attestation is not valid at this time")]
+    AttestationExpired,
+    /// A box does not authenticate under this key and associated data.
+    #[error("authentication failed: wrong key, wrong associated data, or altered text")]
+    BoxAuthentication,
+
+    // ---- our own stored secrets ----
+    /// A sealed record does not open: wrong master key, or a record moved or altered.
+    #[error("a sealed record does not open under this master key")]
+    SealBroken,
+    /// No master key of this version is loaded.
+    #[error("no master key of version {version} is loaded")]
+    UnknownMasterKey {
+        /// The version that sealed the record.
+        version: u32,
+    },
+
+    // ---- our fault ----
+    /// The random generator failed; nothing was made.
+    #[error("the random generator failed")]
+    Randomness,
+    /// A known-answer or pairwise check gave a wrong result.
+    #[error("self-test failed: {check}")]
+    SelfTest {
+        /// The check that failed.
+        check: &'static str,
+    },
+    /// A primitive refused input that was checked before.
+    #[error("internal error in {what}")]
+    Internal {
+        /// Where.
+        what: &'static str,
+    },
+}
+
+/// The values that errors speak of, by the standards' names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Field {
+    /// An encapsulation key (FIPS 203).
+    EncapsulationKey,
+    /// A decapsulation key, seed or expanded (FIPS 203).
+    DecapsulationKey,
+    /// A ciphertext of the KEM (FIPS 203).
+    Ciphertext,
+    /// A verifying key (FIPS 204: public key).
+    VerifyingKey,
+    /// A signing key, seed or expanded (FIPS 204: private key).
+    SigningKey,
+    /// A signature (FIPS 204).
+    Signature,
+    /// An attestation.
+    Attestation,
+    /// A key for a message box.
+    BoxKey,
+    /// A message box.
+    MessageBox,
+    /// A sealed record.
+    SealedRecord,
+    /// A master key.
+    MasterKey,
+    /// A token.
+    Token,
+    /// The lifetime of a temporary token, in seconds.
+    TokenLifetime,
+    /// The count of attempts of a temporary token.
+    TokenAttempts,
+    /// The name of an operation in a token's scope.
+    Operation,
+    /// An account id.
+    AccountId,
+    /// A key id.
+    KeyId,
+    /// A token id.
+    TokenId,
+    /// A JSON Web Key.
+    Jwk,
+}
+
+impl core::fmt::Display for Field {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::EncapsulationKey => "encapsulation key",
+            Self::DecapsulationKey => "decapsulation key",
+            Self::Ciphertext => "ciphertext",
+            Self::VerifyingKey => "verifying key",
+            Self::SigningKey => "signing key",
+            Self::Signature => "signature",
+            Self::Attestation => "attestation",
+            Self::BoxKey => "key",
+            Self::MessageBox => "encrypted text",
+            Self::SealedRecord => "sealed record",
+            Self::MasterKey => "master key",
+            Self::Token => "token",
+            Self::TokenLifetime => "token lifetime in seconds",
+            Self::TokenAttempts => "count of attempts",
+            Self::Operation => "operation",
+            Self::AccountId => "account id",
+            Self::KeyId => "key id",
+            Self::TokenId => "token id",
+            Self::Jwk => "JSON Web Key",
+        })
+    }
+}

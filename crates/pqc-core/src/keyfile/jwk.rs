@@ -1,0 +1,69 @@
+//! Public ML-DSA keys as JSON Web Keys of type `AKP` (RFC 7517; key type "Algorithm Key Pair").
+
+use alloc::string::{String, ToString};
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Field};
+use crate::sign::{SignatureAlgorithm, VerifyingKey};
+
+/// A public key in JSON. Members beside these are ignored on reading.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Jwk {
+    /// The key type: `AKP`.
+    pub kty: String,
+    /// The algorithm, such as `ML-DSA-65`.
+    pub alg: String,
+    /// The encoded verifying key in base64url.
+    #[serde(rename = "pub")]
+    pub public: String,
+    /// The key's name: its thumbprint (RFC 7638) in base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kid: Option<String>,
+    /// What it is for: `sig`.
+    #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
+    pub usage: Option<String>,
+}
+
+impl From<&VerifyingKey> for Jwk {
+    fn from(key: &VerifyingKey) -> Self {
+        let public = Base64UrlUnpadded::encode_string(key.as_bytes());
+        let alg = key.algorithm().name();
+        // RFC 7638: the required members in lexicographic order, without white space.
+        let canonical = alloc::format!(r#"{{"alg":"{alg}","kty":"AKP","pub":"{public}"}}"#);
+        let thumbprint = Base64UrlUnpadded::encode_string(&Sha256::digest(canonical));
+        Self {
+            kty: "AKP".to_string(),
+            alg: alg.to_string(),
+            public,
+            kid: Some(thumbprint),
+            usage: Some("sig".to_string()),
+        }
+    }
+}
+
+impl TryFrom<&Jwk> for VerifyingKey {
+    type Error = Error;
+
+    /// # Errors
+    /// [`Error::Malformed`]: another key type, or `pub` is not base64url.
+    /// [`Error::UnknownAlgorithm`]; [`Error::Length`]; [`Error::AlgorithmMismatch`].
+    fn try_from(jwk: &Jwk) -> Result<Self, Error> {
+        if jwk.kty != "AKP" {
+            return Err(Error::Malformed { field: Field::Jwk, expected: "kty AKP" });
+        }
+        let algorithm = SignatureAlgorithm::from_name(&jwk.alg)?;
+        let bytes = Base64UrlUnpadded::decode_vec(&jwk.public)
+            .map_err(|_| Error::Malformed { field: Field::Jwk, expected: "pub in base64url" })?;
+        let key = Self::from_bytes(&bytes)?;
+        if key.algorithm() != algorithm {
+            return Err(Error::AlgorithmMismatch {
+                field: Field::VerifyingKey,
+                expected: algorithm.name(),
+                actual: key.algorithm().name(),
+            });
+        }
+        Ok(key)
+    }
+}

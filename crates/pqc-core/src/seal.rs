@@ -1,0 +1,354 @@
+//! Secrets at rest: a master key, a key for each purpose, a sealed record for each secret.
+//!
+//! A sealed record is `version (1) ‖ algorithm (1) ‖ master-key version (4) ‖ nonce (24) ‖
+//! ciphertext ‖ tag (16)`. Its key is HKDF-SHA-256 of the master key with the info
+//! `pqc/v1/seal/ ‖ kind ‖ master-key version`. Its associated data frames every part of its name
+//! with a length, so that a record copied to another account, kind, algorithm or id does not open.
+//! It says nothing of age: an old record put back in its own place opens again.
+
+use alloc::vec::Vec;
+
+use hkdf::Hkdf;
+use rand_core::TryCryptoRng;
+use sha2::Sha256;
+use xaes_256_gcm::Xaes256Gcm;
+use xaes_256_gcm::aead::inout::InOutBuf;
+use xaes_256_gcm::aead::{AeadInOut, KeyInit};
+
+use crate::error::{Error, Field};
+use crate::id::AccountId;
+use crate::secret::{Secret, SecretVec};
+
+/// A master key (32 bytes) of one version. Secret: it opens everything that is stored.
+#[derive(Debug)]
+pub struct MasterKey {
+    version: u32,
+    key: Secret<32>,
+}
+
+impl MasterKey {
+    /// From the key bytes and the version that a store gave it (counted from 1).
+    #[must_use]
+    pub fn new(version: u32, key: Secret<32>) -> Self {
+        Self { version, key }
+    }
+
+    /// The version, as it stands in each record that it seals.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// A record that only this key opens, by which a store tells a wrong key at start.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`].
+    pub fn check_value(
+        &self,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<SealedRecord, Error> {
+        seal_under(self, &CHECK_NAME, CHECK_TEXT, rng)
+    }
+
+    /// Whether this key made `check`.
+    #[must_use]
+    pub fn made(&self, check: &SealedRecord) -> bool {
+        open_under(self, &CHECK_NAME, check).is_ok_and(|text| text.expose_bytes() == CHECK_TEXT)
+    }
+}
+
+/// The master keys in force: one that seals, and those before it that still open.
+#[derive(Debug)]
+pub struct MasterKeys {
+    current: MasterKey,
+    older: Vec<MasterKey>,
+}
+
+impl MasterKeys {
+    /// A single key.
+    #[must_use]
+    pub fn new(current: MasterKey) -> Self {
+        Self { current, older: Vec::new() }
+    }
+
+    /// Adds a key that opens records but seals none.
+    #[must_use]
+    pub fn with_older(mut self, older: MasterKey) -> Self {
+        self.older.push(older);
+        self
+    }
+
+    /// The version that seals.
+    #[must_use]
+    pub fn current_version(&self) -> u32 {
+        self.current.version
+    }
+
+    /// Seals `secret` as the record with this name, under a fresh random nonce.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`].
+    pub fn seal(
+        &self,
+        name: &RecordName<'_>,
+        secret: &[u8],
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<SealedRecord, Error> {
+        seal_under(&self.current, name, secret, rng)
+    }
+
+    /// Opens the record with this name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownMasterKey`]: no loaded key has the record's version.
+    /// [`Error::SealBroken`]: another key's record, or one that was moved or altered.
+    pub fn open(&self, name: &RecordName<'_>, sealed: &SealedRecord) -> Result<SecretVec, Error> {
+        let version = sealed.master_version();
+        core::iter::once(&self.current)
+            .chain(&self.older)
+            .find(|key| key.version == version)
+            .ok_or(Error::UnknownMasterKey { version })
+            .and_then(|key| open_under(key, name, sealed))
+    }
+}
+
+/// What a sealed record holds; each kind has its own key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RecordKind {
+    /// The seed of an account's decapsulation key.
+    DecapsulationKey,
+    /// The seed of an account's signing key.
+    SigningKey,
+    /// An account's AES-256 key.
+    AesKey,
+    /// The seed of the server's issuer key.
+    IssuerKey,
+    /// A known text that tells a wrong master key.
+    CheckValue,
+}
+
+impl RecordKind {
+    /// The name in derivations and in stores.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DecapsulationKey => "kem",
+            Self::SigningKey => "sign",
+            Self::AesKey => "aes",
+            Self::IssuerKey => "issuer",
+            Self::CheckValue => "check",
+        }
+    }
+
+    /// The kind with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::DecapsulationKey, Self::SigningKey, Self::AesKey, Self::IssuerKey, Self::CheckValue]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+}
+
+/// The name of a sealed record: all of it is authenticated, none of it encrypted.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordName<'a> {
+    /// Whose it is.
+    pub account: AccountId,
+    /// What it holds.
+    pub kind: RecordKind,
+    /// The algorithm that the secret is for.
+    pub algorithm: &'a str,
+    /// Its id within the account: of a key pair, the hash that binds its public key.
+    pub record_id: &'a [u8],
+}
+
+/// A secret under a master key. Not secret itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedRecord(Vec<u8>);
+
+impl SealedRecord {
+    /// Reads the form that a store kept.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`]: too short. [`Error::UnknownFormat`]: another version or algorithm.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Error> {
+        if bytes.len() < HEAD_BYTES + NONCE_BYTES + TAG_BYTES {
+            return Err(Error::Malformed {
+                field: Field::SealedRecord,
+                expected: "at least 46 bytes",
+            });
+        }
+        if !bytes.starts_with(&[FORMAT_VERSION, XAES_256_GCM]) {
+            return Err(Error::UnknownFormat { field: Field::SealedRecord });
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The form for a store.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The version of the master key that sealed it.
+    #[must_use]
+    pub fn master_version(&self) -> u32 {
+        self.0.get(2..HEAD_BYTES).and_then(|v| v.try_into().ok()).map_or(0, u32::from_be_bytes)
+    }
+}
+
+fn seal_under(
+    master: &MasterKey,
+    name: &RecordName<'_>,
+    secret: &[u8],
+    rng: &mut (impl TryCryptoRng + ?Sized),
+) -> Result<SealedRecord, Error> {
+    let mut nonce = [0; NONCE_BYTES];
+    rng.try_fill_bytes(&mut nonce).map_err(|_| Error::Randomness)?;
+    let mut bytes =
+        Vec::with_capacity(secret.len().saturating_add(HEAD_BYTES + NONCE_BYTES + TAG_BYTES));
+    bytes.extend_from_slice(&[FORMAT_VERSION, XAES_256_GCM]);
+    bytes.extend_from_slice(&master.version.to_be_bytes());
+    bytes.extend_from_slice(&nonce);
+    bytes.extend_from_slice(secret);
+    let (_, body) = bytes.split_at_mut(HEAD_BYTES + NONCE_BYTES);
+    let tag = cipher(master, name.kind)
+        .encrypt_inout_detached(
+            &nonce.into(),
+            &associated_data(name, master.version),
+            InOutBuf::from(body),
+        )
+        .map_err(|_| Error::Internal { what: "AES-256-GCM" })?;
+    bytes.extend_from_slice(&tag);
+    Ok(SealedRecord(bytes))
+}
+
+fn open_under(
+    master: &MasterKey,
+    name: &RecordName<'_>,
+    sealed: &SealedRecord,
+) -> Result<SecretVec, Error> {
+    let split = || {
+        let (_, rest) = sealed.0.split_at_checked(HEAD_BYTES)?;
+        let (nonce, rest) = rest.split_first_chunk::<NONCE_BYTES>()?;
+        let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>()?;
+        Some((nonce, ciphertext, tag))
+    };
+    let (nonce, ciphertext, tag) = split().ok_or(Error::SealBroken)?;
+    let mut secret = SecretVec::copy_of(ciphertext);
+    cipher(master, name.kind)
+        .decrypt_inout_detached(
+            nonce.into(),
+            &associated_data(name, sealed.master_version()),
+            InOutBuf::from(secret.expose_bytes_mut()),
+            tag.into(),
+        )
+        .map_err(|_| Error::SealBroken)?;
+    Ok(secret)
+}
+
+fn cipher(master: &MasterKey, kind: RecordKind) -> Xaes256Gcm {
+    let version = master.version.to_be_bytes();
+    let info = [b"pqc/v1/seal/".as_slice(), kind.name().as_bytes(), &version];
+    let mut derived = zeroize::Zeroizing::new([0; 32]);
+    // HKDF-Expand fails only past 255 × 32 bytes; 32 are asked for.
+    let _ = Hkdf::<Sha256>::new(None, master.key.expose_bytes())
+        .expand_multi_info(&info, derived.as_mut_slice());
+    Xaes256Gcm::new((&*derived).into())
+}
+
+fn associated_data(name: &RecordName<'_>, master_version: u32) -> Vec<u8> {
+    let mut framed = Vec::with_capacity(128);
+    for part in [
+        &[FORMAT_VERSION, XAES_256_GCM],
+        name.algorithm.as_bytes(),
+        name.account.as_bytes(),
+        name.kind.name().as_bytes(),
+        name.record_id,
+        &master_version.to_be_bytes(),
+    ] {
+        framed.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        framed.extend_from_slice(part);
+    }
+    framed
+}
+
+const FORMAT_VERSION: u8 = 1;
+const XAES_256_GCM: u8 = 1;
+const HEAD_BYTES: usize = 6;
+const NONCE_BYTES: usize = 24;
+const TAG_BYTES: usize = 16;
+const CHECK_TEXT: &[u8] = b"pqc/v1/master-key-check";
+const CHECK_NAME: RecordName<'static> = RecordName {
+    account: AccountId::SERVER,
+    kind: RecordKind::CheckValue,
+    algorithm: "",
+    record_id: &[],
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use getrandom::SysRng;
+
+    fn master(version: u32, byte: u8) -> MasterKey {
+        MasterKey::new(version, Secret::from([byte; 32]))
+    }
+
+    #[test]
+    fn a_record_opens_in_its_own_place_only() {
+        let keys = MasterKeys::new(master(1, 1));
+        let home = RecordName {
+            account: AccountId::from_bytes([1; 16]),
+            kind: RecordKind::SigningKey,
+            algorithm: "ML-DSA-65",
+            record_id: b"id",
+        };
+        let sealed = keys.seal(&home, b"secret", &mut SysRng).unwrap();
+        assert_eq!(keys.open(&home, &sealed).unwrap().expose_bytes(), b"secret");
+        let elsewhere = [
+            RecordName { account: AccountId::from_bytes([2; 16]), ..home },
+            RecordName { kind: RecordKind::IssuerKey, ..home },
+            RecordName { algorithm: "ML-DSA-44", ..home },
+            RecordName { record_id: b"ie", ..home },
+        ];
+        for name in elsewhere {
+            assert_eq!(keys.open(&name, &sealed).unwrap_err(), Error::SealBroken);
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_breaks_the_seal() {
+        let keys = MasterKeys::new(master(1, 1));
+        let sealed = keys.seal(&CHECK_NAME, b"secret", &mut SysRng).unwrap();
+        for bit in 0..sealed.as_bytes().len() * 8 {
+            let mut bytes = sealed.as_bytes().to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(
+                SealedRecord::from_bytes(bytes).and_then(|s| keys.open(&CHECK_NAME, &s)).is_err()
+            );
+        }
+    }
+
+    #[test]
+    fn older_keys_open_and_the_current_one_seals() {
+        let first = MasterKeys::new(master(1, 1));
+        let sealed = first.seal(&CHECK_NAME, b"secret", &mut SysRng).unwrap();
+        let rotated = MasterKeys::new(master(2, 2)).with_older(master(1, 1));
+        assert!(rotated.open(&CHECK_NAME, &sealed).is_ok());
+        let again = rotated.seal(&CHECK_NAME, b"secret", &mut SysRng).unwrap();
+        assert_eq!(again.master_version(), 2);
+        assert_eq!(
+            first.open(&CHECK_NAME, &again).unwrap_err(),
+            Error::UnknownMasterKey { version: 2 }
+        );
+    }
+
+    #[test]
+    fn a_wrong_master_key_is_told_by_the_check_value() {
+        let check = master(1, 1).check_value(&mut SysRng).unwrap();
+        assert!(master(1, 1).made(&check));
+        assert!(!master(1, 2).made(&check));
+    }
+}

@@ -1,0 +1,142 @@
+//! The types that hold secrets.
+//!
+//! They live on the heap, are wiped on drop, print `[redacted]`, cannot be copied, cloned or
+//! compared with `==`, and give their bytes only through `expose_bytes`, so every reading place
+//! can be searched for.
+//!
+//! ```compile_fail
+//! let secret = pqc_core::Secret::<32>::from([7; 32]);
+//! let copy = secret.clone(); // a secret has one owner
+//! ```
+//! ```compile_fail
+//! let (a, b) = (pqc_core::Secret::<32>::from([7; 32]), pqc_core::Secret::<32>::from([7; 32]));
+//! let same = a == b; // comparing takes `ct_eq`
+//! ```
+//! ```
+//! let (a, b) = (pqc_core::Secret::<32>::from([7; 32]), pqc_core::Secret::<32>::from([7; 32]));
+//! assert!(a.ct_eq(&b));
+//! assert_eq!(format!("{a:?}"), "[redacted]");
+//! ```
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use rand_core::TryCryptoRng;
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::error::{Error, Field};
+
+/// A secret of exactly `N` bytes.
+#[derive(ZeroizeOnDrop)]
+pub struct Secret<const N: usize>(Box<[u8; N]>);
+
+impl<const N: usize> Secret<N> {
+    /// `N` random bytes.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`]: the generator failed; nothing was made.
+    pub fn generate(rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<Self, Error> {
+        Self::fill_with(|bytes| rng.try_fill_bytes(bytes).map_err(|_| Error::Randomness))
+    }
+
+    /// Copies `bytes`, which `field` names in an error. The caller wipes its own copy.
+    ///
+    /// # Errors
+    /// [`Error::Length`]: `bytes` is not `N` bytes.
+    pub fn from_slice(field: Field, bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.len() != N {
+            return Err(Error::Length {
+                field,
+                expected: alloc::format!("{N}"),
+                actual: bytes.len(),
+            });
+        }
+        let mut secret = Self(Box::new([0; N]));
+        secret.0.copy_from_slice(bytes);
+        Ok(secret)
+    }
+
+    /// Lets `fill` write the bytes in place; on its error what it wrote is wiped.
+    pub(crate) fn fill_with<E>(
+        fill: impl FnOnce(&mut [u8; N]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut secret = Self(Box::new([0; N]));
+        fill(&mut secret.0)?;
+        Ok(secret)
+    }
+
+    /// The secret bytes: for the one call that needs them.
+    #[must_use]
+    pub fn expose_bytes(&self) -> &[u8; N] {
+        &self.0
+    }
+
+    /// Whether both are equal, in time that does not depend on where they differ.
+    #[must_use]
+    pub fn ct_eq(&self, other: &Self) -> bool {
+        self.0.as_slice().ct_eq(other.0.as_slice()).into()
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Secret<N> {
+    /// Moves `bytes` to the heap and wipes the array it was given.
+    fn from(mut bytes: [u8; N]) -> Self {
+        let secret = Self(Box::new(bytes));
+        bytes.zeroize();
+        secret
+    }
+}
+
+impl<const N: usize> fmt::Debug for Secret<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// Secret bytes whose count is not known to the compiler: texts, expanded keys.
+#[derive(ZeroizeOnDrop)]
+pub struct SecretVec(Vec<u8>);
+
+impl SecretVec {
+    /// Takes `bytes` over. Their buffer is wiped on drop, spare capacity included.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// Copies `bytes`. The caller wipes its own copy.
+    #[must_use]
+    pub fn copy_of(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
+    /// The secret bytes: for the one call that needs them.
+    #[must_use]
+    pub fn expose_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn expose_bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+
+    /// The count of bytes, which is not secret.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for SecretVec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}

@@ -1,0 +1,402 @@
+//! ML-DSA (FIPS 204), all three parameter sets, pure, with a context.
+//!
+//! A signing key is kept as its 32-byte seed. Signing is hedged: fresh randomness goes into every
+//! signature (FIPS 204, Algorithm 2), so that a fault or a bad generator alone leaks nothing.
+
+use alloc::vec::Vec;
+
+use rand_core::TryCryptoRng;
+
+use crate::backend::{self, Active, Backend};
+use crate::error::{Error, Field};
+use crate::id::{AccountId, KeyId};
+use crate::seal::{MasterKeys, RecordKind, RecordName, SealedRecord};
+use crate::secret::{Secret, SecretVec};
+
+/// A parameter set of ML-DSA (FIPS 204, Table 1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SignatureAlgorithm {
+    /// Security category 2.
+    MlDsa44,
+    /// Security category 3: the default.
+    MlDsa65,
+    /// Security category 5.
+    MlDsa87,
+}
+
+impl SignatureAlgorithm {
+    /// Every parameter set.
+    pub const ALL: [Self; 3] = [Self::MlDsa44, Self::MlDsa65, Self::MlDsa87];
+
+    /// The standard's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MlDsa44 => "ML-DSA-44",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
+        }
+    }
+
+    /// The parameter set with this name, in any case.
+    ///
+    /// # Errors
+    /// [`Error::UnknownAlgorithm`].
+    pub fn from_name(name: &str) -> Result<Self, Error> {
+        Self::ALL
+            .into_iter()
+            .find(|set| set.name().eq_ignore_ascii_case(name))
+            .ok_or(Error::UnknownAlgorithm { known: "ML-DSA-44, ML-DSA-65, ML-DSA-87" })
+    }
+
+    /// The bytes of a verifying key (FIPS 204, Table 2).
+    #[must_use]
+    pub const fn verifying_key_bytes(self) -> usize {
+        match self {
+            Self::MlDsa44 => 1312,
+            Self::MlDsa65 => 1952,
+            Self::MlDsa87 => 2592,
+        }
+    }
+
+    /// The bytes of an expanded signing key (FIPS 204, Table 2).
+    #[must_use]
+    pub const fn expanded_key_bytes(self) -> usize {
+        match self {
+            Self::MlDsa44 => 2560,
+            Self::MlDsa65 => 4032,
+            Self::MlDsa87 => 4896,
+        }
+    }
+
+    /// The bytes of a signature (FIPS 204, Table 2).
+    #[must_use]
+    pub const fn signature_bytes(self) -> usize {
+        match self {
+            Self::MlDsa44 => 2420,
+            Self::MlDsa65 => 3309,
+            Self::MlDsa87 => 4627,
+        }
+    }
+
+    fn of_length(field: Field, length: fn(Self) -> usize, actual: usize) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|set| length(*set) == actual).ok_or_else(|| Error::Length {
+            field,
+            expected: Self::ALL.map(|set| alloc::format!("{}", length(set))).join(" or "),
+            actual,
+        })
+    }
+}
+
+/// A context: 0 to 255 bytes that bind a signature to its purpose (FIPS 204, Algorithm 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Context<'a>(&'a [u8]);
+
+impl<'a> Context<'a> {
+    /// No context.
+    pub const EMPTY: Self = Self(&[]);
+
+    /// From at most 255 bytes.
+    ///
+    /// # Errors
+    /// [`Error::ContextTooLong`].
+    pub const fn new(bytes: &'a [u8]) -> Result<Self, Error> {
+        if bytes.len() > 255 {
+            return Err(Error::ContextTooLong { actual: bytes.len() });
+        }
+        Ok(Self(bytes))
+    }
+
+    /// A context of this crate's own: too long a one does not compile.
+    pub(crate) const fn from_short<const N: usize>(bytes: &'a [u8; N]) -> Self {
+        const { assert!(N <= 255) };
+        Self(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+/// A verifying key (FIPS 204: public key): 1312, 1952 or 2592 bytes. Every string of that length
+/// is one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VerifyingKey {
+    algorithm: SignatureAlgorithm,
+    bytes: Vec<u8>,
+}
+
+impl VerifyingKey {
+    /// Reads a key; its length names its parameter set.
+    ///
+    /// # Errors
+    /// [`Error::Length`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let algorithm = SignatureAlgorithm::of_length(
+            Field::VerifyingKey,
+            SignatureAlgorithm::verifying_key_bytes,
+            bytes.len(),
+        )?;
+        Ok(Self { algorithm, bytes: bytes.to_vec() })
+    }
+
+    /// ML-DSA.Verify (FIPS 204, Algorithm 3). A signature of another parameter set is a wrong one.
+    #[must_use]
+    pub fn verify(&self, message: &[u8], context: Context<'_>, signature: &Signature) -> bool {
+        self.algorithm == signature.algorithm
+            && Active::verify(self.algorithm, &self.bytes, message, context.0, &signature.bytes)
+    }
+
+    /// The parameter set.
+    #[must_use]
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+
+    /// The encoded key.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The id of the key pair it belongs to.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        KeyId::of_pair(self.algorithm.name(), &self.bytes)
+    }
+}
+
+/// A signing key. Secret.
+#[derive(Debug)]
+pub struct SigningKey {
+    seed: Option<Secret<32>>,
+    expanded: SecretVec,
+    verifying_key: VerifyingKey,
+}
+
+impl SigningKey {
+    /// The bytes of a seed ξ (FIPS 204, Algorithm 1), for every parameter set.
+    pub const SEED_BYTES: usize = 32;
+
+    /// ML-DSA.KeyGen (FIPS 204, Algorithm 1).
+    ///
+    /// # Errors
+    /// [`Error::Randomness`]: nothing was made.
+    pub fn generate(
+        algorithm: SignatureAlgorithm,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Self, Error> {
+        Ok(Self::from_seed(algorithm, Secret::generate(rng)?))
+    }
+
+    /// ML-DSA.KeyGen_internal (FIPS 204, Algorithm 6) from the seed ξ.
+    #[must_use]
+    pub fn from_seed(algorithm: SignatureAlgorithm, seed: Secret<32>) -> Self {
+        let (bytes, expanded) = Active::signing_key_pair(algorithm, &seed);
+        let verifying_key = VerifyingKey { algorithm, bytes };
+        Self { seed: Some(seed), expanded, verifying_key }
+    }
+
+    /// Reads an expanded key (2560, 4032 or 4896 bytes); its length names its parameter set.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::InconsistentSigningKey`]: a coefficient of s1 or s2 is out of
+    /// range, or `tr` is not the hash of the public key that the parts give (FIPS 204, Algorithm
+    /// 25 trusts its input; this does not).
+    pub fn from_expanded(bytes: &[u8]) -> Result<Self, Error> {
+        let algorithm = SignatureAlgorithm::of_length(
+            Field::SigningKey,
+            SignatureAlgorithm::expanded_key_bytes,
+            bytes.len(),
+        )
+        .map_err(|error| match error {
+            Error::Length { field, expected, actual } => Error::Length {
+                field,
+                expected: alloc::format!("32 (seed) or {expected} (expanded)"),
+                actual,
+            },
+            other => other,
+        })?;
+        let public = backend::verifying_key_of_expanded(algorithm, bytes)?;
+        let verifying_key = VerifyingKey { algorithm, bytes: public };
+        Ok(Self { seed: None, expanded: SecretVec::copy_of(bytes), verifying_key })
+    }
+
+    /// Reads a key in seed form (32 bytes, for `algorithm` or else ML-DSA-65) or in expanded form.
+    ///
+    /// # Errors
+    /// As [`Self::from_expanded`]; [`Error::AlgorithmMismatch`]: an expanded key of another set.
+    pub fn from_seed_or_expanded(
+        algorithm: Option<SignatureAlgorithm>,
+        bytes: &[u8],
+    ) -> Result<Self, Error> {
+        if bytes.len() == Self::SEED_BYTES {
+            let seed = Secret::from_slice(Field::SigningKey, bytes)?;
+            return Ok(Self::from_seed(algorithm.unwrap_or(SignatureAlgorithm::MlDsa65), seed));
+        }
+        let key = Self::from_expanded(bytes)?;
+        match algorithm {
+            Some(expected) if expected != key.algorithm() => Err(Error::AlgorithmMismatch {
+                field: Field::SigningKey,
+                expected: expected.name(),
+                actual: key.algorithm().name(),
+            }),
+            _ => Ok(key),
+        }
+    }
+
+    /// ML-DSA.Sign (FIPS 204, Algorithm 2), hedged.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`]; [`Error::Internal`]: no attempt of rejection sampling succeeded.
+    pub fn sign(
+        &self,
+        message: &[u8],
+        context: Context<'_>,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Signature, Error> {
+        let hedge = Secret::generate(rng)?;
+        let algorithm = self.algorithm();
+        let expanded = self.expanded.expose_bytes();
+        let bytes = Active::sign(algorithm, expanded, message, context.0, &hedge)?;
+        Ok(Signature { algorithm, bytes })
+    }
+
+    /// The parameter set.
+    #[must_use]
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.verifying_key.algorithm
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        &self.verifying_key
+    }
+
+    /// The seed (32 bytes), if the key was not read in expanded form. Key material.
+    #[must_use]
+    pub fn expose_seed(&self) -> Option<&Secret<32>> {
+        self.seed.as_ref()
+    }
+
+    /// The expanded form (FIPS 204, Algorithm 24). Key material.
+    #[must_use]
+    pub fn expose_expanded(&self) -> &SecretVec {
+        &self.expanded
+    }
+
+    /// Seals the seed for `account`'s record of this key pair.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`]; [`Error::Internal`]: the key has no seed.
+    pub fn seal(
+        &self,
+        masters: &MasterKeys,
+        account: AccountId,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<SealedRecord, Error> {
+        self.seal_as(RecordKind::SigningKey, masters, account, rng)
+    }
+
+    /// Opens `account`'s record of the key pair with this verifying key, which its name binds.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::SealBroken`]; [`Error::UnknownMasterKey`].
+    pub fn open(
+        masters: &MasterKeys,
+        account: AccountId,
+        verifying_key: &[u8],
+        sealed: &SealedRecord,
+    ) -> Result<Self, Error> {
+        Self::open_as(RecordKind::SigningKey, masters, account, verifying_key, sealed)
+    }
+
+    pub(crate) fn seal_as(
+        &self,
+        kind: RecordKind,
+        masters: &MasterKeys,
+        account: AccountId,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<SealedRecord, Error> {
+        let seed = self.seed.as_ref().ok_or(Error::Internal { what: "sealing without a seed" })?;
+        let id = self.verifying_key.key_id();
+        let name = record_name(kind, account, self.algorithm(), &id);
+        masters.seal(&name, seed.expose_bytes(), rng)
+    }
+
+    pub(crate) fn open_as(
+        kind: RecordKind,
+        masters: &MasterKeys,
+        account: AccountId,
+        verifying_key: &[u8],
+        sealed: &SealedRecord,
+    ) -> Result<Self, Error> {
+        let public = VerifyingKey::from_bytes(verifying_key)?;
+        let id = public.key_id();
+        let seed = masters.open(&record_name(kind, account, public.algorithm, &id), sealed)?;
+        let seed = Secret::from_slice(Field::SigningKey, seed.expose_bytes())?;
+        Ok(Self::from_seed(public.algorithm, seed))
+    }
+}
+
+/// A signature of the right length: 2420, 3309 or 4627 bytes. Whether it is a right one, only
+/// [`VerifyingKey::verify`] says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    algorithm: SignatureAlgorithm,
+    bytes: Vec<u8>,
+}
+
+impl Signature {
+    /// Reads a signature; its length names its parameter set.
+    ///
+    /// # Errors
+    /// [`Error::Length`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let algorithm = SignatureAlgorithm::of_length(
+            Field::Signature,
+            SignatureAlgorithm::signature_bytes,
+            bytes.len(),
+        )?;
+        Ok(Self { algorithm, bytes: bytes.to_vec() })
+    }
+
+    /// The parameter set.
+    #[must_use]
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+
+    /// The encoded signature.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn record_name(
+    kind: RecordKind,
+    account: AccountId,
+    algorithm: SignatureAlgorithm,
+    id: &KeyId,
+) -> RecordName<'_> {
+    RecordName { account, kind, algorithm: algorithm.name(), record_id: id.as_bytes() }
+}
+
+impl core::fmt::Display for SignatureAlgorithm {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl core::str::FromStr for SignatureAlgorithm {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::from_name(name)
+    }
+}

@@ -1,0 +1,121 @@
+//! What a token is made of, and what a store keeps in its place.
+
+use alloc::string::String;
+use core::fmt;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use rand_core::TryCryptoRng;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Field};
+use crate::secret::Secret;
+
+/// What a token is: the account's own, or one lent for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenKind {
+    /// Belongs to an account, lives until it is reset, may do everything for that account.
+    Root,
+    /// Minted by a root token, with an expiry and a count of attempts; never mints.
+    Temporary,
+}
+
+impl TokenKind {
+    const ALL: [Self; 2] = [Self::Root, Self::Temporary];
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Root => "pqc_r_",
+            Self::Temporary => "pqc_t_",
+        }
+    }
+}
+
+/// A token's value: `pqc_r_` or `pqc_t_` and 32 random bytes in base64url (49 characters in all).
+/// Secret: whoever holds it, acts with it.
+#[derive(Debug)]
+pub struct TokenValue {
+    kind: TokenKind,
+    random: Secret<32>,
+}
+
+impl TokenValue {
+    /// A new value from 32 random bytes.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`]: the generator failed.
+    pub fn generate(
+        kind: TokenKind,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Self, Error> {
+        Ok(Self { kind, random: Secret::generate(rng)? })
+    }
+
+    /// Reads the text form. Each value has one text form only.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`]: not a token of this service.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        const MALFORMED: Error = Error::Malformed {
+            field: Field::Token,
+            expected: "pqc_r_ or pqc_t_ and 43 characters of base64url",
+        };
+        for kind in TokenKind::ALL {
+            if let Some(encoded) = text.strip_prefix(kind.prefix()) {
+                let random =
+                    Secret::fill_with(|bytes| match Base64UrlUnpadded::decode(encoded, bytes) {
+                        Ok(decoded) if decoded.len() == 32 => Ok(()),
+                        _ => Err(MALFORMED),
+                    })?;
+                return Ok(Self { kind, random });
+            }
+        }
+        Err(MALFORMED)
+    }
+
+    /// The text form, for the one moment in which its owner is shown it.
+    #[must_use]
+    pub fn expose_text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(64));
+        text.push_str(self.kind.prefix());
+        let encoded = Zeroizing::new(Base64UrlUnpadded::encode_string(self.random.expose_bytes()));
+        text.push_str(&encoded);
+        text
+    }
+
+    /// Root or temporary.
+    #[must_use]
+    pub fn kind(&self) -> TokenKind {
+        self.kind
+    }
+
+    /// What a store keeps in the token's place.
+    #[must_use]
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.expose_text().as_bytes()).into())
+    }
+}
+
+/// SHA-256 of a token's text: enough to find its record, useless to act with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// From the 32 bytes that a store kept.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(..)")
+    }
+}

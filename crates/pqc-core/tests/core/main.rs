@@ -1,0 +1,23 @@
+//! The core's tests from outside, one module a topic, linked once.
+//!
+//! Vectors: `kat_acvp` (NIST), `kat_wycheproof`, `formats` (ours, frozen). Agreement of the two
+//! backends: `differential`. Behaviour: the others.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a test that panics has failed, which is what it is for"
+)]
+
+mod differential;
+mod encapsulation_refuses;
+mod expanded_keys;
+mod failing_randomness;
+mod formats;
+mod kat_acvp;
+mod kat_wycheproof;
+mod properties;
+mod support;
+mod token_policy;
