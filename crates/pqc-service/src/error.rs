@@ -1,0 +1,99 @@
+//! Everything that can go wrong in the service, grouped by who must act.
+
+use pqc_core::token::Refusal;
+
+/// An error of the service.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    // ---- the caller's input and rights ----
+    /// The token is not accepted. The reason is for operators; callers are never told it.
+    #[error("the token is not accepted")]
+    Unauthorized(Refusal),
+    /// The token lives, but may not do this.
+    #[error("the token may not do this")]
+    OutOfScope,
+    /// The account's custody forbids that a secret key leaves the server.
+    #[error("the account's custody is server-only: no secret key leaves the server")]
+    CustodyForbids,
+    /// The account stores no such key.
+    #[error("no such key is stored in this account")]
+    UnknownKey,
+    /// The account has no such token.
+    #[error("no such token in this account")]
+    UnknownToken,
+    /// There is no account of that name.
+    #[error("no account is named {name:?}; `pqc account list` shows them")]
+    UnknownAccount {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// There is an account of that name already.
+    #[error("an account named {name:?} exists already")]
+    AccountExists {
+        /// The name that is taken.
+        name: String,
+    },
+    /// The name or label is empty, too long, or has characters beyond its alphabet.
+    #[error("{what} must be {expected}")]
+    BadName {
+        /// What was named.
+        what: &'static str,
+        /// The form that would do.
+        expected: &'static str,
+    },
+    /// Input that the core refused, or a fault in the core.
+    #[error(transparent)]
+    Core(#[from] pqc_core::Error),
+
+    // ---- the operator ----
+    /// The master key is not the one that sealed this store.
+    #[error(
+        "the master key does not open this store: give the file of the key that was used when the \
+         store was made; nothing was changed"
+    )]
+    WrongMasterKey,
+    /// The store was written by a newer program.
+    #[error(
+        "the store was made by a newer version of this program (its schema has version {found}, \
+         this program knows {known}): use that version; nothing was changed"
+    )]
+    NewerSchema {
+        /// The version in the store.
+        found: i64,
+        /// The newest version that this program knows.
+        known: i64,
+    },
+    /// A record in the store is not in the form that this program writes.
+    #[error("the store is damaged: {what}")]
+    Corrupt {
+        /// What could not be read.
+        what: &'static str,
+    },
+
+    // ---- the store, now ----
+    /// The store cannot be reached or refuses to write. Nothing was done.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// The store did not say whether it committed: the change is there or not.
+    #[error("the store did not confirm the change; whether it was made is not known: {0}")]
+    OutcomeUnknown(String),
+    /// A task of ours was lost.
+    #[error("internal error in {what}")]
+    Internal {
+        /// Where.
+        what: &'static str,
+    },
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Unauthorized(refusal)
+    }
+}
+
+impl From<pqc_core::token::OutOfScope> for Error {
+    fn from(_: pqc_core::token::OutOfScope) -> Self {
+        Self::OutOfScope
+    }
+}

@@ -1,0 +1,358 @@
+//! Stored keys at work: made at their first use, sealed in the core, opened for one call.
+
+use std::sync::Arc;
+
+use pqc_core::message::AccountKey;
+use pqc_core::seal::RecordKind;
+use pqc_core::{
+    AccountId, Attestation, BoxKey, Ciphertext, Context, DecapsulationKey, EncapsulationKey,
+    KemAlgorithm, KeyId, MessageBox, Secret, SecretVec, SharedSecret, Signature,
+    SignatureAlgorithm, SigningKey, UnverifiedKey, VerifiedEncapsulationKey, VerifyingKey,
+};
+
+use crate::account::Custody;
+use crate::authorize::Admitted;
+use crate::error::Error;
+use crate::host::HostRng;
+use crate::service::{FIRST_VERSION, Service};
+use crate::store::KeyRecord;
+
+/// A new KEM key pair.
+#[derive(Debug)]
+pub struct NewKeyPair {
+    /// Whose it is.
+    pub account: AccountId,
+    /// The public half.
+    pub encapsulation_key: EncapsulationKey,
+    /// Who vouches for it.
+    pub issuer: VerifyingKey,
+    /// The issuer's word.
+    pub attestation: Attestation,
+    /// The seed, if the client holds it: then nothing was stored. Key material.
+    pub client_held: Option<DecapsulationKey>,
+}
+
+/// An encapsulation key as it came, with what vouches for it.
+#[derive(Debug)]
+pub struct AttestedKey {
+    /// The key; nothing but its length was checked.
+    pub key: UnverifiedKey,
+    /// The issuer's word.
+    pub attestation: Attestation,
+    /// Whose word it is said to be.
+    pub issuer: VerifyingKey,
+    /// The account that the caller expects.
+    pub expected_account: Option<AccountId>,
+}
+
+/// Which of the account's signing keys is to sign.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SigningKeyChoice {
+    /// This one.
+    pub key_id: Option<KeyId>,
+    /// The one in force for this algorithm; by default ML-DSA-65.
+    pub algorithm: Option<SignatureAlgorithm>,
+}
+
+impl Service {
+    /// Makes a KEM key pair and the issuer's attestation of it. The secret key stays here, sealed,
+    /// unless `custody` (or else the account's) says that the client holds it.
+    ///
+    /// # Errors
+    /// [`Error::CustodyForbids`]; those of the store.
+    pub async fn generate_key_pair(
+        &self,
+        by: &Admitted,
+        algorithm: KemAlgorithm,
+        custody: Option<Custody>,
+    ) -> Result<NewKeyPair, Error> {
+        let account = by.account_id();
+        let client_holds = match (by.custody(), custody) {
+            (Custody::ServerOnly, Some(Custody::Client)) => return Err(Error::CustodyForbids),
+            (own, asked) => asked.unwrap_or(own) == Custody::Client,
+        };
+        let now = self.store.now().await?;
+        let key = DecapsulationKey::generate(algorithm, &mut self.rng())?;
+        let public = key.encapsulation_key().clone();
+        let attestation = self.issuer.attest(account, &public, now, None, &mut self.rng())?;
+        if !client_holds {
+            let record = KeyRecord {
+                account,
+                id: public.key_id(),
+                kind: RecordKind::DecapsulationKey,
+                algorithm: algorithm.name().to_owned(),
+                version: None,
+                public_key: public.as_bytes().to_vec(),
+                attestation: attestation.to_bytes(),
+                sealed: key.seal(&self.masters, account, &mut self.rng())?,
+                created_at: now,
+                retired_at: None,
+            };
+            if !self.store.insert_key(record).await? {
+                return Err(Error::Internal { what: "a new key pair that was there already" });
+            }
+        }
+        Ok(NewKeyPair {
+            account,
+            encapsulation_key: public,
+            issuer: self.issuer.verifying_key().clone(),
+            attestation,
+            client_held: client_holds.then_some(key),
+        })
+    }
+
+    /// Encapsulates to a key, once its attestation is verified; names the account it was made for.
+    ///
+    /// # Errors
+    /// [`Error::Core`] with the check of [`VerifiedEncapsulationKey::verify`] that failed; those of
+    /// the store.
+    pub async fn encapsulate(
+        &self,
+        _by: &Admitted,
+        to: &AttestedKey,
+    ) -> Result<(Ciphertext, SharedSecret, AccountId), Error> {
+        let trusted = self.trusted_issuers(&to.issuer).await?;
+        let verified = VerifiedEncapsulationKey::verify(
+            &to.key,
+            &to.attestation,
+            &to.issuer,
+            &trusted,
+            to.expected_account,
+            self.store.now().await?,
+        )?;
+        let (ciphertext, secret) = verified.encapsulate(&mut self.rng())?;
+        Ok((ciphertext, secret, verified.account()))
+    }
+
+    /// Decapsulates by the account's stored key with this public key.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`]: not stored in this account. [`Error::Core`]: another algorithm's
+    /// ciphertext. Those of the store.
+    pub async fn decapsulate(
+        &self,
+        by: &Admitted,
+        public_key: &UnverifiedKey,
+        ciphertext: &Ciphertext,
+    ) -> Result<SharedSecret, Error> {
+        let found = self.store.key(by.account_id(), &public_key.key_id()).await?;
+        let record = found
+            .filter(|record| record.kind == RecordKind::DecapsulationKey)
+            .ok_or(Error::UnknownKey)?;
+        let key = DecapsulationKey::open(
+            &self.masters,
+            record.account,
+            &record.public_key,
+            &record.sealed,
+        )?;
+        Ok(key.decapsulate(ciphertext)?)
+    }
+
+    /// Encrypts a text with the caller's key, or else with the account's own.
+    ///
+    /// # Errors
+    /// Those of the store; [`Error::Core`]: the generator failed.
+    pub async fn encrypt(
+        &self,
+        by: &Admitted,
+        key: Option<Secret<32>>,
+        text: SecretVec,
+        associated_data: Vec<u8>,
+    ) -> Result<MessageBox, Error> {
+        let box_key = match key {
+            Some(key) => BoxKey::from_caller(&key),
+            None => self.account_key(by.account_id()).await?.box_key(),
+        };
+        let host = Arc::clone(&self.host);
+        off_the_runtime(text.len(), move || {
+            box_key.seal(text.expose_bytes(), &associated_data, &mut HostRng(&*host))
+        })
+        .await
+    }
+
+    /// Decrypts a text with the caller's key, or else with the account's own that it names.
+    ///
+    /// # Errors
+    /// [`Error::Core`]: authentication failed, for whatever reason. Those of the store.
+    pub async fn decrypt(
+        &self,
+        by: &Admitted,
+        key: Option<Secret<32>>,
+        sealed: MessageBox,
+        associated_data: Vec<u8>,
+    ) -> Result<SecretVec, Error> {
+        let box_key = match (key, sealed.key_id()) {
+            (Some(key), _) => BoxKey::from_caller(&key),
+            (None, Some(id)) => self.account_key_by_id(by.account_id(), id).await?.box_key(),
+            (None, None) => return Err(pqc_core::Error::BoxAuthentication.into()),
+        };
+        off_the_runtime(sealed.as_bytes().len(), move || box_key.open(&sealed, &associated_data))
+            .await
+    }
+
+    /// Signs with one of the account's own keys, made at its first use.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`]: the account has no signing key of that id. [`Error::Core`]: the
+    /// algorithm contradicts the key. Those of the store.
+    pub async fn sign(
+        &self,
+        by: &Admitted,
+        choice: SigningKeyChoice,
+        message: SecretVec,
+        context: Vec<u8>,
+    ) -> Result<(Signature, VerifyingKey), Error> {
+        let key = self.signing_key(by.account_id(), choice).await?;
+        let public = key.verifying_key().clone();
+        let host = Arc::clone(&self.host);
+        let signature = off_the_runtime(message.len(), move || {
+            let context = Context::new(&context)?;
+            key.sign(message.expose_bytes(), context, &mut HostRng(&*host))
+        })
+        .await?;
+        Ok((signature, public))
+    }
+
+    /// The id of the signing key that [`Self::sign`] would use; `None` if it is not made yet.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn signing_key_id(
+        &self,
+        account: AccountId,
+        choice: SigningKeyChoice,
+    ) -> Result<Option<KeyId>, Error> {
+        if choice.key_id.is_some() {
+            return Ok(choice.key_id);
+        }
+        let algorithm = choice.algorithm.unwrap_or(DEFAULT_SIGNATURE);
+        let kind = RecordKind::SigningKey;
+        Ok(self.store.current_key(account, kind, algorithm.name()).await?.map(|record| record.id))
+    }
+
+    /// The id of the AES key that [`Self::encrypt`] would use; `None` if it is not made yet.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn account_key_id(&self, account: AccountId) -> Result<Option<KeyId>, Error> {
+        let kind = RecordKind::AesKey;
+        let current = self.store.current_key(account, kind, AccountKey::ALGORITHM).await?;
+        Ok(current.map(|record| record.id))
+    }
+
+    async fn signing_key(
+        &self,
+        account: AccountId,
+        choice: SigningKeyChoice,
+    ) -> Result<SigningKey, Error> {
+        let kind = RecordKind::SigningKey;
+        if let Some(id) = &choice.key_id {
+            let found = self.store.key(account, id).await?;
+            let record = found.filter(|r| r.kind == kind).ok_or(Error::UnknownKey)?;
+            let key = self.open_signing_key(&record)?;
+            return match choice.algorithm {
+                Some(asked) if asked != key.algorithm() => {
+                    Err(pqc_core::Error::AlgorithmMismatch {
+                        field: pqc_core::Field::SigningKey,
+                        expected: asked.name(),
+                        actual: key.algorithm().name(),
+                    }
+                    .into())
+                }
+                _ => Ok(key),
+            };
+        }
+        let algorithm = choice.algorithm.unwrap_or(DEFAULT_SIGNATURE);
+        if let Some(record) = self.store.current_key(account, kind, algorithm.name()).await? {
+            return self.open_signing_key(&record);
+        }
+        let key = SigningKey::generate(algorithm, &mut self.rng())?;
+        let record = KeyRecord {
+            account,
+            id: key.verifying_key().key_id(),
+            kind,
+            algorithm: algorithm.name().to_owned(),
+            version: Some(FIRST_VERSION),
+            public_key: key.verifying_key().as_bytes().to_vec(),
+            attestation: Vec::new(),
+            sealed: key.seal(&self.masters, account, &mut self.rng())?,
+            created_at: self.store.now().await?,
+            retired_at: None,
+        };
+        let record = self.first_or_stored(record).await?;
+        self.open_signing_key(&record)
+    }
+
+    async fn account_key(&self, account: AccountId) -> Result<AccountKey, Error> {
+        let kind = RecordKind::AesKey;
+        if let Some(record) = self.store.current_key(account, kind, AccountKey::ALGORITHM).await? {
+            return self.open_account_key(&record);
+        }
+        let key = AccountKey::generate(&mut self.rng())?;
+        let record = KeyRecord {
+            account,
+            id: key.id(),
+            kind,
+            algorithm: AccountKey::ALGORITHM.to_owned(),
+            version: Some(FIRST_VERSION),
+            public_key: Vec::new(),
+            attestation: Vec::new(),
+            sealed: key.seal(&self.masters, account, &mut self.rng())?,
+            created_at: self.store.now().await?,
+            retired_at: None,
+        };
+        let record = self.first_or_stored(record).await?;
+        self.open_account_key(&record)
+    }
+
+    /// A text that names no key of this account looks like any that does not authenticate.
+    async fn account_key_by_id(
+        &self,
+        account: AccountId,
+        id: [u8; 16],
+    ) -> Result<AccountKey, Error> {
+        let found = self.store.key(account, &KeyId::Symmetric(id)).await?;
+        let record = found
+            .filter(|record| record.kind == RecordKind::AesKey)
+            .ok_or(pqc_core::Error::BoxAuthentication)?;
+        self.open_account_key(&record)
+    }
+
+    /// Stores the first version of a key, or finds the one that another call stored meanwhile.
+    async fn first_or_stored(&self, record: KeyRecord) -> Result<KeyRecord, Error> {
+        if self.store.insert_key(record.clone()).await? {
+            return Ok(record);
+        }
+        let KeyRecord { account, kind, algorithm, .. } = record;
+        let current = self.store.current_key(account, kind, &algorithm).await?;
+        current.ok_or(Error::Corrupt { what: "an account's key is neither there nor to be made" })
+    }
+
+    fn open_signing_key(&self, record: &KeyRecord) -> Result<SigningKey, Error> {
+        let KeyRecord { account, public_key, sealed, .. } = record;
+        Ok(SigningKey::open(&self.masters, *account, public_key, sealed)?)
+    }
+
+    fn open_account_key(&self, record: &KeyRecord) -> Result<AccountKey, Error> {
+        let KeyId::Symmetric(id) = record.id else {
+            return Err(Error::Corrupt { what: "the id of an AES key" });
+        };
+        Ok(AccountKey::open(&self.masters, record.account, id, &record.sealed)?)
+    }
+}
+
+/// Long work goes to a thread of its own, so that it holds no other call up.
+pub(crate) async fn off_the_runtime<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> Result<T, pqc_core::Error> + Send + 'static,
+) -> Result<T, Error> {
+    if bytes <= INLINE_BYTES {
+        return Ok(work()?);
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|_| Error::Internal { what: "a worker thread" })??)
+}
+
+/// About 30 µs of AES-256-GCM.
+const INLINE_BYTES: usize = 64 * 1024;
+const DEFAULT_SIGNATURE: SignatureAlgorithm = SignatureAlgorithm::MlDsa65;

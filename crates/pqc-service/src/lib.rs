@@ -1,0 +1,26 @@
+//! Accounts, tokens and sealed keys in a store: one method of [`Service`] for each use case.
+//!
+//! An adapter brings a token's text and parsed values; the service finds the token
+//! ([`Service::authenticate`]), asks the core's policy ([`Service::authorize`]), spends one
+//! attempt durably ([`Service::spend`]) and then acts. The types keep that order: what acts takes
+//! an [`Admitted`], and only spending makes one. Secret keys leave the core sealed; the store
+//! never sees anything else.
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod authorize;
+pub mod client_held;
+pub mod error;
+pub mod host;
+pub mod keyring;
+pub mod service;
+pub mod store;
+pub mod tokens;
+
+pub use account::Custody;
+pub use authorize::{Admitted, Authorized, Caller};
+pub use error::Error;
+pub use host::{Host, System};
+pub use service::{Service, Settings};
+pub use store::sqlite::SqliteStore;
+pub use store::{AccountRecord, KeyRecord, Store, TokenRecord};

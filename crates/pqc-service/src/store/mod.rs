@@ -1,0 +1,178 @@
+//! What is kept, and the one trait through which it is kept.
+//!
+//! A store applies; it decides nothing that the core's policy decides. Every method that changes
+//! something answers after the change is durable. Rows start with their account, and every method
+//! is scoped by one where there is one. Time is the store's own ([`Store::now`]), so that all
+//! servers on one store agree and a clock set back revives nothing.
+
+pub mod sqlite;
+mod writer;
+
+use async_trait::async_trait;
+use pqc_core::seal::RecordKind;
+use pqc_core::token::{Refusal, TokenHash, TokenState};
+use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
+
+use crate::account::Custody;
+use crate::error::Error;
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRecord {
+    /// Its id.
+    pub id: AccountId,
+    /// Its name, unique in the store.
+    pub name: String,
+    /// Who holds its KEM secret keys.
+    pub custody: Custody,
+    /// Whether its tokens are refused.
+    pub disabled: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A token: all but its value, of which only the hash is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRecord {
+    /// Its name.
+    pub id: TokenId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// SHA-256 of its text.
+    pub hash: TokenHash,
+    /// What its owner calls it.
+    pub label: Option<String>,
+    /// The attempts it was granted; `None` is without count.
+    pub attempts: Option<u32>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When an attempt was last spent.
+    pub last_used_at: Option<Timestamp>,
+    /// What the policy looks at.
+    pub state: TokenState,
+}
+
+/// A stored key: its public part, and its secret part sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// Whose it is; [`AccountId::SERVER`] for issuer keys.
+    pub account: AccountId,
+    /// Its id.
+    pub id: KeyId,
+    /// What it is.
+    pub kind: RecordKind,
+    /// The algorithm's name.
+    pub algorithm: String,
+    /// For keys of which an account has one in force (signing, AES, issuer): counted from 1 for
+    /// each account, kind and algorithm. `None` for KEM key pairs.
+    pub version: Option<u32>,
+    /// The encoded public key; empty for a symmetric key.
+    pub public_key: Vec<u8>,
+    /// The issuer's attestation in its wire form; empty where there is none.
+    pub attestation: Vec<u8>,
+    /// The secret, sealed.
+    pub sealed: SealedRecord,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When a newer version took its place.
+    pub retired_at: Option<Timestamp>,
+}
+
+/// A place where accounts, tokens and sealed keys are kept.
+///
+/// Every method fails with [`Error::Unavailable`] when the store cannot be reached (nothing was
+/// done), and with [`Error::Corrupt`] when a record cannot be read; those that change something
+/// also with [`Error::OutcomeUnknown`].
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The store's time: never less than any time it has committed.
+    async fn now(&self) -> Result<Timestamp, Error>;
+
+    /// Whether the store answers.
+    async fn ping(&self) -> Result<(), Error>;
+
+    /// The check values of the master keys, by version.
+    async fn master_key_checks(&self) -> Result<Vec<(u32, SealedRecord)>, Error>;
+
+    /// Adds the check value of a new master-key version; `false`: that version exists.
+    async fn add_master_key_check(&self, version: u32, check: SealedRecord) -> Result<bool, Error>;
+
+    /// All accounts, in the order of their making.
+    async fn accounts(&self) -> Result<Vec<AccountRecord>, Error>;
+
+    /// The account of that name.
+    async fn account_by_name(&self, name: &str) -> Result<Option<AccountRecord>, Error>;
+
+    /// Makes an account with its root token, both or neither; `false`: the name is taken.
+    async fn create_account(
+        &self,
+        account: AccountRecord,
+        root_token: TokenRecord,
+    ) -> Result<bool, Error>;
+
+    /// Changes who holds the account's keys; `false`: no such account.
+    async fn set_custody(&self, account: AccountId, custody: Custody) -> Result<bool, Error>;
+
+    /// Disables or enables an account; `false`: no such account.
+    async fn set_disabled(&self, account: AccountId, disabled: bool) -> Result<bool, Error>;
+
+    /// The token with that hash, with its account. `account_disabled` in its state is the
+    /// account's.
+    async fn token_by_hash(
+        &self,
+        hash: &TokenHash,
+    ) -> Result<Option<(TokenRecord, AccountRecord)>, Error>;
+
+    /// A page of the account's tokens, in the order of their ids, after `after`.
+    async fn tokens(
+        &self,
+        account: AccountId,
+        after: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<TokenRecord>, Error>;
+
+    /// Adds a token.
+    async fn insert_token(&self, token: TokenRecord) -> Result<(), Error>;
+
+    /// Revokes the account's root token and puts this one in its place, in one step; with
+    /// `revoke_temporary`, its temporary tokens too.
+    async fn replace_root_token(
+        &self,
+        token: TokenRecord,
+        revoke_temporary: bool,
+    ) -> Result<(), Error>;
+
+    /// Revokes a token; `false`: the account has no such token that was not revoked before.
+    async fn revoke_token(&self, account: AccountId, token: TokenId) -> Result<bool, Error>;
+
+    /// Applies [`pqc_core::token::spend`] to the token in one atomic step, at the store's time:
+    /// the attempts left after it (`None`: without count), or why not. Sets `last_used_at`.
+    async fn spend(&self, hash: &TokenHash) -> Result<Result<Option<u32>, Refusal>, Error>;
+
+    /// Adds a key; `false`: the account has that id, or that version of that kind and algorithm.
+    async fn insert_key(&self, key: KeyRecord) -> Result<bool, Error>;
+
+    /// The account's key with that id.
+    async fn key(&self, account: AccountId, id: &KeyId) -> Result<Option<KeyRecord>, Error>;
+
+    /// The account's key of that kind and algorithm that is in force: the newest, not retired.
+    async fn current_key(
+        &self,
+        account: AccountId,
+        kind: RecordKind,
+        algorithm: &str,
+    ) -> Result<Option<KeyRecord>, Error>;
+
+    /// All versions of the account's keys of a versioned kind, newest first, retired ones included.
+    async fn key_versions(
+        &self,
+        account: AccountId,
+        kind: RecordKind,
+    ) -> Result<Vec<KeyRecord>, Error>;
+
+    /// Adds an issuer to the trusted ones; `false`: it is one already.
+    async fn trust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error>;
+
+    /// The issuers that were added.
+    async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error>;
+}

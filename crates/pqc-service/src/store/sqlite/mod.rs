@@ -1,0 +1,262 @@
+//! The embedded store: one SQLite file, for one machine.
+//!
+//! [`SqliteStore::open`] is the door. Reads go to a few read-only connections, writes through the
+//! one task of `writer.rs`; the write-ahead log lets neither wait for the other. Every commit is
+//! synchronous (`synchronous=FULL`): what was answered is on disk. Other processes may open the
+//! same file, as the command line does beside a running server.
+
+mod change;
+mod open;
+mod read;
+mod rows;
+mod write;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use pqc_core::seal::RecordKind;
+use pqc_core::token::{Refusal, TokenHash};
+use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
+use sqlx::SqlitePool;
+
+use super::writer::{Engine, Failure, Write, Writer};
+use super::{AccountRecord, KeyRecord, Store, TokenRecord};
+use crate::account::Custody;
+use crate::error::Error;
+use crate::host::Host;
+
+/// The embedded store.
+#[derive(Debug)]
+pub struct SqliteStore {
+    readers: SqlitePool,
+    writer: Writer<write::SqliteEngine>,
+    clock: Arc<Clock>,
+}
+
+impl SqliteStore {
+    /// Opens the store in the file `path`. Where there is none, makes one that only its owner can
+    /// read (mode 0600); the folder must exist. Needs a Tokio runtime, which it uses from then on.
+    ///
+    /// # Errors
+    /// [`Error::NewerSchema`]; [`Error::Corrupt`]: the file is damaged or no store of this
+    /// program. Neither changes anything. [`Error::Unavailable`]: the file cannot be opened or
+    /// written.
+    pub async fn open(path: &Path, host: Arc<dyn Host>) -> Result<Self, Error> {
+        let options = open::options(path)?;
+        let connection = open::open(&options).await?;
+        let readers = open::readers(options.clone()).await?;
+        let clock = Arc::new(Clock::new(host));
+        let engine = write::SqliteEngine::new(options, connection, Arc::clone(&clock));
+        Ok(Self { readers, writer: Writer::start(engine), clock })
+    }
+
+    /// Ends the store in good order: what waits is done and answered, later calls get
+    /// [`Error::Unavailable`], the log is moved into the database file. Without it nothing is
+    /// lost: the next open does that work.
+    pub async fn close(&self) {
+        let engine = self.writer.finish().await;
+        self.readers.close().await;
+        if let Some(engine) = engine {
+            engine.close().await;
+        }
+    }
+
+    /// How many transactions this store committed since it was opened. Changes that wait together
+    /// share one.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.writer.commits()
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn now(&self) -> Result<Timestamp, Error> {
+        let committed = read::clock(&self.readers).await?;
+        let (now, worth_committing) = self.clock.observe(committed);
+        if worth_committing {
+            self.writer.commit_time();
+        }
+        Ok(now)
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        if !self.writer.is_alive() {
+            return Err(Error::Unavailable("the task that writes has ended".to_owned()));
+        }
+        read::clock(&self.readers).await.map(drop)
+    }
+
+    async fn master_key_checks(&self) -> Result<Vec<(u32, SealedRecord)>, Error> {
+        read::master_key_checks(&self.readers).await
+    }
+
+    async fn add_master_key_check(&self, version: u32, check: SealedRecord) -> Result<bool, Error> {
+        self.writer.write(Write::AddMasterKeyCheck { version, check }).await
+    }
+
+    async fn accounts(&self) -> Result<Vec<AccountRecord>, Error> {
+        read::accounts(&self.readers).await
+    }
+
+    async fn account_by_name(&self, name: &str) -> Result<Option<AccountRecord>, Error> {
+        read::account_by_name(&self.readers, name).await
+    }
+
+    async fn create_account(
+        &self,
+        account: AccountRecord,
+        root_token: TokenRecord,
+    ) -> Result<bool, Error> {
+        self.writer.write(Write::CreateAccount { account, root_token }).await
+    }
+
+    async fn set_custody(&self, account: AccountId, custody: Custody) -> Result<bool, Error> {
+        self.writer.write(Write::SetCustody { account, custody }).await
+    }
+
+    async fn set_disabled(&self, account: AccountId, disabled: bool) -> Result<bool, Error> {
+        self.writer.write(Write::SetDisabled { account, disabled }).await
+    }
+
+    async fn token_by_hash(
+        &self,
+        hash: &TokenHash,
+    ) -> Result<Option<(TokenRecord, AccountRecord)>, Error> {
+        read::token_by_hash(&self.readers, hash).await
+    }
+
+    async fn tokens(
+        &self,
+        account: AccountId,
+        after: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<TokenRecord>, Error> {
+        read::tokens(&self.readers, account, after, limit).await
+    }
+
+    async fn insert_token(&self, token: TokenRecord) -> Result<(), Error> {
+        self.writer.write(Write::InsertToken(token)).await.map(drop)
+    }
+
+    async fn replace_root_token(
+        &self,
+        token: TokenRecord,
+        revoke_temporary: bool,
+    ) -> Result<(), Error> {
+        self.writer.write(Write::ReplaceRootToken { token, revoke_temporary }).await.map(drop)
+    }
+
+    async fn revoke_token(&self, account: AccountId, token: TokenId) -> Result<bool, Error> {
+        self.writer.write(Write::RevokeToken { account, token }).await
+    }
+
+    async fn spend(&self, hash: &TokenHash) -> Result<Result<Option<u32>, Refusal>, Error> {
+        self.writer.spend(*hash).await
+    }
+
+    async fn insert_key(&self, key: KeyRecord) -> Result<bool, Error> {
+        self.writer.write(Write::InsertKey(key)).await
+    }
+
+    async fn key(&self, account: AccountId, id: &KeyId) -> Result<Option<KeyRecord>, Error> {
+        read::key(&self.readers, account, id).await
+    }
+
+    async fn current_key(
+        &self,
+        account: AccountId,
+        kind: RecordKind,
+        algorithm: &str,
+    ) -> Result<Option<KeyRecord>, Error> {
+        read::current_key(&self.readers, account, kind, algorithm).await
+    }
+
+    async fn key_versions(
+        &self,
+        account: AccountId,
+        kind: RecordKind,
+    ) -> Result<Vec<KeyRecord>, Error> {
+        read::key_versions(&self.readers, account, kind).await
+    }
+
+    async fn trust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error> {
+        self.writer.write(Write::TrustIssuer(issuer.clone())).await
+    }
+
+    async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error> {
+        read::trusted_issuers(&self.readers).await
+    }
+}
+
+/// The store's time: the host's clock, but never behind what was committed or given out before.
+///
+/// The time of every transaction is committed with it. Time that was only given out is committed
+/// soon after, so that a token that was refused as expired stays so over a restart with a clock
+/// that was set back.
+struct Clock {
+    host: Arc<dyn Host>,
+    given_out: AtomicU64,
+    asked_to_commit: AtomicU64,
+}
+
+impl Clock {
+    fn new(host: Arc<dyn Host>) -> Self {
+        Self { host, given_out: AtomicU64::new(0), asked_to_commit: AtomicU64::new(0) }
+    }
+
+    fn now(&self, committed: Timestamp) -> Timestamp {
+        let now = self.host.now().max(committed).millis();
+        Timestamp::from_millis(self.given_out.fetch_max(now, Ordering::Relaxed).max(now))
+    }
+
+    /// The time, and whether it is far enough ahead to be committed for its own sake: once in
+    /// each [`UNCOMMITTED_MILLIS`].
+    fn observe(&self, committed: Timestamp) -> (Timestamp, bool) {
+        let now = self.now(committed);
+        let is_ahead = |past: u64| now.millis() >= past.saturating_add(UNCOMMITTED_MILLIS);
+        let ahead = is_ahead(committed.millis())
+            && is_ahead(self.asked_to_commit.load(Ordering::Relaxed))
+            && is_ahead(self.asked_to_commit.fetch_max(now.millis(), Ordering::Relaxed));
+        (now, ahead)
+    }
+}
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Clock").finish_non_exhaustive()
+    }
+}
+
+/// How far the time that was given out may run ahead of the time that was committed.
+const UNCOMMITTED_MILLIS: u64 = 1000;
+
+/// What a database error says of the transaction that it ended.
+fn failure(error: &sqlx::Error) -> Failure {
+    match error {
+        sqlx::Error::Database(_) if matches!(code(error), Some(CORRUPT | NOT_A_DATABASE)) => {
+            Failure::Corrupt("the database file is damaged, or is no database")
+        }
+        error => Failure::Unavailable(error.to_string()),
+    }
+}
+
+fn error(error: sqlx::Error) -> Error {
+    failure(&error).into()
+}
+
+/// The primary result code of SQLite, if it is SQLite that failed.
+fn code(error: &sqlx::Error) -> Option<i32> {
+    let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(extended & 0xff)
+}
+
+// https://www.sqlite.org/rescode.html
+const ERROR: i32 = 1;
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const CORRUPT: i32 = 11;
+const FULL: i32 = 13;
+const NOT_A_DATABASE: i32 = 26;

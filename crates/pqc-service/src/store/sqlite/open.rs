@@ -1,0 +1,199 @@
+//! Opening the file: whose it is, of which version, and how its connections behave.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
+
+use super::{BUSY, LOCKED, code, error};
+use crate::error::Error;
+
+/// How every connection to `path` behaves. A relative path holds for the folder of now.
+pub(super) fn options(path: &Path) -> Result<SqliteConnectOptions, Error> {
+    // An absolute path is never mistaken for ":memory:" or "file:…".
+    let path = std::path::absolute(path).map_err(|error| cannot_open(path, &error))?;
+    Ok(SqliteConnectOptions::new()
+        .filename(path)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("fullfsync", "ON") // where fsync alone stops at the disk's cache (macOS)
+        .pragma("checkpoint_fullfsync", "ON")
+        .pragma("journal_size_limit", "67108864")
+        .pragma("cell_size_check", "ON")
+        .pragma("trusted_schema", "OFF")
+        .disable_statement_logging())
+}
+
+/// Opens the file for writing, makes it if it is missing, and brings its schema up to date.
+///
+/// Several processes may do this at once: the schema is made in one transaction that excludes the
+/// others, and who finds the file locked tries again.
+pub(super) async fn open(options: &SqliteConnectOptions) -> Result<SqliteConnection, Error> {
+    create_file(options.get_filename())?;
+    let start = Instant::now();
+    loop {
+        match open_once(options).await {
+            Err(OpenError::Locked(_)) if start.elapsed() < OPEN_TIMEOUT => {
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+            Err(OpenError::Locked(error) | OpenError::Other(error)) => return Err(error),
+            Ok(connection) => return Ok(connection),
+        }
+    }
+}
+
+/// The read-only connections.
+pub(super) async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, Error> {
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.read_only(true))
+        .await
+        .map_err(error)
+}
+
+/// A new connection to an opened store.
+pub(super) async fn connect(
+    options: &SqliteConnectOptions,
+) -> Result<SqliteConnection, sqlx::Error> {
+    options.connect().await
+}
+
+async fn open_once(options: &SqliteConnectOptions) -> Result<SqliteConnection, OpenError> {
+    let mut connection = connect(options).await?;
+    match prepare(&mut connection).await {
+        Ok(()) => Ok(connection),
+        Err(error) => {
+            let _ = connection.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn prepare(connection: &mut SqliteConnection) -> Result<(), OpenError> {
+    if schema(connection).await? == Schema::Current {
+        return Ok(());
+    }
+    let mode: String =
+        sqlx::query_scalar("PRAGMA journal_mode = WAL").fetch_one(&mut *connection).await?;
+    if mode != "wal" {
+        let why = "its file system cannot share memory between processes (no write-ahead log)";
+        return Err(OpenError::Other(Error::Unavailable(why.to_owned())));
+    }
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    // Another process may have been here meanwhile.
+    if schema(&mut transaction).await? == Schema::Older {
+        MIGRATIONS.run(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Schema {
+    /// None, or an older one.
+    Older,
+    Current,
+}
+
+/// Compares the schema with the one that this program knows. Reads only.
+async fn schema(connection: &mut SqliteConnection) -> Result<Schema, OpenError> {
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut *connection)
+        .await?;
+    if tables == 0 {
+        return Ok(Schema::Older);
+    }
+    let application: i64 =
+        sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
+    if application != APPLICATION_ID {
+        return Err(corrupt("the file is the database of another program"));
+    }
+    let applied = sqlx::query("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
+        .fetch_all(&mut *connection)
+        .await?;
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let mut found = 0;
+    for row in applied {
+        let (version, checksum): (i64, Vec<u8>) =
+            (row.try_get("version")?, row.try_get("checksum")?);
+        if version > known {
+            found = found.max(version);
+            continue;
+        }
+        if !MIGRATIONS.iter().any(|m| m.version == version && *m.checksum == checksum) {
+            return Err(corrupt("its schema was not made by this program"));
+        }
+        found = found.max(version);
+    }
+    match found {
+        newer if newer > known => Err(OpenError::Other(Error::NewerSchema { found, known })),
+        current if current == known => Ok(Schema::Current),
+        _ => Ok(Schema::Older),
+    }
+}
+
+/// Makes an empty file that only its owner can read; the log files beside it get the same mode.
+///
+/// A file that exists is not opened here: closing it would drop every lock that SQLite holds on it
+/// in this process.
+fn create_file(path: &Path) -> Result<(), Error> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(cannot_open(path, &error)),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn cannot_open(path: &Path, error: &std::io::Error) -> Error {
+    Error::Unavailable(format!("{}: {error}", path.display()))
+}
+
+fn corrupt(what: &'static str) -> OpenError {
+    OpenError::Other(Error::Corrupt { what })
+}
+
+enum OpenError {
+    /// Another process holds a lock: worth another try.
+    Locked(Error),
+    Other(Error),
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(cause: sqlx::Error) -> Self {
+        match code(&cause) {
+            Some(BUSY | LOCKED) => Self::Locked(error(cause)),
+            _ => Self::Other(error(cause)),
+        }
+    }
+}
+
+impl From<MigrateError> for OpenError {
+    fn from(cause: MigrateError) -> Self {
+        match cause {
+            MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => cause.into(),
+            cause => Self::Other(Error::Unavailable(cause.to_string())),
+        }
+    }
+}
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+
+/// "pqcs", as the first migration sets it.
+const APPLICATION_ID: i64 = 0x7071_6373;
+/// How long a statement waits for a lock of another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long opening goes on trying where a lock cannot be waited for.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+const RETRY_AFTER: Duration = Duration::from_millis(20);
+const READERS: u32 = 4;

@@ -1,0 +1,187 @@
+//! Rows to records. What does not fit a record's types is [`Error::Corrupt`], never a panic.
+
+use pqc_core::seal::RecordKind;
+use pqc_core::token::{OperationSet, Scope, TokenHash, TokenKind, TokenState};
+use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Row, Sqlite, Type};
+
+use crate::account::Custody;
+use crate::error::Error;
+use crate::store::{AccountRecord, KeyRecord, TokenRecord};
+
+/// The columns that [`account`] reads, of `accounts AS a`.
+macro_rules! account_columns {
+    () => {
+        "a.id AS a_id, a.name AS a_name, a.custody AS a_custody, a.disabled AS a_disabled, \
+         a.created_at AS a_created_at"
+    };
+}
+
+/// The columns that [`token`] reads, of `tokens AS t JOIN accounts AS a`.
+macro_rules! token_columns {
+    () => {
+        "t.account, t.id, t.hash, t.kind, t.label, t.operations, t.key_id, t.created_at, \
+         t.expires_at, t.attempts, t.attempts_left, t.revoked_at, t.last_used_at, \
+         a.disabled AS a_disabled"
+    };
+}
+
+/// The columns that [`key`] reads, of `keys`.
+macro_rules! key_columns {
+    () => {
+        "account, id, kind, algorithm, version, public_key, attestation, sealed, created_at, \
+         retired_at"
+    };
+}
+
+pub(super) use {account_columns, key_columns, token_columns};
+
+pub(super) fn account(row: &SqliteRow) -> Result<AccountRecord, Error> {
+    let fields = Fields { row, what: "an account's row" };
+    Ok(AccountRecord {
+        id: AccountId::from_bytes(fields.array("a_id")?),
+        name: fields.get("a_name")?,
+        custody: fields.parse("a_custody", |name: &str| Custody::from_name(name).ok())?,
+        disabled: fields.flag("a_disabled")?,
+        created_at: fields.time("a_created_at")?,
+    })
+}
+
+pub(super) fn token(row: &SqliteRow) -> Result<TokenRecord, Error> {
+    let fields = Fields { row, what: "a token's row" };
+    Ok(TokenRecord {
+        id: TokenId::from_bytes(fields.array("id")?),
+        account: AccountId::from_bytes(fields.array("account")?),
+        hash: TokenHash::from_bytes(fields.array("hash")?),
+        label: fields.get("label")?,
+        attempts: fields.optional_number("attempts")?,
+        created_at: fields.time("created_at")?,
+        last_used_at: fields.optional_time("last_used_at")?,
+        state: TokenState {
+            kind: fields.parse("kind", token_kind_from_name)?,
+            scope: Scope {
+                operations: OperationSet::from_bits(fields.number("operations")?),
+                key_id: fields.optional_key_id("key_id")?,
+            },
+            expires_at: fields.optional_time("expires_at")?,
+            attempts_left: fields.optional_number("attempts_left")?,
+            revoked: fields.optional_time("revoked_at")?.is_some(),
+            account_disabled: fields.flag("a_disabled")?,
+        },
+    })
+}
+
+/// What is left of a token's attempts: the only column of the row.
+pub(super) fn attempts_left(row: &SqliteRow) -> Result<Option<u32>, Error> {
+    Fields { row, what: "a token's row" }.optional_number("attempts_left")
+}
+
+pub(super) fn key(row: &SqliteRow) -> Result<KeyRecord, Error> {
+    let fields = Fields { row, what: "a key's row" };
+    Ok(KeyRecord {
+        account: AccountId::from_bytes(fields.array("account")?),
+        id: fields.parse("id", |bytes: &[u8]| KeyId::from_slice(bytes).ok())?,
+        kind: fields.parse("kind", RecordKind::from_name)?,
+        algorithm: fields.get("algorithm")?,
+        version: fields.optional_number("version")?,
+        public_key: fields.get("public_key")?,
+        attestation: fields.get("attestation")?,
+        sealed: fields.sealed("sealed")?,
+        created_at: fields.time("created_at")?,
+        retired_at: fields.optional_time("retired_at")?,
+    })
+}
+
+/// Of `version, check_value`.
+pub(super) fn master_key_check(row: &SqliteRow) -> Result<(u32, SealedRecord), Error> {
+    let fields = Fields { row, what: "a master key's check value" };
+    Ok((fields.number("version")?, fields.sealed("check_value")?))
+}
+
+/// Of `public_key`.
+pub(super) fn issuer(row: &SqliteRow) -> Result<VerifyingKey, Error> {
+    let fields = Fields { row, what: "a trusted issuer's key" };
+    fields.parse("public_key", |bytes: &[u8]| VerifyingKey::from_bytes(bytes).ok())
+}
+
+/// Of `greatest`.
+pub(super) fn clock(row: &SqliteRow) -> Result<Timestamp, Error> {
+    Fields { row, what: "the clock" }.time("greatest")
+}
+
+/// A row, and what it is called where it does not fit.
+struct Fields<'r> {
+    row: &'r SqliteRow,
+    what: &'static str,
+}
+
+impl<'r> Fields<'r> {
+    fn get<T: Decode<'r, Sqlite> + Type<Sqlite>>(&self, column: &str) -> Result<T, Error> {
+        self.row.try_get(column).map_err(|_| self.corrupt(column))
+    }
+
+    fn parse<F, T>(&self, column: &str, parse: impl FnOnce(F) -> Option<T>) -> Result<T, Error>
+    where
+        F: Decode<'r, Sqlite> + Type<Sqlite>,
+    {
+        parse(self.get(column)?).ok_or_else(|| self.corrupt(column))
+    }
+
+    fn array<const N: usize>(&self, column: &str) -> Result<[u8; N], Error> {
+        self.parse(column, |bytes: &[u8]| bytes.try_into().ok())
+    }
+
+    fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T, Error> {
+        self.parse(column, |number: i64| T::try_from(number).ok())
+    }
+
+    fn optional_number<T: TryFrom<i64>>(&self, column: &str) -> Result<Option<T>, Error> {
+        self.parse(column, |number: Option<i64>| number.map(T::try_from).transpose().ok())
+    }
+
+    fn time(&self, column: &str) -> Result<Timestamp, Error> {
+        self.number(column).map(Timestamp::from_millis)
+    }
+
+    fn optional_time(&self, column: &str) -> Result<Option<Timestamp>, Error> {
+        Ok(self.optional_number(column)?.map(Timestamp::from_millis))
+    }
+
+    fn flag(&self, column: &str) -> Result<bool, Error> {
+        self.parse(column, |number: i64| match number {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        })
+    }
+
+    fn optional_key_id(&self, column: &str) -> Result<Option<KeyId>, Error> {
+        self.parse(column, |bytes: Option<&[u8]>| bytes.map(KeyId::from_slice).transpose().ok())
+    }
+
+    fn sealed(&self, column: &str) -> Result<SealedRecord, Error> {
+        self.parse(column, |bytes: Vec<u8>| SealedRecord::from_bytes(bytes).ok())
+    }
+
+    fn corrupt(&self, column: &str) -> Error {
+        tracing::error!(what = self.what, column, "a row in the store cannot be read");
+        Error::Corrupt { what: self.what }
+    }
+}
+
+pub(super) const fn token_kind_name(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::Root => "root",
+        TokenKind::Temporary => "temporary",
+    }
+}
+
+fn token_kind_from_name(name: &str) -> Option<TokenKind> {
+    [TokenKind::Root, TokenKind::Temporary].into_iter().find(|kind| token_kind_name(*kind) == name)
+}
+
+/// The form for a column; what does not fit is the end of time.
+pub(super) fn millis(time: Timestamp) -> i64 {
+    i64::try_from(time.millis()).unwrap_or(i64::MAX)
+}

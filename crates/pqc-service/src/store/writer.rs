@@ -1,0 +1,303 @@
+//! Group commit: one task owns the connection that writes, and makes one transaction of all the
+//! changes that wait.
+//!
+//! A change comes in by [`Writer::write`] or [`Writer::spend`] and is answered after the commit
+//! that it was part of: all of a batch, or none. The queue is bounded: when it is full, callers
+//! wait. There is no SQL here; an [`Engine`] knows how one database begins, applies and commits.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pqc_core::token::{Refusal, TokenHash};
+use pqc_core::{AccountId, SealedRecord, Timestamp, TokenId, VerifyingKey};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::{AccountRecord, KeyRecord, TokenRecord};
+use crate::account::Custody;
+use crate::error::Error;
+
+/// The attempts left after one was spent (`None`: without count), or why none was.
+pub(super) type Spent = Result<Option<u32>, Refusal>;
+
+/// A change that answers whether it was made.
+#[derive(Debug)]
+pub(super) enum Write {
+    AddMasterKeyCheck { version: u32, check: SealedRecord },
+    CreateAccount { account: AccountRecord, root_token: TokenRecord },
+    SetCustody { account: AccountId, custody: Custody },
+    SetDisabled { account: AccountId, disabled: bool },
+    InsertToken(TokenRecord),
+    ReplaceRootToken { token: TokenRecord, revoke_temporary: bool },
+    RevokeToken { account: AccountId, token: TokenId },
+    InsertKey(KeyRecord),
+    TrustIssuer(VerifyingKey),
+}
+
+/// Why a transaction came to nothing, or may have. Every change in it gets this answer.
+#[derive(Debug, Clone)]
+pub(super) enum Failure {
+    /// Nothing was done.
+    Unavailable(String),
+    /// Nothing was done: the database is damaged.
+    Corrupt(&'static str),
+    /// The commit was not confirmed.
+    OutcomeUnknown(String),
+}
+
+/// One connection to a database with transactions.
+///
+/// In [`Engine::write`] and [`Engine::spend`] the outer error ends the transaction, the inner one
+/// is the answer to one change, which then left no trace while the others go on.
+pub(super) trait Engine: Send + 'static {
+    /// Begins a transaction, on a new connection if the last one was lost, and gives the store's
+    /// time in it. After an error no transaction is open.
+    fn begin(&mut self) -> impl Future<Output = Result<Timestamp, Failure>> + Send;
+
+    /// Makes one change.
+    fn write(
+        &mut self,
+        write: Write,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Result<bool, Error>, Failure>> + Send;
+
+    /// Spends one attempt of each of these tokens, in this order: as many answers.
+    fn spend(
+        &mut self,
+        tokens: &[TokenHash],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Result<Spent, Error>>, Failure>> + Send;
+
+    /// Makes the transaction durable. After an error no transaction is open.
+    fn commit(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Undoes the transaction, if need be by giving up the connection.
+    fn rollback(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Ends the connection in good order.
+    fn close(self) -> impl Future<Output = ()> + Send;
+}
+
+/// The way to the one task that writes. When it is dropped, the task ends after what waits.
+#[derive(Debug)]
+pub(super) struct Writer<E> {
+    jobs: mpsc::Sender<Job>,
+    closing: Arc<Notify>,
+    commits: Arc<AtomicU64>,
+    task: Mutex<Option<JoinHandle<E>>>,
+}
+
+impl<E: Engine> Writer<E> {
+    /// Starts the task.
+    pub(super) fn start(engine: E) -> Self {
+        let (jobs, queue) = mpsc::channel(MAX_WAITING);
+        let (closing, commits) = (Arc::default(), Arc::default());
+        let task = run(engine, queue, Arc::clone(&closing), Arc::clone(&commits));
+        Self { jobs, closing, commits, task: Mutex::new(Some(tokio::spawn(task))) }
+    }
+
+    /// Makes one change; the answer comes after its commit.
+    pub(super) async fn write(&self, write: Write) -> Result<bool, Error> {
+        self.submit(|answer| Job::Write(Box::new(write), answer)).await
+    }
+
+    /// Spends one attempt of the token; the answer comes after its commit.
+    pub(super) async fn spend(&self, token: TokenHash) -> Result<Spent, Error> {
+        self.submit(|answer| Job::Spend(token, answer)).await
+    }
+
+    /// Has the time committed, soon. Where the queue is full, the next transaction does it anyway.
+    pub(super) fn commit_time(&self) {
+        let _ = self.jobs.try_send(Job::CommitTime);
+    }
+
+    /// Whether the task takes changes.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.jobs.is_closed()
+    }
+
+    /// How many transactions were committed.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Lets no more changes in and waits until those that wait are answered; the first caller gets
+    /// the engine.
+    pub(super) async fn finish(&self) -> Option<E> {
+        self.closing.notify_one();
+        let mut task = self.task.lock().await;
+        let ended = match task.as_mut() {
+            Some(handle) => handle.await,
+            None => return None,
+        };
+        *task = None;
+        ended.ok()
+    }
+
+    async fn submit<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Job,
+    ) -> Result<T, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs
+            .send(job(answer))
+            .await
+            .map_err(|_| Error::Unavailable("it was closed".to_owned()))?;
+        answered.await.unwrap_or_else(|_| {
+            Err(Error::OutcomeUnknown("the task that writes has ended".to_owned()))
+        })
+    }
+}
+
+#[derive(Debug)]
+enum Job {
+    Write(Box<Write>, Answer<bool>),
+    Spend(TokenHash, Answer<Spent>),
+    CommitTime,
+}
+
+type Answer<T> = oneshot::Sender<Result<T, Error>>;
+
+async fn run<E: Engine>(
+    mut engine: E,
+    mut queue: mpsc::Receiver<Job>,
+    closing: Arc<Notify>,
+    commits: Arc<AtomicU64>,
+) -> E {
+    let mut jobs = Vec::with_capacity(MAX_BATCH);
+    let mut open = true;
+    loop {
+        tokio::select! {
+            taken = queue.recv_many(&mut jobs, MAX_BATCH) => {
+                if taken == 0 {
+                    return engine;
+                }
+                if let Some(batch) = Batch::of(&mut jobs) {
+                    batch.carry_out(&mut engine, &commits).await;
+                }
+            }
+            () = closing.notified(), if open => {
+                open = false;
+                queue.close();
+            }
+        }
+    }
+}
+
+/// What one transaction does: first the changes, then the uses of tokens, each in the order of
+/// their coming. None was answered before the others came, so no caller can tell; and a
+/// revocation holds for the uses that waited beside it.
+#[derive(Default)]
+struct Batch {
+    writes: Vec<Write>,
+    write_answers: Vec<Answer<bool>>,
+    tokens: Vec<TokenHash>,
+    token_answers: Vec<Answer<Spent>>,
+}
+
+impl Batch {
+    /// Takes all `jobs` whose callers still wait; `None` if there is nothing to do.
+    fn of(jobs: &mut Vec<Job>) -> Option<Self> {
+        let mut batch = Self::default();
+        let mut any = false;
+        for job in jobs.drain(..) {
+            match job {
+                Job::Write(_, answer) if answer.is_closed() => continue,
+                Job::Spend(_, answer) if answer.is_closed() => continue,
+                Job::Write(write, answer) => {
+                    batch.writes.push(*write);
+                    batch.write_answers.push(answer);
+                }
+                Job::Spend(token, answer) => {
+                    batch.tokens.push(token);
+                    batch.token_answers.push(answer);
+                }
+                Job::CommitTime => {}
+            }
+            any = true;
+        }
+        any.then_some(batch)
+    }
+
+    async fn carry_out(self, engine: &mut impl Engine, commits: &AtomicU64) {
+        let Self { writes, write_answers, tokens, token_answers } = self;
+        match transact(engine, writes, &tokens).await {
+            Ok((made, spent)) => {
+                commits.fetch_add(1, Ordering::Relaxed);
+                answer_each(write_answers, made);
+                answer_each(token_answers, spent);
+            }
+            Err(failure) => {
+                tracing::warn!(%failure, "a store transaction failed");
+                answer_all(write_answers, &failure);
+                answer_all(token_answers, &failure);
+            }
+        }
+    }
+}
+
+type Answers = (Vec<Result<bool, Error>>, Vec<Result<Spent, Error>>);
+
+async fn transact(
+    engine: &mut impl Engine,
+    writes: Vec<Write>,
+    tokens: &[TokenHash],
+) -> Result<Answers, Failure> {
+    let now = engine.begin().await?;
+    match apply(engine, writes, tokens, now).await {
+        Ok(answers) => engine.commit().await.map(|()| answers),
+        Err(failure) => {
+            engine.rollback().await;
+            Err(failure)
+        }
+    }
+}
+
+async fn apply(
+    engine: &mut impl Engine,
+    writes: Vec<Write>,
+    tokens: &[TokenHash],
+    now: Timestamp,
+) -> Result<Answers, Failure> {
+    let mut made = Vec::with_capacity(writes.len());
+    for write in writes {
+        made.push(engine.write(write, now).await?);
+    }
+    let spent = if tokens.is_empty() { Vec::new() } else { engine.spend(tokens, now).await? };
+    Ok((made, spent))
+}
+
+fn answer_each<T>(answers: Vec<Answer<T>>, results: Vec<Result<T, Error>>) {
+    for (answer, result) in answers.into_iter().zip(results) {
+        // A caller that has gone away needs no answer.
+        let _ = answer.send(result);
+    }
+}
+
+fn answer_all<T>(answers: Vec<Answer<T>>, failure: &Failure) {
+    for answer in answers {
+        let _ = answer.send(Err(failure.clone().into()));
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unavailable(why) => Self::Unavailable(why),
+            Failure::Corrupt(what) => Self::Corrupt { what },
+            Failure::OutcomeUnknown(why) => Self::OutcomeUnknown(why),
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Error::from(self.clone()).fmt(f)
+    }
+}
+
+/// The most changes in one transaction: one that fails takes no more than these with it.
+const MAX_BATCH: usize = 512;
+/// The most changes that wait; more callers wait to be let in.
+const MAX_WAITING: usize = 1024;

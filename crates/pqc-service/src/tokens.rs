@@ -1,0 +1,182 @@
+//! Tokens: made, shown once, listed, revoked.
+//!
+//! A value exists in the answer that brings it into the world and nowhere else.
+
+use pqc_core::token::{OperationSet, Scope, TokenKind, TokenState, TokenValue};
+use pqc_core::{AccountId, KeyId, Timestamp, TokenId};
+
+use crate::authorize::Admitted;
+use crate::error::Error;
+use crate::service::Service;
+use crate::store::TokenRecord;
+
+/// What is asked of a temporary token.
+#[derive(Debug, Clone, Default)]
+pub struct MintRequest {
+    /// Its lifetime in seconds; by default 900.
+    pub lifetime_seconds: Option<u64>,
+    /// Its count of attempts; by default 1.
+    pub attempts: Option<u64>,
+    /// The operations it is narrowed to.
+    pub operations: Option<OperationSet>,
+    /// The key it is narrowed to; one that the account stores.
+    pub key_id: Option<KeyId>,
+    /// What its owner calls it: at most 100 characters, none of them a control character.
+    pub label: Option<String>,
+}
+
+/// A temporary token, at the one moment at which its value is known.
+#[derive(Debug)]
+pub struct Minted {
+    /// The value. Secret.
+    pub value: TokenValue,
+    /// Its name.
+    pub id: TokenId,
+    /// The first moment at which it is over.
+    pub expires_at: Timestamp,
+    /// How many calls it serves.
+    pub attempts: u32,
+}
+
+impl Service {
+    /// Mints a temporary token for the caller's account.
+    ///
+    /// # Errors
+    /// [`Error::Core`]: lifetime or attempts out of range. [`Error::BadName`]: the label.
+    /// [`Error::UnknownKey`]: `key_id`. Those of the store.
+    pub async fn mint(&self, by: &Admitted, request: MintRequest) -> Result<Minted, Error> {
+        self.mint_for(by.account_id(), request).await
+    }
+
+    /// As [`Self::mint`], for an operator, who needs no token.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn mint_for(
+        &self,
+        account: AccountId,
+        request: MintRequest,
+    ) -> Result<Minted, Error> {
+        let now = self.store.now().await?;
+        let MintRequest { lifetime_seconds, attempts, operations, key_id, label } = request;
+        let terms = self.settings.mint.terms(now, lifetime_seconds, attempts)?;
+        if let Some(label) = &label {
+            check_label(label)?;
+        }
+        if let Some(id) = &key_id {
+            self.store.key(account, id).await?.ok_or(Error::UnknownKey)?;
+        }
+        let value = TokenValue::generate(TokenKind::Temporary, &mut self.rng())?;
+        let id = self.new_token_id(now)?;
+        let operations = operations.unwrap_or(OperationSet::ALL);
+        self.store
+            .insert_token(TokenRecord {
+                id,
+                account,
+                hash: value.hash(),
+                label,
+                attempts: Some(terms.attempts),
+                created_at: now,
+                last_used_at: None,
+                state: TokenState {
+                    kind: TokenKind::Temporary,
+                    scope: Scope { operations, key_id },
+                    expires_at: Some(terms.expires_at),
+                    attempts_left: Some(terms.attempts),
+                    revoked: false,
+                    account_disabled: false,
+                },
+            })
+            .await?;
+        Ok(Minted { value, id, expires_at: terms.expires_at, attempts: terms.attempts })
+    }
+
+    /// A page of the account's tokens, in the order of their making, after `after`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn tokens(
+        &self,
+        account: AccountId,
+        after: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<TokenRecord>, Error> {
+        self.store.tokens(account, after, limit).await
+    }
+
+    /// Revokes a token of the account, at once and for good.
+    ///
+    /// # Errors
+    /// [`Error::UnknownToken`]: the account has none of that id that still lived.
+    pub async fn revoke(&self, account: AccountId, token: TokenId) -> Result<(), Error> {
+        if self.store.revoke_token(account, token).await? {
+            Ok(())
+        } else {
+            Err(Error::UnknownToken)
+        }
+    }
+
+    /// Revokes the account's root token and makes another. What the old one minted is revoked with
+    /// it, unless `keep_temporary`: whoever stole a root token may have minted.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn reset_root_token(
+        &self,
+        account: AccountId,
+        keep_temporary: bool,
+    ) -> Result<TokenValue, Error> {
+        let (value, record) = self.new_root_token(account, self.store.now().await?)?;
+        self.store.replace_root_token(record, !keep_temporary).await?;
+        Ok(value)
+    }
+
+    pub(crate) fn new_root_token(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<(TokenValue, TokenRecord), Error> {
+        let value = TokenValue::generate(TokenKind::Root, &mut self.rng())?;
+        let record = TokenRecord {
+            id: self.new_token_id(now)?,
+            account,
+            hash: value.hash(),
+            label: None,
+            attempts: None,
+            created_at: now,
+            last_used_at: None,
+            state: TokenState {
+                kind: TokenKind::Root,
+                scope: Scope::FULL,
+                expires_at: None,
+                attempts_left: None,
+                revoked: false,
+                account_disabled: false,
+            },
+        };
+        Ok((value, record))
+    }
+
+    fn new_token_id(&self, now: Timestamp) -> Result<TokenId, Error> {
+        self.new_id(now).map(TokenId::from_bytes)
+    }
+
+    /// A UUID of version 7 (RFC 9562): ids sort by the time of their making.
+    pub(crate) fn new_id(&self, now: Timestamp) -> Result<[u8; 16], Error> {
+        let mut random = [0; 10];
+        self.host.fill_random(&mut random).map_err(|_| pqc_core::Error::Randomness)?;
+        let id = uuid::Builder::from_unix_timestamp_millis(now.millis(), &random);
+        Ok(id.into_uuid().into_bytes())
+    }
+}
+
+fn check_label(label: &str) -> Result<(), Error> {
+    let length = label.chars().count();
+    if (1..=100).contains(&length) && !label.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(Error::BadName {
+        what: "label",
+        expected: "1 to 100 characters without control characters",
+    })
+}
