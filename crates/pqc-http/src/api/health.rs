@@ -1,0 +1,85 @@
+//! What needs no token: health, and the issuer keys for pinning.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method};
+use pqc_core::keyfile::Jwk;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::around::other_method;
+use crate::operation::from_service;
+use crate::problem::{Attempt, Problem, Unavailable};
+
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/healthz", any(healthz))
+        .route("/readyz", any(readyz))
+        .route("/.well-known/jwks.json", any(jwks))
+}
+
+/// The process lives.
+async fn healthz(request: Request) -> Response {
+    if let Some(answer) = other_method(request.method(), ALLOW) {
+        return answer;
+    }
+    json(request.method(), br#"{"status":"ok"}"#.to_vec())
+}
+
+/// The store is reachable. The self-test passed, or the server would not have started.
+async fn readyz(State(app): State<Arc<App>>, request: Request) -> Response {
+    if let Some(answer) = other_method(request.method(), ALLOW) {
+        return answer;
+    }
+    match app.service.ready().await {
+        Ok(()) => json(request.method(), br#"{"status":"ready"}"#.to_vec()),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            let reason = Unavailable::Store;
+            Problem::Unavailable { reason, attempt: Attempt::Kept }.into_response()
+        }
+    }
+}
+
+/// The server's issuer keys (RFC 7517), the one in force first: what senders pin.
+async fn jwks(State(app): State<Arc<App>>, request: Request) -> Response {
+    if let Some(answer) = other_method(request.method(), ALLOW) {
+        return answer;
+    }
+    let keys = match app.service.issuer_keys().await {
+        Ok(keys) => keys.iter().map(Jwk::from).collect(),
+        Err(error) => return from_service(error).into_response(),
+    };
+    let Ok(body) = serde_json::to_vec(&Jwks { keys }) else {
+        return Problem::Internal.into_response();
+    };
+    let mut response = json(request.method(), body);
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+    response
+}
+
+#[derive(Serialize)]
+struct Jwks {
+    keys: Vec<Jwk>,
+}
+
+fn json(method: &Method, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if method != Method::HEAD {
+        *response.body_mut() = Body::from(body);
+    }
+    response
+}
+
+const ALLOW: &str = "GET, HEAD";

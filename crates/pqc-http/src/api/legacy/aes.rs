@@ -1,0 +1,116 @@
+//! AES-256 for texts.
+
+use pqc_core::token::{Demand, Operation as Scoped};
+use pqc_core::{AccountId, Field, KeyId, MessageBox, Secret};
+use pqc_service::Admitted;
+
+use super::name_of;
+use crate::api::refused;
+use crate::app::{App, Config};
+use crate::fields::{All, Fields};
+use crate::operation::{Answer, Operation, from_service};
+use crate::problem::{FieldError, Problem};
+
+/// AES-256 encryption of a text.
+pub(super) struct EncryptText;
+
+impl Operation for EncryptText {
+    const ALLOW: &'static str = "POST";
+    const DEMAND: Demand = Demand::Operation(Scoped::AesEncrypt);
+
+    fn body_limit(config: &Config) -> usize {
+        config.text_body_limit()
+    }
+
+    async fn key_used(
+        app: &App,
+        account: AccountId,
+        fields: &Fields,
+    ) -> Result<Option<KeyId>, Problem> {
+        if optional_key(fields)?.is_some() {
+            return Ok(None);
+        }
+        app.service.account_key_id(account).await.map_err(from_service)
+    }
+
+    async fn act(app: &App, by: &Admitted, mut fields: Fields) -> Result<Answer, Problem> {
+        let limit = app.config.max_text_bytes;
+        let (text_length, key, aad) = (
+            fields.text("unencrypted").map(str::len),
+            optional_key(&fields),
+            fields.optional_text("aad"),
+        )
+            .all()?;
+        if text_length > limit {
+            let msg = format!("must be at most {limit} bytes of UTF-8, not {text_length}");
+            return Err(fields.error("unencrypted", msg, "length").into());
+        }
+        let aad = aad.unwrap_or_default().as_bytes().to_vec();
+        let text = fields.take_secret_text("unencrypted")?;
+        let sealed = app
+            .service
+            .encrypt(by, key, text, aad)
+            .await
+            .map_err(|e| refused(&fields, name_of, e))?;
+        off_the_runtime(sealed.as_bytes().len(), move || Answer::hex(sealed.as_bytes())).await
+    }
+}
+
+/// AES-256 decryption of a text.
+pub(super) struct DecryptText;
+
+impl Operation for DecryptText {
+    const ALLOW: &'static str = "POST";
+    const DEMAND: Demand = Demand::Operation(Scoped::AesDecrypt);
+
+    fn body_limit(config: &Config) -> usize {
+        config.text_body_limit()
+    }
+
+    async fn key_used(_: &App, _: AccountId, fields: &Fields) -> Result<Option<KeyId>, Problem> {
+        if optional_key(fields)?.is_some() {
+            return Ok(None);
+        }
+        Ok(message_box(fields)?.key_id().map(KeyId::Symmetric))
+    }
+
+    async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
+        let (sealed, key, aad) =
+            (message_box(&fields), optional_key(&fields), fields.optional_text("aad")).all()?;
+        let aad = aad.unwrap_or_default().as_bytes().to_vec();
+        let text = app
+            .service
+            .decrypt(by, key, sealed, aad)
+            .await
+            .map_err(|e| refused(&fields, name_of, e))?;
+        off_the_runtime(text.len(), move || {
+            // What was sealed through this interface is UTF-8.
+            let text = std::str::from_utf8(text.expose_bytes());
+            Answer::text(text.map_err(|_| Problem::Internal)?)
+        })
+        .await
+    }
+}
+
+/// Runs the writing of a long answer on a thread of its own.
+async fn off_the_runtime(
+    bytes: usize,
+    write: impl FnOnce() -> Result<Answer, Problem> + Send + 'static,
+) -> Result<Answer, Problem> {
+    if bytes <= 64 * 1024 {
+        return write();
+    }
+    tokio::task::spawn_blocking(write).await.map_err(|_| Problem::Internal)?
+}
+
+fn message_box(fields: &Fields) -> Result<MessageBox, FieldError> {
+    let mut bytes = fields.any_bytes("ciphertext")?;
+    let bytes = std::mem::take(&mut *bytes);
+    MessageBox::from_bytes(bytes).map_err(|e| fields.refused("ciphertext", &e))
+}
+
+fn optional_key(fields: &Fields) -> Result<Option<Secret<32>>, FieldError> {
+    let Some(bytes) = fields.optional_bytes("key", &[32])? else { return Ok(None) };
+    let key = Secret::from_slice(Field::BoxKey, &bytes).map_err(|e| fields.refused("key", &e))?;
+    Ok(Some(key))
+}

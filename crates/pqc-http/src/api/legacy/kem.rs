@@ -1,0 +1,173 @@
+//! ML-KEM with stored keys.
+
+use pqc_core::token::{Demand, Operation as Scoped};
+use pqc_core::{
+    AccountId, Attestation, Ciphertext, DecapsulationKey, KemAlgorithm, KeyId, SignatureAlgorithm,
+    UnverifiedKey, VerifyingKey,
+};
+use pqc_service::keyring::AttestedKey;
+use pqc_service::{Admitted, Custody};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::{name_of, verifying_key};
+use crate::api::wire::{secret_to_hex, to_hex};
+use crate::api::{kem_algorithm, lengths, optional_account, refused, same_algorithm};
+use crate::app::App;
+use crate::fields::{All, Fields};
+use crate::operation::{Answer, BodyRule, Operation};
+use crate::problem::{FieldError, Problem};
+
+/// A KEM key pair, attested by the issuer.
+pub(super) struct GenerateKeys;
+
+impl Operation for GenerateKeys {
+    const ALLOW: &'static str = "GET, POST";
+    const DEMAND: Demand = Demand::Operation(Scoped::KemGenerate);
+    const BODY: BodyRule = BodyRule::Optional;
+
+    async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
+        let (algorithm, custody) = (kem_algorithm(&fields), optional_custody(&fields)).all()?;
+        let algorithm = algorithm.unwrap_or(KemAlgorithm::MlKem768);
+        let made = app
+            .service
+            .generate_key_pair(by, algorithm, custody)
+            .await
+            .map_err(|e| refused(&fields, name_of, e))?;
+        let attestation = to_hex(made.attestation.to_bytes());
+        let seed = made.client_held.as_ref().and_then(DecapsulationKey::expose_seed);
+        Answer::json(&GenerateKeysAnswer {
+            pk: to_hex(made.encapsulation_key.as_bytes()),
+            verification_key: to_hex(made.issuer.as_bytes()),
+            verification_signature: &attestation,
+            signature: &attestation,
+            algorithm: algorithm.name(),
+            key_id: made.encapsulation_key.key_id().to_string(),
+            account: made.account.to_string(),
+            sk: seed.map(|seed| secret_to_hex(seed.expose_bytes())),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct GenerateKeysAnswer<'a> {
+    pk: String,
+    verification_key: String,
+    verification_signature: &'a str,
+    signature: &'a str,
+    algorithm: &'static str,
+    key_id: String,
+    account: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sk: Option<Zeroizing<String>>,
+}
+
+/// Encapsulation, once the issuer's signature over the key is verified.
+pub(super) struct EncapsulateKey;
+
+impl Operation for EncapsulateKey {
+    const ALLOW: &'static str = "POST";
+    const DEMAND: Demand = Demand::Operation(Scoped::KemEncapsulate);
+
+    async fn key_used(_: &App, _: AccountId, fields: &Fields) -> Result<Option<KeyId>, Problem> {
+        Ok(Some(public_key(fields)?.key_id()))
+    }
+
+    async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
+        let (key, attestation, issuer, expected_account) =
+            (public_key(&fields), attestation(&fields), issuer(&fields), optional_account(&fields))
+                .all()?;
+        same_algorithm(&fields, "signature", Some(issuer.algorithm()), attestation.algorithm())?;
+        let to = AttestedKey { key, attestation, issuer, expected_account };
+        let (ciphertext, secret, account) =
+            app.service.encapsulate(by, &to).await.map_err(|e| refused(&fields, name_of, e))?;
+        Answer::json(&EncapsulateKeyAnswer {
+            cipher: to_hex(ciphertext.as_bytes()),
+            shared_key: secret_to_hex(secret.expose_bytes()),
+            account: account.to_string(),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct EncapsulateKeyAnswer {
+    cipher: String,
+    shared_key: Zeroizing<String>,
+    account: String,
+}
+
+/// Decapsulation by a stored key, or by one that the client brings.
+pub(super) struct DecapsulateKey;
+
+impl Operation for DecapsulateKey {
+    const ALLOW: &'static str = "GET, POST";
+    const DEMAND: Demand = Demand::Operation(Scoped::KemDecapsulate);
+    const BODY: BodyRule = BodyRule::Optional;
+
+    async fn key_used(_: &App, _: AccountId, fields: &Fields) -> Result<Option<KeyId>, Problem> {
+        if fields.optional_text("sk")?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(public_key(fields)?.key_id()))
+    }
+
+    async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
+        let secret = if fields.optional_text("sk")?.is_some() {
+            let (ciphertext, given, sk) = (
+                ciphertext(&fields),
+                kem_algorithm(&fields),
+                fields.bytes("sk", &[64, 1632, 2400, 3168]),
+            )
+                .all()?;
+            same_algorithm(&fields, "cipher", given, ciphertext.algorithm())?;
+            let key = DecapsulationKey::from_seed_or_expanded(ciphertext.algorithm(), &sk)
+                .map_err(|e| fields.refused("sk", &e))?;
+            app.service.decapsulate_with(by, &key, &ciphertext)
+        } else {
+            let (ciphertext, given, key) =
+                (ciphertext(&fields), kem_algorithm(&fields), public_key(&fields)).all()?;
+            same_algorithm(&fields, "pk", given, key.algorithm())?;
+            same_algorithm(&fields, "cipher", Some(key.algorithm()), ciphertext.algorithm())?;
+            app.service.decapsulate(by, &key, &ciphertext).await
+        };
+        let secret = secret.map_err(|e| refused(&fields, name_of, e))?;
+        Answer::json(&DecapsulateKeyAnswer { shared_key: secret_to_hex(secret.expose_bytes()) })
+    }
+}
+
+#[derive(Serialize)]
+struct DecapsulateKeyAnswer {
+    shared_key: Zeroizing<String>,
+}
+
+fn public_key(fields: &Fields) -> Result<UnverifiedKey, FieldError> {
+    let lengths = lengths(KemAlgorithm::ALL, KemAlgorithm::encapsulation_key_bytes);
+    let bytes = fields.bytes("pk", &lengths)?;
+    UnverifiedKey::from_bytes(&bytes).map_err(|e| fields.refused("pk", &e))
+}
+
+fn ciphertext(fields: &Fields) -> Result<Ciphertext, FieldError> {
+    let lengths = lengths(KemAlgorithm::ALL, KemAlgorithm::ciphertext_bytes);
+    let bytes = fields.bytes("cipher", &lengths)?;
+    Ciphertext::from_bytes(&bytes).map_err(|e| fields.refused("cipher", &e))
+}
+
+fn attestation(fields: &Fields) -> Result<Attestation, FieldError> {
+    // The answer's name for the same value is taken too.
+    let name = fields.name_used(&["signature", "verification_signature"]);
+    let bytes = fields.bytes(name, &lengths(SignatureAlgorithm::ALL, Attestation::bytes))?;
+    Attestation::from_bytes(&bytes).map_err(|e| fields.refused(name, &e))
+}
+
+fn issuer(fields: &Fields) -> Result<VerifyingKey, FieldError> {
+    verifying_key(fields, fields.name_used(&["verif_key", "verification_key"]))
+}
+
+fn optional_custody(fields: &Fields) -> Result<Option<Custody>, FieldError> {
+    match fields.optional_text("custody")? {
+        None => Ok(None),
+        Some("server") => Ok(Some(Custody::Server)),
+        Some("client") => Ok(Some(Custody::Client)),
+        Some(_) => Err(fields.error("custody", "must be server or client", "value_error")),
+    }
+}

@@ -1,0 +1,101 @@
+//! Binary values on the wire: hex in either case going in, lower-case going out; base64 and
+//! base64url, padded or not, wherever hex is.
+
+use base64ct::{Base64, Base64Unpadded, Base64Url, Base64UrlUnpadded, Encoding};
+use zeroize::Zeroizing;
+
+/// Why a text is not the bytes that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Undecodable {
+    /// It is neither hex nor base64.
+    Encoding,
+    /// It decodes, but to this many bytes.
+    Length(usize),
+}
+
+/// Decodes a value of one of `lengths`: the reading that has such a length, hex first.
+pub(crate) fn decode_fixed(
+    text: &str,
+    lengths: &[usize],
+) -> Result<Zeroizing<Vec<u8>>, Undecodable> {
+    let readings = [decode_hex(text), decode_base64(text)];
+    let mut wrong = Undecodable::Encoding;
+    for bytes in readings.into_iter().flatten() {
+        if lengths.contains(&bytes.len()) {
+            return Ok(bytes);
+        }
+        if wrong == Undecodable::Encoding {
+            wrong = Undecodable::Length(bytes.len());
+        }
+    }
+    Err(wrong)
+}
+
+/// Decodes a value of any length: hex if the whole text is hex.
+pub(crate) fn decode_any(text: &str) -> Result<Zeroizing<Vec<u8>>, Undecodable> {
+    decode_hex(text).or_else(|| decode_base64(text)).ok_or(Undecodable::Encoding)
+}
+
+pub(crate) fn decode_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0; text.len() / 2]);
+    hex::decode_to_slice(text, &mut bytes).ok()?;
+    Some(bytes)
+}
+
+pub(crate) fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let url = text.contains(['-', '_']);
+    let padded = text.ends_with('=');
+    let mut bytes = Zeroizing::new(vec![0; text.len()]);
+    let decoded = match (url, padded) {
+        (false, true) => Base64::decode(text, &mut bytes),
+        (false, false) => Base64Unpadded::decode(text, &mut bytes),
+        (true, true) => Base64Url::decode(text, &mut bytes),
+        (true, false) => Base64UrlUnpadded::decode(text, &mut bytes),
+    };
+    let length = decoded.ok()?.len();
+    bytes.truncate(length);
+    Some(bytes)
+}
+
+/// Lower-case hex of a value that is not secret.
+pub(crate) fn to_hex(bytes: impl AsRef<[u8]>) -> String {
+    hex::encode(bytes)
+}
+
+/// Lower-case hex of a secret: wiped when the answer is written.
+pub(crate) fn secret_to_hex(bytes: &[u8]) -> Zeroizing<String> {
+    Zeroizing::new(hex::encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_encoding_of_a_value_is_read() {
+        let value = [0xfb, 0xff, 0xfe, 0x01];
+        for text in ["fbfffe01", "FBFFFE01", "FbFfFe01", "+//+AQ==", "+//+AQ", "-__-AQ==", "-__-AQ"]
+        {
+            assert_eq!(*decode_fixed(text, &[4]).unwrap(), value, "{text}");
+            assert_eq!(*decode_any(text).unwrap(), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_length_decides_between_hex_and_base64() {
+        // Both are right: 4 bytes of hex, 6 of base64.
+        assert_eq!(decode_fixed("deadbeef", &[4]).unwrap().len(), 4);
+        assert_eq!(decode_fixed("deadbeef", &[6]).unwrap().len(), 6);
+        assert_eq!(decode_fixed("deadbeef", &[4, 6]).unwrap().len(), 4);
+        assert_eq!(decode_any("deadbeef").unwrap().len(), 4);
+        assert_eq!(decode_fixed("deadbeef", &[5]), Err(Undecodable::Length(4)));
+    }
+
+    #[test]
+    fn what_is_neither_is_refused() {
+        for text in ["xyz!", "de ad", "+//+AQ=", "+_AQ", "a"] {
+            assert_eq!(decode_any(text), Err(Undecodable::Encoding), "{text}");
+        }
+        assert!(decode_any("").unwrap().is_empty());
+    }
+}

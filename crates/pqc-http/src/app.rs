@@ -1,0 +1,170 @@
+//! The application: what every handler shares, and which path leads where.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use pqc_service::Service;
+use tower::{Layer, Service as TowerService};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::normalize_path::NormalizePathLayer;
+
+use crate::api;
+use crate::around;
+use crate::body::Ceiling;
+use crate::problem::Problem;
+
+/// The limits of the server. Sizes in bytes.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The longest text that is encrypted, in bytes of UTF-8.
+    pub max_text_bytes: usize,
+    /// The ceiling on all bodies in memory together.
+    pub max_bodies_bytes: usize,
+    /// The time in which a body has to arrive.
+    pub body_timeout: Duration,
+    /// The time in which the headers of a request have to arrive.
+    pub header_timeout: Duration,
+    /// The time that running requests get at shutdown.
+    pub drain_timeout: Duration,
+    /// Whether the listener is on a loopback address: then a foreign `Host` is refused.
+    pub loopback: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_text_bytes: 16 * 1024 * 1024,
+            max_bodies_bytes: 512 * 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
+            header_timeout: Duration::from_secs(15),
+            drain_timeout: Duration::from_secs(30),
+            loopback: true,
+        }
+    }
+}
+
+impl Config {
+    /// The limit for the body of a call that carries a text.
+    pub(crate) fn text_body_limit(&self) -> usize {
+        self.max_text_bytes.saturating_mul(2).saturating_add(64 * 1024)
+    }
+}
+
+/// What every handler shares.
+#[derive(Debug)]
+pub struct App {
+    pub(crate) service: Arc<Service>,
+    pub(crate) config: Config,
+    pub(crate) bodies: Ceiling,
+}
+
+impl App {
+    /// The application over an open service.
+    #[must_use]
+    pub fn new(service: Arc<Service>, config: Config) -> Arc<Self> {
+        let bodies = Ceiling::new(config.max_bodies_bytes);
+        Arc::new(Self { service, config, bodies })
+    }
+
+    /// All routes of the contract, without what stands around them.
+    fn routes(self: &Arc<Self>) -> Router {
+        Router::new()
+            .merge(api::legacy::routes())
+            .merge(api::v1::routes())
+            .merge(api::admin::routes())
+            .merge(api::health::routes())
+            .with_state(Arc::clone(self))
+    }
+
+    /// The whole application as a service.
+    pub(crate) fn into_service(self: Arc<Self>) -> impl HttpService {
+        let routes = self.routes();
+        self.wrap(routes)
+    }
+
+    /// Puts around `routes` what stands around every call.
+    fn wrap(self: Arc<Self>, routes: Router) -> impl HttpService {
+        let routes = routes.fallback(async || Problem::NoRoute).layer(from_fn(around::note_route));
+        let routes = NormalizePathLayer::trim_trailing_slash().layer(routes);
+        let routes = from_fn_with_state(Arc::clone(&self), around::limit).layer(routes);
+        let routes = CatchPanicLayer::custom(after_panic).layer(routes);
+        from_fn(around::name_and_log).layer(routes)
+    }
+}
+
+/// A service from requests to responses that never fails.
+pub(crate) trait HttpService:
+    TowerService<
+        axum::extract::Request,
+        Response = Response,
+        Error = std::convert::Infallible,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> HttpService for S where
+    S: TowerService<
+            axum::extract::Request,
+            Response = Response,
+            Error = std::convert::Infallible,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// The panic's message may hold anything: it goes nowhere.
+fn after_panic(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    Problem::Internal.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::any;
+    use http::{Request, StatusCode};
+    use http_body_util::BodyExt;
+    use pqc_core::Secret;
+    use pqc_service::{Settings, SqliteStore, System};
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn after_a_panic_the_next_call_works_and_nothing_of_the_panic_is_told() {
+        async fn panics() -> Response {
+            panic!("a secret in a panic message")
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let host = Arc::new(System);
+        let store = SqliteStore::open(&folder.path().join("store"), host.clone()).await.unwrap();
+        let key = Secret::from([7; 32]);
+        let service = Service::open(Arc::new(store), host, key, Settings::default()).await.unwrap();
+        let app = App::new(Arc::new(service), Config::default());
+        let routes = app.routes().route("/panics", any(panics));
+        let app = app.wrap(routes);
+        let call = async |path: &str| {
+            let request = Request::get(path)
+                .header("host", "localhost")
+                .header("x-request-id", "the-id")
+                .body(axum::body::Body::empty())
+                .unwrap();
+            let response = app.clone().oneshot(request).await.unwrap();
+            let status = response.status();
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            (status, String::from_utf8(body.to_vec()).unwrap())
+        };
+        let (status, body) = call("/panics").await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(body.contains("the-id") && !body.contains("secret"), "{body}");
+        assert_eq!(call("/readyz").await.0, StatusCode::OK);
+    }
+}

@@ -1,0 +1,143 @@
+//! What stands around every call: its id, its log line, the headers of every answer, and the
+//! limits that need no token.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HOST, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use pqc_core::AccountId;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// The outermost: names the request, writes problems down, and logs one line without a secret: no
+/// path (it may be anything), no query, no body, no token.
+pub(crate) async fn name_and_log(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let id = request_id(request.headers());
+    let mut response = next.run(request).await;
+
+    if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
+        let body = problem.to_json(id.to_str().unwrap_or_default());
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        let no_body = method == Method::HEAD;
+        *response.body_mut() = if no_body { Body::empty() } else { Body::from(body) };
+    }
+    let headers = response.headers_mut();
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REQUEST_ID, id.clone());
+
+    let route = response.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+    let account = response.extensions().get::<AccountId>().map(ToString::to_string);
+    tracing::info!(
+        request_id = id.to_str().unwrap_or_default(),
+        method = known_method(&method),
+        route,
+        status = response.status().as_u16(),
+        micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        account,
+        "answered"
+    );
+    response
+}
+
+/// The limits on URL and headers, and the `Host` on a loopback listener: a page on the web that
+/// resolves its own name to this machine gets nothing (DNS rebinding).
+pub(crate) async fn limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let url = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    if url > MAX_URL_BYTES {
+        return Problem::UrlTooLong { limit: MAX_URL_BYTES }.into_response();
+    }
+    let headers = request.headers();
+    // As in HTTP/1.1: name, colon, space, value, line end.
+    let size: usize =
+        headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if size > MAX_HEADER_BYTES {
+        return Problem::HeadersTooLarge { limit: MAX_HEADER_BYTES }.into_response();
+    }
+    if app.config.loopback && !host_is_local(request.uri(), headers, request.version()) {
+        return Problem::BadRequest("Host is not a name of this machine's loopback.")
+            .into_response();
+    }
+    next.run(request).await
+}
+
+/// Carries the matched route out to the log line.
+pub(crate) async fn note_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
+
+/// The answer to OPTIONS, and to a method that the path does not take.
+pub(crate) fn other_method(method: &Method, allow: &'static str) -> Option<Response> {
+    if *method == Method::OPTIONS {
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        response.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static(allow));
+        return Some(response);
+    }
+    let taken = allow.split(", ").any(|allowed| allowed == method.as_str());
+    (!taken).then(|| Problem::Method { allow }.into_response())
+}
+
+/// The id that came in, if it is one that can stand in logs and headers; else a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let well_formed = |value: &&HeaderValue| {
+        (1..=128).contains(&value.len())
+            && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+    };
+    headers.get(REQUEST_ID).filter(well_formed).cloned().unwrap_or_else(|| {
+        let id = Uuid::now_v7().simple().to_string();
+        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("-"))
+    })
+}
+
+fn host_is_local(uri: &Uri, headers: &HeaderMap, version: Version) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    let named = match (uri.host(), hosts.next(), hosts.next()) {
+        // The absolute form, and HTTP/2's :authority, name the host themselves.
+        (Some(host), _, None) => host,
+        (None, Some(host), None) => host.to_str().unwrap_or("?"),
+        (None, None, None) => return version < Version::HTTP_11,
+        _ => return false,
+    };
+    let name = match named.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => named,
+    };
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// A method from outside may be any word; only known ones are logged.
+fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::DELETE => "DELETE",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
+}
+
+/// Room for a query with a public key and a ciphertext of ML-KEM-1024 in hex (6.3 kB).
+const MAX_URL_BYTES: usize = 8 * 1024;
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

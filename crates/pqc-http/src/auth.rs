@@ -1,0 +1,67 @@
+//! The token of a request: its `Authorization` header, in either scheme.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use pqc_service::{Caller, Error, Service};
+
+use crate::problem::{Attempt, Problem, Unavailable};
+
+/// Finds the living token that the request carries. Spends nothing.
+pub(crate) async fn authenticate(
+    service: &Service,
+    headers: &HeaderMap,
+) -> Result<Caller, Problem> {
+    let token = token(headers).ok_or(Problem::Unauthorized)?;
+    service.authenticate(token).await.map_err(|error| match error {
+        Error::Unauthorized(refusal) => {
+            tracing::debug!(%refusal, "refused");
+            Problem::Unauthorized
+        }
+        Error::Unavailable(_) => {
+            tracing::warn!(%error, "looking a token up");
+            Problem::Unavailable { reason: Unavailable::Store, attempt: Attempt::Kept }
+        }
+        error => {
+            tracing::error!(%error, "looking a token up");
+            Problem::Internal
+        }
+    })
+}
+
+/// `<scheme> <token>`, the scheme `auth_token` or `Bearer` in any case; one header only.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.trim().split_once(' ')?;
+    let known = ["bearer", "auth_token"].iter().any(|name| scheme.eq_ignore_ascii_case(name));
+    known.then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_schemes_are_read_in_any_case_and_others_are_not() {
+        let read = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, value.parse().unwrap());
+            token(&headers).map(str::to_owned)
+        };
+        for value in ["Bearer t", "bearer t", "auth_token t", "AUTH_TOKEN  t", " Bearer t "] {
+            assert_eq!(read(value).as_deref(), Some("t"), "{value:?}");
+        }
+        for value in ["t", "Basic t", "Bearert", "Bearer", ""] {
+            assert_eq!(read(value), None, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn two_headers_are_none() {
+        let mut headers = HeaderMap::new();
+        headers.append(AUTHORIZATION, "Bearer a".parse().unwrap());
+        assert!(token(&headers).is_some());
+        headers.append(AUTHORIZATION, "Bearer b".parse().unwrap());
+        assert!(token(&headers).is_none());
+    }
+}

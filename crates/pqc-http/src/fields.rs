@@ -1,0 +1,413 @@
+//! The fields of a call, from its query and its JSON object, each with the place it came from.
+//!
+//! Unknown fields are ignored, null is absent, and a secret is read from a body only. Texts are
+//! wiped on drop; an error names the place and the form that would do, never the value.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use pqc_core::{Context, SecretVec};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use zeroize::Zeroizing;
+
+use crate::api::wire::{self, Undecodable};
+use crate::problem::{FieldError, Problem};
+
+/// The fields of a call.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    query: Vec<(String, Json)>,
+    body: Vec<(String, Json)>,
+}
+
+impl Fields {
+    /// Reads the query. What is secret must not stand there, so finding it is an error of the
+    /// call, told when its fields are asked for.
+    pub(crate) fn from_query(query: Option<&str>) -> Self {
+        let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+            .map(|(name, value)| {
+                (name.into_owned(), Json::Text(Zeroizing::new(value.into_owned())))
+            })
+            .collect();
+        Self { query, body: Vec::new() }
+    }
+
+    /// Adds the members of a JSON object in UTF-8.
+    pub(crate) fn with_body(mut self, bytes: &[u8]) -> Result<Self, Problem> {
+        const NOT_JSON: Problem = Problem::BadRequest("The body is not a JSON object in UTF-8.");
+        self.body = serde_json::from_slice::<Object>(bytes).map_err(|_| NOT_JSON)?.0;
+        Ok(self)
+    }
+
+    /// Refuses secrets in the query. Each call starts with this.
+    pub(crate) fn refuse_secrets_in_query(&self) -> Result<(), Problem> {
+        let errors: Vec<_> = SECRETS
+            .iter()
+            .filter(|secret| self.query.iter().any(|(name, _)| name == *secret))
+            .map(|secret| FieldError {
+                loc: ["query", secret],
+                msg: "a secret is read from a JSON body only".to_owned(),
+                kind: "secret_in_query",
+            })
+            .collect();
+        if errors.is_empty() { Ok(()) } else { Err(Problem::Invalid(errors)) }
+    }
+
+    /// A text that may be absent.
+    pub(crate) fn optional_text(&self, name: &'static str) -> Result<Option<&str>, FieldError> {
+        match self.find(name) {
+            None => Ok(None),
+            Some((_, Json::Text(text))) => Ok(Some(text)),
+            Some((place, _)) => Err(wrong_type(place, name, "a string")),
+        }
+    }
+
+    /// A text.
+    pub(crate) fn text(&self, name: &'static str) -> Result<&str, FieldError> {
+        self.optional_text(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// A text that is secret, moved out of the fields.
+    pub(crate) fn take_secret_text(&mut self, name: &'static str) -> Result<SecretVec, FieldError> {
+        self.text(name)?;
+        let text = self.body.iter_mut().find(|(key, _)| key == name).map(|(_, value)| value);
+        match text {
+            Some(Json::Text(text)) => Ok(SecretVec::new(std::mem::take(&mut **text).into_bytes())),
+            _ => Err(self.missing(name)),
+        }
+    }
+
+    /// A count that may be absent: a JSON integer, or decimal digits in a query.
+    pub(crate) fn optional_count(&self, name: &'static str) -> Result<Option<u64>, FieldError> {
+        let wrong = |place| wrong_type(place, name, "a whole number that is not negative");
+        match self.find(name) {
+            None => Ok(None),
+            Some((_, Json::Count(count))) => Ok(Some(*count)),
+            Some(("query", Json::Text(digits))) => {
+                digits.parse().map(Some).map_err(|_| wrong("query"))
+            }
+            Some((place, _)) => Err(wrong(place)),
+        }
+    }
+
+    /// A list of texts that may be absent: a JSON array, or a list with commas in a query.
+    pub(crate) fn optional_list(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<Vec<&str>>, FieldError> {
+        let wrong = |place| wrong_type(place, name, "a list of strings");
+        match self.find(name) {
+            None => Ok(None),
+            Some(("query", Json::Text(list))) => Ok(Some(list.split(',').collect())),
+            Some((place, Json::List(items))) => {
+                let texts = items.iter().map(|item| match item {
+                    Json::Text(text) => Ok(text.as_str()),
+                    _ => Err(wrong(place)),
+                });
+                texts.collect::<Result<_, _>>().map(Some)
+            }
+            Some((place, _)) => Err(wrong(place)),
+        }
+    }
+
+    /// A value of one of these lengths in bytes.
+    pub(crate) fn bytes(
+        &self,
+        name: &'static str,
+        lengths: &[usize],
+    ) -> Result<Zeroizing<Vec<u8>>, FieldError> {
+        let text = self.text(name)?;
+        wire::decode_fixed(text, lengths).map_err(|wrong| self.undecodable(name, wrong, lengths))
+    }
+
+    /// A value of one of these lengths in bytes that may be absent.
+    pub(crate) fn optional_bytes(
+        &self,
+        name: &'static str,
+        lengths: &[usize],
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, FieldError> {
+        match self.optional_text(name)? {
+            None => Ok(None),
+            Some(_) => self.bytes(name, lengths).map(Some),
+        }
+    }
+
+    /// A value of any length.
+    pub(crate) fn any_bytes(&self, name: &'static str) -> Result<Zeroizing<Vec<u8>>, FieldError> {
+        let text = self.text(name)?;
+        wire::decode_any(text).map_err(|wrong| self.undecodable(name, wrong, &[]))
+    }
+
+    /// The message to sign or verify: UTF-8 text, or bytes as `encoding` says.
+    pub(crate) fn take_message(&mut self, name: &'static str) -> Result<SecretVec, FieldError> {
+        let decode = match self.optional_text("encoding")? {
+            None | Some("utf-8" | "utf8" | "text") => return self.take_secret_text(name),
+            Some("hex") => wire::decode_hex,
+            Some("base64") => wire::decode_base64,
+            Some(_) => {
+                return Err(self.error("encoding", "must be utf-8, hex or base64", "value_error"));
+            }
+        };
+        let bytes = decode(self.text(name)?);
+        bytes.map(|mut bytes| SecretVec::new(std::mem::take(&mut *bytes))).ok_or_else(|| {
+            self.error(name, "is not in the encoding that `encoding` says", "encoding")
+        })
+    }
+
+    /// The context of a signature: at most 255 bytes of UTF-8, none by default.
+    pub(crate) fn context(&self) -> Result<Vec<u8>, FieldError> {
+        let context = self.optional_text("context")?.unwrap_or_default().as_bytes();
+        Context::new(context).map_err(|error| self.refused("context", &error))?;
+        Ok(context.to_vec())
+    }
+
+    /// Which of several names of one field the call uses; the first if none.
+    pub(crate) fn name_used(&self, names: &[&'static str; 2]) -> &'static str {
+        let [first, second] = *names;
+        if self.find(first).is_none() && self.find(second).is_some() { second } else { first }
+    }
+
+    /// An error of the core about this field.
+    pub(crate) fn refused(&self, name: &'static str, error: &pqc_core::Error) -> FieldError {
+        let kind = match error {
+            pqc_core::Error::Length { .. } | pqc_core::Error::ContextTooLong { .. } => "length",
+            pqc_core::Error::UnknownAlgorithm { .. } => "algorithm",
+            pqc_core::Error::AlgorithmMismatch { .. } => "algorithm_mismatch",
+            pqc_core::Error::OutOfRange { .. } => "range",
+            _ => "value_error",
+        };
+        self.error(name, error.to_string(), kind)
+    }
+
+    /// An error about this field.
+    pub(crate) fn error(
+        &self,
+        name: &'static str,
+        msg: impl Into<String>,
+        kind: &'static str,
+    ) -> FieldError {
+        let place = self.find(name).map_or("body", |(place, _)| place);
+        FieldError { loc: [place, name], msg: msg.into(), kind }
+    }
+
+    fn missing(&self, name: &'static str) -> FieldError {
+        self.error(name, "is missing", "missing")
+    }
+
+    fn undecodable(&self, name: &'static str, wrong: Undecodable, lengths: &[usize]) -> FieldError {
+        match wrong {
+            Undecodable::Encoding => self.error(name, "is neither hex nor base64", "encoding"),
+            Undecodable::Length(actual) => {
+                let expected: Vec<_> = lengths.iter().map(ToString::to_string).collect();
+                let msg = format!("must be {} bytes, not {actual}", expected.join(" or "));
+                self.error(name, msg, "length")
+            }
+        }
+    }
+
+    /// The body's word counts before the query's.
+    fn find(&self, name: &str) -> Option<(&'static str, &Json)> {
+        let places = [("body", &self.body), ("query", &self.query)];
+        places.into_iter().find_map(|(place, fields)| {
+            let (_, value) = fields.iter().find(|(key, _)| key == name)?;
+            (!matches!(value, Json::Null)).then_some((place, value))
+        })
+    }
+}
+
+/// Several fields at once: all of them, or every error.
+pub(crate) trait All {
+    /// The values.
+    type Values;
+
+    /// All values, or the problem with every error.
+    fn all(self) -> Result<Self::Values, Problem>;
+}
+
+macro_rules! all {
+    ($($name:ident),+) => {
+        impl<$($name),+> All for ($(Result<$name, FieldError>,)+) {
+            type Values = ($($name,)+);
+
+            #[expect(non_snake_case, reason = "a value is called as its type")]
+            fn all(self) -> Result<Self::Values, Problem> {
+                match self {
+                    ($(Ok($name),)+) => Ok(($($name,)+)),
+                    ($($name,)+) => {
+                        let errors = [$($name.err(),)+];
+                        Err(Problem::Invalid(errors.into_iter().flatten().collect()))
+                    }
+                }
+            }
+        }
+    };
+}
+
+all!(A, B);
+all!(A, B, C);
+all!(A, B, C, D);
+all!(A, B, C, D, E);
+
+fn wrong_type(place: &'static str, name: &'static str, expected: &str) -> FieldError {
+    FieldError { loc: [place, name], msg: format!("must be {expected}"), kind: "type" }
+}
+
+/// A JSON value, as far as a call can use it. Texts are wiped.
+enum Json {
+    Null,
+    Count(u64),
+    Text(Zeroizing<String>),
+    List(Vec<Json>),
+    Other,
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// A JSON object; a name that stands twice is refused, since two readers could differ on it.
+struct Object(Vec<(String, Json)>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor;
+        impl<'de> Visitor<'de> for ObjectVisitor {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut members: Vec<(String, Json)> = Vec::new();
+                while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+                    if members.len() >= MAX_MEMBERS || members.iter().any(|(n, _)| *n == name) {
+                        return Err(de::Error::custom("a name twice, or too many"));
+                    }
+                    members.push((name.into_owned(), map.next_value()?));
+                }
+                Ok(Object(members))
+            }
+        }
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct JsonVisitor;
+        impl<'de> Visitor<'de> for JsonVisitor {
+            type Value = Json;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Json, E> {
+                Ok(Json::Null)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
+                Ok(Json::Other)
+            }
+
+            fn visit_u64<E>(self, count: u64) -> Result<Json, E> {
+                Ok(Json::Count(count))
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
+                Ok(Json::Other)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
+                Ok(Json::Other)
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+                Ok(Json::Text(Zeroizing::new(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+                let mut list = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    // No call takes a long list; the rest is read only for its form.
+                    if list.len() < MAX_MEMBERS {
+                        list.push(item);
+                    }
+                }
+                Ok(Json::List(list))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+                while map.next_entry::<Cow<'_, str>, Json>()?.is_some() {}
+                Ok(Json::Other)
+            }
+        }
+        deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+/// The names that carry secrets, in any family.
+const SECRETS: [&str; 7] =
+    ["sk", "key", "unencrypted", "data", "decapsulation_key", "secret_key", "message"];
+/// More than any call has, so that looking a name up stays cheap.
+const MAX_MEMBERS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(json: &str) -> Result<Fields, Problem> {
+        Fields::default().with_body(json.as_bytes())
+    }
+
+    #[test]
+    fn what_is_not_a_json_object_is_refused() {
+        for json in
+            ["", "[]", "1", "\"a\"", "null", "{", "{\"a\":1}x", "{\"a\":1,\"a\":2}", "{a:1}"]
+        {
+            assert!(matches!(body(json), Err(Problem::BadRequest(_))), "{json}");
+        }
+        assert!(body("{}").is_ok());
+        assert!(Fields::default().with_body(b"{\"a\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_refused_and_a_pair_is_one_character() {
+        assert!(body(r#"{"unknown":"\ud83d"}"#).is_err());
+        assert!(body(r#"{"x":{"deep":["\udc00"]}}"#).is_err());
+        let fields = body(r#"{"a":"\ud83d\ude00\u0000"}"#).unwrap();
+        assert_eq!(fields.text("a").unwrap(), "😀\0");
+    }
+
+    #[test]
+    fn null_is_absent_and_the_body_goes_before_the_query() {
+        let fields = Fields::from_query(Some("a=q&n=5&l=x,y")).with_body(br#"{"a":null}"#).unwrap();
+        assert_eq!(fields.text("a").unwrap(), "q");
+        assert_eq!(fields.optional_count("n").unwrap(), Some(5));
+        assert_eq!(fields.optional_list("l").unwrap().unwrap(), ["x", "y"]);
+        let fields = Fields::from_query(Some("a=q")).with_body(br#"{"a":"b"}"#).unwrap();
+        assert_eq!(fields.text("a").unwrap(), "b");
+    }
+
+    #[test]
+    fn wrong_types_name_their_place() {
+        let fields = body(r#"{"a":1,"n":"5","m":-1,"f":1.0,"l":[1]}"#).unwrap();
+        assert_eq!(fields.text("a").unwrap_err().loc, ["body", "a"]);
+        for name in ["n", "m", "f"] {
+            assert_eq!(fields.optional_count(name).unwrap_err().kind, "type", "{name}");
+        }
+        assert!(fields.optional_list("l").is_err());
+        assert_eq!(fields.text("zz").unwrap_err().kind, "missing");
+    }
+
+    #[test]
+    fn secrets_in_a_query_are_named() {
+        let fields = Fields::from_query(Some("pk=1&sk=2&data=3"));
+        let Err(Problem::Invalid(errors)) = fields.refuse_secrets_in_query() else { panic!() };
+        assert_eq!(errors.len(), 2);
+        assert!(Fields::from_query(Some("pk=1")).refuse_secrets_in_query().is_ok());
+    }
+}

@@ -1,0 +1,20 @@
+//! The HTTP adapter of pqc: the wire contract, its errors, and the server.
+//!
+//! A request goes one way: [`server`] reads it within limits, [`around`] gives it a name and a
+//! log line, [`operation`] takes it through the contract's order of checks, and a row of [`api`]
+//! turns fields into the core's types, calls one method of the service and writes the answer. No
+//! handler holds cryptography, and nothing below this crate knows a wire name.
+#![forbid(unsafe_code)]
+
+mod api;
+mod app;
+mod around;
+mod auth;
+mod body;
+mod fields;
+mod operation;
+mod problem;
+mod server;
+
+pub use app::{App, Config};
+pub use server::serve;

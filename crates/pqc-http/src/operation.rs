@@ -1,0 +1,274 @@
+//! The order of checks, once, for every call that takes a token.
+//!
+//! A row of the contract is a type that implements [`Operation`]; [`route`] leads a path to it,
+//! and [`run`] takes each request through the steps of the contract in their order.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use http_body::Body as _;
+use pqc_core::token::Demand;
+use pqc_core::{AccountId, KeyId};
+use pqc_service::{Admitted, Authorized};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::app::{App, Config};
+use crate::around::other_method;
+use crate::auth::authenticate;
+use crate::body::{self, Room};
+use crate::fields::Fields;
+use crate::problem::{Attempt, Forbidden, Problem, Unavailable};
+
+/// A row of the contract.
+pub(crate) trait Operation: Send + Sync + 'static {
+    /// The methods it takes, as `Allow` names them.
+    const ALLOW: &'static str;
+    /// What it asks of a token.
+    const DEMAND: Demand;
+    /// Whether it can do without a body.
+    const BODY: BodyRule = BodyRule::Required;
+
+    /// The limit for its body.
+    fn body_limit(_: &Config) -> usize {
+        BODY_LIMIT
+    }
+
+    /// The stored key that the call would use: asked only of a token narrowed to one, before its
+    /// attempt is spent.
+    fn key_used(
+        _: &App,
+        _: AccountId,
+        _: &Fields,
+    ) -> impl Future<Output = Result<Option<KeyId>, Problem>> + Send {
+        async { Ok(None) }
+    }
+
+    /// Does it. What fails here has spent its attempt.
+    fn act(
+        app: &App,
+        by: &Admitted,
+        fields: Fields,
+    ) -> impl Future<Output = Result<Answer, Problem>> + Send;
+}
+
+/// Whether a call has a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyRule {
+    Required,
+    Optional,
+}
+
+/// A JSON answer. It may hold a secret, so it is wiped once it is sent.
+#[derive(Debug)]
+pub(crate) struct Answer(Zeroizing<Vec<u8>>);
+
+impl Answer {
+    /// Writes a value of the wire.
+    pub(crate) fn json(value: &impl Serialize) -> Result<Self, Problem> {
+        let mut json = Zeroizing::new(Vec::with_capacity(ANSWER_CAPACITY));
+        serde_json::to_writer(&mut *json, value).map_err(|_| Problem::Internal)?;
+        Ok(Self(json))
+    }
+
+    /// Writes a text as a JSON string.
+    pub(crate) fn text(text: &str) -> Result<Self, Problem> {
+        // Most texts need few escapes; a buffer that has to grow leaves an unwiped one behind.
+        let escapes = text.bytes().filter(|b| b.is_ascii_control() || b"\"\\".contains(b)).count();
+        let mut json = Zeroizing::new(Vec::with_capacity(text.len() + 5 * escapes + 2));
+        serde_json::to_writer(&mut *json, text).map_err(|_| Problem::Internal)?;
+        Ok(Self(json))
+    }
+
+    /// Writes bytes in hex as a JSON string.
+    pub(crate) fn hex(bytes: &[u8]) -> Result<Self, Problem> {
+        let mut json = Zeroizing::new(vec![b'"'; bytes.len() * 2 + 2]);
+        let end = json.len() - 1;
+        let digits = json.get_mut(1..end).ok_or(Problem::Internal)?;
+        hex::encode_to_slice(bytes, digits).map_err(|_| Problem::Internal)?;
+        Ok(Self(json))
+    }
+
+    pub(crate) fn into_response(self, room: Room) -> Response {
+        let length = self.0.len();
+        let mut response = Response::new(Body::from(room.keep(self.0)));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        response
+    }
+}
+
+/// Leads `path` to the operation.
+pub(crate) fn route<O: Operation>(routes: Router<Arc<App>>, path: &str) -> Router<Arc<App>> {
+    routes.route(
+        path,
+        any(|State(app): State<Arc<App>>, request: Request| async move {
+            if let Some(answer) = other_method(request.method(), O::ALLOW) {
+                return answer;
+            }
+            let mut account = None;
+            let mut response = run::<O>(&app, request, &mut account).await;
+            if let Some(account) = account {
+                response.extensions_mut().insert::<AccountId>(account);
+            }
+            response
+        }),
+    )
+}
+
+/// Steps 3 to 7 of the contract.
+async fn run<O: Operation>(
+    app: &App,
+    request: Request,
+    account: &mut Option<AccountId>,
+) -> Response {
+    let (parts, mut body) = request.into_parts();
+    let mut room = app.bodies.room();
+    let admitted = match admit::<O>(app, &parts, &mut body, &mut room, account).await {
+        Ok(admitted) => admitted,
+        Err(refused) => {
+            // Who asked before sending sends nothing now.
+            if !body.is_end_stream() && !parts.headers.contains_key(EXPECT) {
+                body::discard(body).await;
+            }
+            return refused.into_response();
+        }
+    };
+    let Ready { by, fields, counted } = admitted;
+    let done = match fields.refuse_secrets_in_query() {
+        Ok(()) => O::act(app, &by, fields).await,
+        Err(refused) => Err(refused),
+    };
+    match done {
+        Ok(answer) => answer.into_response(room),
+        Err(Problem::Unavailable { reason, .. }) if counted => {
+            Problem::Unavailable { reason, attempt: Attempt::Spent }.into_response()
+        }
+        Err(refused) => refused.into_response(),
+    }
+}
+
+struct Ready {
+    by: Admitted,
+    fields: Fields,
+    counted: bool,
+}
+
+/// Steps 3 to 6: what is refused here has spent nothing.
+async fn admit<O: Operation>(
+    app: &App,
+    parts: &Parts,
+    body: &mut Body,
+    room: &mut Room,
+    account: &mut Option<AccountId>,
+) -> Result<Ready, Problem> {
+    let caller = authenticate(&app.service, &parts.headers).await?;
+    *account = Some(caller.account_id());
+    let authorized = caller.authorize(O::DEMAND).map_err(from_service)?;
+    let fields = receive::<O>(app, parts, body, room).await?;
+    if authorized.scope().key_id.is_some() {
+        check_key::<O>(app, &authorized, &fields).await?;
+    }
+    let counted = !authorized.is_root();
+    let by = app.service.spend(authorized).await.map_err(from_service)?;
+    Ok(Ready { by, fields, counted })
+}
+
+/// Step 5.
+async fn receive<O: Operation>(
+    app: &App,
+    parts: &Parts,
+    body: &mut Body,
+    room: &mut Room,
+) -> Result<Fields, Problem> {
+    let fields = Fields::from_query(parts.uri.query());
+    if O::BODY == BodyRule::Optional && body.is_end_stream() {
+        return Ok(fields);
+    }
+    check_media_type(&parts.headers, body.is_end_stream())?;
+    let limit = O::body_limit(&app.config);
+    let received = body::receive(body, limit, app.config.body_timeout, room).await?;
+    if O::BODY == BodyRule::Optional && received.is_empty() {
+        return Ok(fields);
+    }
+    if received.len() <= INLINE_BYTES {
+        return fields.with_body(&received);
+    }
+    // Long JSON is read on a thread of its own, so that it holds no other call up.
+    let parsed = tokio::task::spawn_blocking(move || fields.with_body(&received)).await;
+    parsed.map_err(|_| Problem::Internal)?
+}
+
+/// A token narrowed to a key uses that key and no other. A call whose fields are wrong is left to
+/// its own checks: it will use no key at all.
+async fn check_key<O: Operation>(
+    app: &App,
+    authorized: &Authorized,
+    fields: &Fields,
+) -> Result<(), Problem> {
+    match O::key_used(app, authorized.account_id(), fields).await {
+        Ok(used) => authorized.authorize_key(used).map_err(from_service),
+        Err(Problem::Invalid(_)) => Ok(()),
+        Err(other) => Err(other),
+    }
+}
+
+fn check_media_type(headers: &HeaderMap, empty: bool) -> Result<(), Problem> {
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(Problem::MediaType);
+    }
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        // A body without a type is not taken for JSON; that there is none is told later.
+        return if empty { Ok(()) } else { Err(Problem::MediaType) };
+    };
+    let value = value.to_str().map_err(|_| Problem::MediaType)?;
+    let mut parts = value.split(';').map(str::trim);
+    let json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
+            charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    });
+    if json && utf8 { Ok(()) } else { Err(Problem::MediaType) }
+}
+
+/// The service's errors that need no field to be told of.
+pub(crate) fn from_service(error: pqc_service::Error) -> Problem {
+    use pqc_service::Error;
+    match error {
+        Error::Unauthorized(refusal) => {
+            tracing::debug!(%refusal, "refused");
+            Problem::Unauthorized
+        }
+        Error::OutOfScope => Problem::Forbidden(Forbidden::OutOfScope),
+        Error::CustodyForbids => Problem::Forbidden(Forbidden::Custody),
+        Error::UnknownKey => Problem::UnknownKey,
+        Error::Unavailable(reason) => {
+            tracing::warn!(reason, "the store is not available");
+            Problem::Unavailable { reason: Unavailable::Store, attempt: Attempt::Kept }
+        }
+        Error::OutcomeUnknown(reason) => {
+            tracing::error!(reason, "the store did not confirm a change");
+            Problem::Unavailable { reason: Unavailable::Store, attempt: Attempt::Unknown }
+        }
+        error => {
+            tracing::error!(%error, "internal error");
+            Problem::Internal
+        }
+    }
+}
+
+const BODY_LIMIT: usize = 1024 * 1024;
+/// Room for the longest answer of the two families with keys, in hex.
+const ANSWER_CAPACITY: usize = 24 * 1024;
+const INLINE_BYTES: usize = 64 * 1024;
