@@ -1,0 +1,48 @@
+//! What is checked before a change lands.
+//!
+//! Every command takes the whole workspace with its default features, so that all of them share
+//! one build of each dependency; one more looks at the core without its fast backend.
+
+use std::env;
+
+use anyhow::ensure;
+
+use crate::command::{cargo, cargo_with, is_installed};
+
+/// Programs that tests start: the examples' flows.
+const TEST_TOOLS: [&str; 3] = ["python3", "node", "curl"];
+
+/// Every test. Benches run as tests, each once; doc tests need a run of their own.
+///
+/// # Errors
+/// The first command that fails; under `CI=true` also a missing tool.
+pub(crate) fn test() -> anyhow::Result<()> {
+    look_for_tools()?;
+    cargo("test --workspace --all-targets")?;
+    cargo("test --workspace --doc")
+}
+
+/// [`test()`], then format, lints, documentation and dependencies.
+///
+/// # Errors
+/// The first command that fails.
+pub(crate) fn ci() -> anyhow::Result<()> {
+    test()?;
+    cargo("fmt --all --check")?;
+    cargo("clippy --workspace --all-targets -- -D warnings")?;
+    cargo("clippy --package pqc-core --no-default-features -- -D warnings")?;
+    cargo_with("doc --workspace --no-deps", &[("RUSTDOCFLAGS", "-D warnings")])?;
+    cargo("deny check --hide-inclusion-graph bans licenses sources")
+}
+
+/// Says which tools are missing: their tests skip, but never silently, and never under `CI=true`.
+fn look_for_tools() -> anyhow::Result<()> {
+    let mut missing = TEST_TOOLS.to_vec();
+    missing.retain(|tool| !is_installed(tool));
+    for tool in &missing {
+        eprintln!("xtask: MISSING TOOL: {tool}: the tests that start it are SKIPPED");
+    }
+    let in_ci = env::var_os("CI").is_some_and(|value| value == "true");
+    ensure!(missing.is_empty() || !in_ci, "under CI=true every tool must be there");
+    Ok(())
+}

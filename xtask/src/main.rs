@@ -1,0 +1,54 @@
+//! The project's own tasks: `cargo xtask test`, `ci` and `load`.
+//!
+//! A task is a list of commands, run from the workspace's root, and it stops at the first one that
+//! fails, with that command's exit status. Tasks install nothing: `.ci/run` does that.
+
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a task talks to the person who runs it"
+)]
+
+mod checks;
+mod command;
+mod load;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::command::Failed;
+
+/// What can be typed after `cargo xtask`.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The project's own tasks")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run every test: units, integration, examples, benches (once each), doc tests.
+    Test,
+    /// Run all that continuous integration runs: test, fmt, clippy, doc, deny.
+    Ci,
+    /// Measure encapsulate_key over HTTP: 16 connections for 10 seconds (needs wrk).
+    Load,
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().task {
+        Task::Test => checks::test(),
+        Task::Ci => checks::ci(),
+        Task::Load => load::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            error.downcast_ref::<Failed>().map_or(ExitCode::FAILURE, Failed::exit_code)
+        }
+    }
+}
