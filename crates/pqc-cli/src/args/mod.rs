@@ -1,0 +1,259 @@
+//! What was typed. Nothing here acts; what it means is for [`crate::config`] and
+//! [`crate::commands`].
+
+mod settings;
+mod values;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use pqc_core::{KeyId, TokenId};
+use pqc_service::Custody;
+
+pub(crate) use settings::{PolicyArgs, ServeArgs, StoreArgs};
+pub(crate) use values::{Listen, Seconds, StoreUrl};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "pqc", version, about = ABOUT, after_help = AFTER_HELP)]
+pub(crate) struct Args {
+    /// Print the result as one JSON object on one line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the HTTP API until SIGTERM or SIGINT
+    #[command(after_help = SERVE_HELP)]
+    Serve(Box<ServeArgs>),
+    /// Play a sender and a receiver on a temporary server, step by step
+    #[command(after_help = "Example:\n  pqc demo")]
+    Demo,
+    /// Make, list and change accounts
+    #[command(after_help = "Example:\n  pqc account list")]
+    Account(AccountArgs),
+    /// Show this server's issuer key, or trust another's
+    #[command(after_help = "Example:\n  pqc issuer show")]
+    Issuer(IssuerArgs),
+    /// Mint, list and revoke tokens
+    #[command(after_help = "Example:\n  pqc token temp --expiry 15m --attempts 1")]
+    Token(TokenArgs),
+    /// Check this build's cryptography against known answers
+    #[command(after_help = "Example:\n  pqc selftest")]
+    Selftest,
+}
+
+/// `pqc account`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AccountArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(subcommand)]
+    pub(crate) verb: AccountVerb,
+}
+
+/// What is done to accounts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountVerb {
+    /// Make an account and print its root token, this once
+    #[command(after_help = "Example:\n  pqc account new alice > alice.token")]
+    New {
+        /// Its name: letters, digits, dots, underscores, hyphens
+        name: String,
+        /// Who holds its KEM secret keys: server, client or server-only
+        #[arg(long, value_name = "WHO", default_value = Custody::Server.name())]
+        custody: Custody,
+    },
+    /// List all accounts
+    #[command(after_help = "Example:\n  pqc account list")]
+    List,
+    /// Change an account
+    #[command(after_help = "Example:\n  pqc account set alice --custody client")]
+    Set {
+        /// Its name
+        name: String,
+        /// Who holds its KEM secret keys: server, client or server-only
+        #[arg(long, value_name = "WHO")]
+        custody: Custody,
+    },
+    /// Refuse all tokens of an account, from the next call on
+    #[command(after_help = "Example:\n  pqc account disable alice")]
+    Disable {
+        /// Its name
+        name: String,
+    },
+    /// Accept the tokens of a disabled account again
+    #[command(after_help = "Example:\n  pqc account enable alice")]
+    Enable {
+        /// Its name
+        name: String,
+    },
+}
+
+/// `pqc issuer`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct IssuerArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(subcommand)]
+    pub(crate) verb: IssuerVerb,
+}
+
+/// What is done with issuers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum IssuerVerb {
+    /// Show this server's issuer keys, which senders pin; --json prints a JWKS
+    #[command(after_help = "Example:\n  pqc issuer show --json > issuer.jwks")]
+    Show,
+    /// Trust another server's issuer: encapsulation accepts the keys that it attested
+    #[command(after_help = "Example:\n  curl -s https://other.example/.well-known/jwks.json | \
+                            pqc issuer trust -")]
+    Trust {
+        /// The public key in hex, a JWK or a JWKS; - is stdin
+        file: PathBuf,
+    },
+}
+
+/// `pqc token`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TokenArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(subcommand)]
+    pub(crate) verb: TokenVerb,
+}
+
+/// What is done with tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenVerb {
+    /// Revoke an account's root token and print a new one, this once
+    ///
+    /// The temporary tokens of the account are revoked with it: whoever stole a root token may
+    /// have minted. For the account default a root-token file in the data folder is rewritten if
+    /// it is there; one that was removed is not made again.
+    #[command(after_help = "Example:\n  pqc token root-reset --account alice > alice.token")]
+    RootReset {
+        #[command(flatten)]
+        account: AccountName,
+        /// Let the account's temporary tokens live on
+        #[arg(long)]
+        keep_temporary: bool,
+    },
+    /// Mint a temporary token and print it, this once
+    #[command(after_help = "Example:\n  pqc token temp --expiry 15m --attempts 1 --operations \
+                            kem.encapsulate,aes.encrypt")]
+    Temp(TempArgs),
+    /// List an account's tokens; their values are not kept
+    #[command(after_help = "Example:\n  pqc token list --account alice")]
+    List {
+        #[command(flatten)]
+        account: AccountName,
+    },
+    /// Revoke a token, at once and for good
+    #[command(after_help = "Example:\n  pqc token revoke 0196f1c2a3b47c5d8e9fa0b1c2d3e4f5")]
+    Revoke {
+        /// Its id, as `pqc token list` shows it
+        #[arg(value_parser = values::token_id)]
+        id: TokenId,
+        #[command(flatten)]
+        account: AccountName,
+    },
+}
+
+/// `pqc token temp`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TempArgs {
+    /// How long it lives, such as 900s, 15m or 2h
+    #[arg(long, value_name = "TIME", default_value = "15m")]
+    pub(crate) expiry: Seconds,
+    /// How many calls it serves, 1 to 1000000
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    pub(crate) attempts: u64,
+    /// What you call it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) label: Option<String>,
+    /// Narrow it to these operations, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) operations: Option<Vec<String>>,
+    /// Narrow it to this stored key
+    #[arg(long, value_name = "HEX", value_parser = values::key_id)]
+    pub(crate) key_id: Option<KeyId>,
+    #[command(flatten)]
+    pub(crate) account: AccountName,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+}
+
+/// Which account is meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AccountName {
+    /// The account's name
+    #[arg(long = "account", value_name = "NAME", default_value = DEFAULT_ACCOUNT)]
+    pub(crate) name: String,
+}
+
+/// The account that the first start makes.
+pub(crate) const DEFAULT_ACCOUNT: &str = "default";
+
+const ABOUT: &str = "Post-quantum cryptography as a service that you host yourself";
+const AFTER_HELP: &str = "\
+Results go to stdout, everything else to stderr.
+Exit status: 0 done, 1 the operation says no, 2 bad usage or input.
+
+Example:
+  pqc serve &
+  pqc token temp --expiry 15m --attempts 1";
+const SERVE_HELP: &str = "\
+Each option is also a key of the TOML file (--max-text is max_text) and an environment variable
+(PQC_MAX_TEXT); the command line wins over the environment, the environment over the file. Paths
+are relative to the current folder, wherever they stand.
+
+The first start makes the account default and shows its root token once.
+
+Example:
+  pqc serve --listen 127.0.0.1:8000 --data-dir ./pqc-data";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_has_an_example_in_its_help() {
+        fn check(command: &clap::Command) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example:\n  "), "{} has no example", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        check(&Args::command());
+    }
+
+    #[test]
+    fn help_shows_no_value_from_the_environment() {
+        fn check(command: &clap::Command) {
+            for arg in command.get_arguments().filter(|arg| arg.get_env().is_some()) {
+                assert!(arg.is_hide_env_values_set(), "{}", arg.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Args::command());
+    }
+
+    #[test]
+    fn store_options_stand_before_or_after_the_verb() {
+        for line in ["pqc account --data-dir d list --json", "pqc account list --data-dir d"] {
+            let args = Args::try_parse_from(line.split(' ')).unwrap();
+            let Command::Account(account) = args.command else { panic!("not account") };
+            assert_eq!(account.store.data_dir, Some(PathBuf::from("d")), "{line}");
+        }
+    }
+}

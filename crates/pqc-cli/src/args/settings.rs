@@ -1,0 +1,87 @@
+//! The options that are settings: each is also an environment variable and a key of the TOML file.
+//!
+//! None has a default here: what is not given stays open until all three places are merged.
+
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+
+use super::values::{Listen, StoreUrl};
+use crate::logging::LogFormat;
+
+/// Where the store and its key are.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Store")]
+pub(crate) struct StoreArgs {
+    /// The folder of the embedded store [default: ./pqc-data]
+    #[arg(long, env = "PQC_DATA_DIR", hide_env_values = true, value_name = "DIR", global = true)]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The store; this build has the embedded one in the data folder only [default: sqlite:]
+    #[arg(long, env = "PQC_STORE", hide_env_values = true, value_name = "URL", global = true)]
+    pub(crate) store: Option<StoreUrl>,
+    /// A TOML file with settings
+    #[arg(long, env = "PQC_CONFIG", hide_env_values = true, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// The file of the master key, 64 hex digits [default: master.key in the data folder]
+    #[arg(
+        long,
+        env = "PQC_MASTER_KEY_FILE",
+        hide_env_values = true,
+        value_name = "FILE",
+        global = true
+    )]
+    pub(crate) master_key_file: Option<PathBuf>,
+}
+
+/// The bounds for temporary tokens.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct PolicyArgs {
+    /// The longest lifetime of a temporary token [default: 86400]
+    #[arg(long, env = "PQC_MAX_TOKEN_LIFETIME", hide_env_values = true, value_name = "SECONDS")]
+    pub(crate) max_token_lifetime: Option<u64>,
+}
+
+/// `pqc serve`.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The address to listen on; port 0 picks a free one [default: 127.0.0.1:8000]
+    #[arg(long, env = "PQC_LISTEN", hide_env_values = true, value_name = "IP:PORT")]
+    pub(crate) listen: Option<Listen>,
+    /// Listen beyond loopback although nothing is encrypted: anyone on the way reads tokens and keys
+    #[arg(
+        long,
+        env = "PQC_INSECURE_NO_TLS",
+        hide_env_values = true,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub(crate) insecure_no_tls: Option<bool>,
+    /// Accept the word of any issuer: an attested key then proves nothing
+    #[arg(
+        long,
+        env = "PQC_TRUST_ANY_ISSUER",
+        hide_env_values = true,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub(crate) trust_any_issuer: Option<bool>,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    /// The longest text to encrypt, in bytes of UTF-8 [default: 16777216]
+    #[arg(long, env = "PQC_MAX_TEXT", hide_env_values = true, value_name = "BYTES")]
+    pub(crate) max_text: Option<u64>,
+    /// The form of the log on stderr [default: human]
+    #[arg(long, env = "PQC_LOG_FORMAT", hide_env_values = true, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+    /// What to log, such as warn, or info,pqc_http=debug [default: info]
+    #[arg(long, env = "PQC_LOG", hide_env_values = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}

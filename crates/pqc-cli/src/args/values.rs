@@ -1,0 +1,147 @@
+//! Single values, as they are typed or stand in the TOML file.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use jiff::{Span, SpanRelativeTo};
+use pqc_core::{KeyId, TokenId};
+
+/// An address to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Listen(pub(crate) SocketAddr);
+
+impl FromStr for Listen {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address = text.parse().map(Self);
+        address.map_err(|_| "an address is IP:PORT, such as 127.0.0.1:8000 or [::1]:8000")
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// Which store is meant. Reading never fails, and an unknown one keeps nothing but its scheme: a
+/// store's URL may hold a password, and errors show what was typed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(from = "String")]
+pub(crate) enum StoreUrl {
+    /// `sqlite:`, the one in the data folder.
+    Embedded,
+    /// Another one, by the scheme of its URL.
+    Other {
+        /// The scheme, or nothing if there was none.
+        scheme: String,
+    },
+}
+
+impl From<&str> for StoreUrl {
+    fn from(text: &str) -> Self {
+        if text == "sqlite:" {
+            return Self::Embedded;
+        }
+        let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+        let scheme = if scheme.chars().all(plain) { scheme } else { "" };
+        Self::Other { scheme: scheme.to_owned() }
+    }
+}
+
+impl From<String> for StoreUrl {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl FromStr for StoreUrl {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::from(text))
+    }
+}
+
+/// A time span in whole seconds: `15m`, `900s`, `2h`, `1h 30m`, `1d`; a bare number is seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seconds(pub(crate) u64);
+
+impl FromStr for Seconds {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let whole_seconds = || {
+            if let Ok(seconds) = text.parse() {
+                return Some(seconds);
+            }
+            let span: Span = text.parse().ok()?;
+            let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+            if time.subsec_nanos() != 0 {
+                return None;
+            }
+            u64::try_from(time.as_secs()).ok()
+        };
+        whole_seconds().map(Self).ok_or("a time is whole seconds, such as 900s, 15m or 2h")
+    }
+}
+
+/// A key's id in hex.
+pub(crate) fn key_id(text: &str) -> Result<KeyId, &'static str> {
+    let id = hex::decode(text).ok().and_then(|bytes| KeyId::from_slice(&bytes).ok());
+    id.ok_or("a key id has 64 or 32 hex digits")
+}
+
+/// A token's id in hex.
+pub(crate) fn token_id(text: &str) -> Result<TokenId, &'static str> {
+    let id = hex::decode(text).ok().and_then(|bytes| TokenId::from_slice(&bytes).ok());
+    id.ok_or("a token id has 32 hex digits, as `pqc token list` shows it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        for (text, seconds) in [
+            ("900", 900),
+            ("900s", 900),
+            ("15m", 900),
+            ("2h", 7200),
+            ("1h30m", 5400),
+            ("1d", 86400),
+        ] {
+            assert_eq!(text.parse(), Ok(Seconds(seconds)), "{text}");
+        }
+        for text in ["", "soon", "-5m", "1.5s", "500ms", "1mo", "15 x", "99999999999999999999"] {
+            assert!(text.parse::<Seconds>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_an_unknown_store_only_the_scheme_is_kept() {
+        assert_eq!(StoreUrl::from("sqlite:"), StoreUrl::Embedded);
+        for text in ["postgres://me:hunter2@host/db", "me:hunter2", "hunter2", "p w:x"] {
+            assert!(!format!("{:?}", StoreUrl::from(text)).contains("hunter2"), "{text}");
+        }
+        let postgres = StoreUrl::Other { scheme: "postgres".to_owned() };
+        assert_eq!(StoreUrl::from("postgres://host/db"), postgres);
+    }
+
+    #[test]
+    fn ids_are_hex_of_their_length() {
+        assert!(token_id(&"0a".repeat(16)).is_ok());
+        assert!(token_id(&"0a".repeat(15)).is_err());
+        assert!(token_id(&"0g".repeat(16)).is_err());
+        assert!(key_id(&"0A".repeat(32)).is_ok());
+        assert!(key_id(&"0a".repeat(16)).is_ok());
+        assert!(key_id(&"0a".repeat(31)).is_err());
+    }
+}

@@ -1,0 +1,43 @@
+//! The verbs, one file each.
+
+mod account;
+mod demo;
+mod issuer;
+mod selftest;
+mod serve;
+mod token;
+
+use pqc_core::Timestamp;
+
+use crate::args::{Args, Command};
+use crate::output::Output;
+
+/// Does what was typed.
+///
+/// # Errors
+/// Whatever went wrong; [`crate::exit`] tells how the run ends.
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let output = if args.json { Output::Json } else { Output::Text };
+    match args.command {
+        Command::Serve(args) => serve::run(*args, output).await,
+        Command::Demo => demo::run(output).await,
+        Command::Account(args) => account::run(args, output).await,
+        Command::Issuer(args) => issuer::run(args, output).await,
+        Command::Token(args) => token::run(args, output).await,
+        Command::Selftest => selftest::run(output),
+    }
+}
+
+/// A time for people and programs: RFC 3339 in UTC, to the second.
+fn rfc3339(time: Timestamp) -> String {
+    i64::try_from(time.seconds())
+        .ok()
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+        .map_or_else(|| "beyond the calendar".to_owned(), |time| time.to_string())
+}
+
+#[test]
+fn times_are_rfc_3339() {
+    assert_eq!(rfc3339(Timestamp::from_millis(1_700_000_000_999)), "2023-11-14T22:13:20Z");
+    assert_eq!(rfc3339(Timestamp::from_millis(u64::MAX)), "beyond the calendar");
+}

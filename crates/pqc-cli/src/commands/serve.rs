@@ -1,0 +1,110 @@
+//! `pqc serve`: the server, from the first start to the last request.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use pqc_service::{Custody, Service};
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use crate::args::{DEFAULT_ACCOUNT, ServeArgs};
+use crate::config::ServeConfig;
+use crate::data_dir::{DataDir, KeyOrigin};
+use crate::exit::OutputClosed;
+use crate::logging;
+use crate::opened::Opened;
+use crate::output::{self, Human, Output};
+use crate::signals::Signals;
+
+/// Serves until a signal.
+///
+/// The order makes each failure leave as little as it can: the lock comes before the port, so that
+/// a second server is told the reason; the port before the store, so that a port in use makes none.
+///
+/// # Errors
+/// The settings, the self-test, the folder, the port, the master key or the store.
+pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
+    let config = ServeConfig::load(args)?;
+    logging::start(&config.log, config.log_format)?;
+    let report = pqc_core::selftest::run(&mut getrandom::SysRng)?;
+    tracing::info!(backend = report.backend, checks = report.checks, "self-test passed");
+
+    let signals = Signals::listen().context("cannot listen for signals")?;
+    let data_dir = DataDir::create(&config.store.data_dir)?;
+    let _lock = data_dir.lock()?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
+    let address = listener.local_addr().context("cannot tell the address")?;
+
+    let key_file = config.store.master_key_file.as_deref();
+    let (master_key, origin) = data_dir.master_key_or_new(key_file)?;
+    let opened = Opened::open(&data_dir, master_key, config.store.settings).await?;
+    let served = async {
+        first_start(&opened.service, &data_dir).await?;
+        warn(&config, &data_dir, origin, address);
+        match output.show(&Listening { listening: format!("http://{address}") }) {
+            Err(error) if error.is::<OutputClosed>() => {} // Nobody reads it; the server serves.
+            shown => shown?,
+        }
+        let service = Arc::clone(&opened.service);
+        pqc_http::serve(listener, service, config.http.clone(), signals.stop())
+            .await
+            .context("the server ended")
+    };
+    let served = served.await;
+    opened.close().await;
+    tracing::info!("stopped");
+    served
+}
+
+/// Makes the first account in an empty store. Its token is on disk before the account is: who
+/// loses power between the two has a token of no account, and the next start makes both again.
+async fn first_start(service: &Service, data_dir: &DataDir) -> anyhow::Result<()> {
+    if !service.accounts().await?.is_empty() {
+        return Ok(());
+    }
+    let pending = service.prepare_account(DEFAULT_ACCOUNT, Custody::Server).await?;
+    data_dir.write_root_token(pending.root_token())?;
+    let token = service.create_account(pending).await?;
+    output::note(format_args!(
+        "the root token of account {DEFAULT_ACCOUNT}, shown this once (and written to {}):\n{}",
+        data_dir.root_token_file().display(),
+        *token.expose_text()
+    ));
+    Ok(())
+}
+
+fn warn(config: &ServeConfig, data_dir: &DataDir, origin: KeyOrigin, address: SocketAddr) {
+    if origin == KeyOrigin::Made {
+        tracing::warn!(
+            "{} protects backups of the store, not a stolen disk: against that, move it to another \
+             medium and name it with --master-key-file",
+            data_dir.own_key().display()
+        );
+    }
+    if !config.http.loopback {
+        tracing::warn!(
+            "--insecure-no-tls: {address} is not a loopback address and nothing is encrypted: \
+             anyone on the way reads tokens and keys"
+        );
+    }
+    if config.store.settings.dangerously_trust_any_issuer {
+        tracing::warn!(
+            "--trust-any-issuer: an attested key proves nothing, for anyone may have attested it"
+        );
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Listening {
+    listening: String,
+}
+
+impl Human for Listening {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "listening on {}", self.listening)
+    }
+}

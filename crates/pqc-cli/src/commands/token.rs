@@ -1,0 +1,230 @@
+//! `pqc token`: an operator mints, lists and revokes without a token of his own.
+
+use std::io::{self, Write};
+
+use pqc_core::token::{OperationSet, Refusal, TokenKind, authenticate};
+use pqc_core::{Timestamp, TokenId};
+use pqc_service::tokens::MintRequest;
+use pqc_service::{Service, TokenRecord};
+use serde::Serialize;
+
+use super::rfc3339;
+use crate::args::{DEFAULT_ACCOUNT, PolicyArgs, TempArgs, TokenArgs, TokenVerb};
+use crate::config::StoreConfig;
+use crate::data_dir::DataDir;
+use crate::opened::Opened;
+use crate::output::{self, Human, Output};
+
+/// Does what was asked.
+///
+/// # Errors
+/// Those of the store; the account or token is unknown; the policy refuses.
+pub(crate) async fn run(args: TokenArgs, output: Output) -> anyhow::Result<()> {
+    let policy = match &args.verb {
+        TokenVerb::Temp(temp) => PolicyArgs { max_token_lifetime: temp.policy.max_token_lifetime },
+        _ => PolicyArgs::default(),
+    };
+    let config = StoreConfig::load(args.store, policy)?;
+    let (opened, data_dir) = Opened::open_existing(&config).await?;
+    let service = &opened.service;
+    let done = match args.verb {
+        TokenVerb::RootReset { account, keep_temporary } => {
+            reset(service, &data_dir, &account.name, keep_temporary, output).await
+        }
+        TokenVerb::Temp(temp) => mint(service, temp, output).await,
+        TokenVerb::List { account } => list(service, account.name, output).await,
+        TokenVerb::Revoke { id, account } => revoke(service, &account.name, id, output).await,
+    };
+    opened.close().await;
+    done
+}
+
+async fn reset(
+    service: &Service,
+    data_dir: &DataDir,
+    account: &str,
+    keep_temporary: bool,
+    output: Output,
+) -> anyhow::Result<()> {
+    let id = service.account(account).await?.id;
+    let token = service.reset_root_token(id, keep_temporary).await?;
+    // The file of the first start goes on being right, if it is there. The new token is shown even
+    // if it cannot be written.
+    let path = data_dir.root_token_file();
+    if account == DEFAULT_ACCOUNT && path.exists() {
+        match data_dir.write_root_token(&token) {
+            Ok(()) => output::note(format_args!("{} holds the new token", path.display())),
+            Err(error) => output::note(format_args!(
+                "{} is out of date, for it cannot be written: {error:#}",
+                path.display()
+            )),
+        }
+    }
+    output::note(format_args!(
+        "the root token of account {account} is replaced; the new one is shown this once"
+    ));
+    output.show(&RootToken { account, root_token: &token.expose_text() })
+}
+
+async fn mint(service: &Service, args: TempArgs, output: Output) -> anyhow::Result<()> {
+    let operations = match &args.operations {
+        Some(names) => {
+            let names = names.iter().map(|name| name.trim());
+            Some(OperationSet::from_names(names)?)
+        }
+        None => None,
+    };
+    let account = service.account(&args.account.name).await?.id;
+    let minted = service
+        .mint_for(
+            account,
+            MintRequest {
+                lifetime_seconds: Some(args.expiry.0),
+                attempts: Some(args.attempts),
+                operations,
+                key_id: args.key_id,
+                label: args.label,
+            },
+        )
+        .await?;
+    output.show(&Temporary {
+        token: &minted.value.expose_text(),
+        id: minted.id.to_string(),
+        expires_at: minted.expires_at.seconds(),
+        attempts: minted.attempts,
+    })
+}
+
+async fn list(service: &Service, account: String, output: Output) -> anyhow::Result<()> {
+    let id = service.account(&account).await?.id;
+    let now = service.now().await?;
+    let mut tokens = Vec::new();
+    let mut after = None;
+    loop {
+        let page = service.tokens(id, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        tokens.extend(page.iter().map(|record| Token::new(record, now)));
+    }
+    output.show(&List { account, tokens })
+}
+
+async fn revoke(
+    service: &Service,
+    account: &str,
+    token: TokenId,
+    output: Output,
+) -> anyhow::Result<()> {
+    let account = service.account(account).await?.id;
+    service.revoke(account, token).await?;
+    output.show(&Revoked { revoked: token.to_string() })
+}
+
+#[derive(Serialize)]
+struct RootToken<'a> {
+    account: &'a str,
+    root_token: &'a str,
+}
+
+impl Human for RootToken<'_> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.root_token)
+    }
+}
+
+#[derive(Serialize)]
+struct Temporary<'a> {
+    token: &'a str,
+    id: String,
+    expires_at: u64,
+    attempts: u32,
+}
+
+impl Human for Temporary<'_> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.token)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Revoked {
+    revoked: String,
+}
+
+impl Human for Revoked {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "token {} is revoked", self.revoked)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Token {
+    id: String,
+    kind: &'static str,
+    label: Option<String>,
+    state: &'static str,
+    attempts: Option<u32>,
+    attempts_left: Option<u32>,
+    created_at: u64,
+    last_used_at: Option<u64>,
+    expires_at: Option<u64>,
+    operations: Option<Vec<&'static str>>,
+    key_id: Option<String>,
+}
+
+impl Token {
+    fn new(record: &TokenRecord, now: Timestamp) -> Self {
+        let state = &record.state;
+        Self {
+            id: record.id.to_string(),
+            kind: match state.kind {
+                TokenKind::Root => "root",
+                TokenKind::Temporary => "temporary",
+            },
+            label: record.label.clone(),
+            state: match authenticate(state, now) {
+                Ok(()) => "active",
+                Err(Refusal::Expired) => "expired",
+                Err(Refusal::Spent) => "spent",
+                Err(Refusal::Revoked) => "revoked",
+                Err(Refusal::AccountDisabled) => "account disabled",
+                Err(_) => "unusable",
+            },
+            attempts: record.attempts,
+            attempts_left: state.attempts_left,
+            created_at: record.created_at.seconds(),
+            last_used_at: record.last_used_at.map(Timestamp::seconds),
+            expires_at: state.expires_at.map(Timestamp::seconds),
+            operations: state.scope.operations.names(),
+            key_id: state.scope.key_id.map(|id| id.to_string()),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct List {
+    account: String,
+    tokens: Vec<Token>,
+}
+
+impl Human for List {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        const HEADS: [&str; 7] = ["ID", "KIND", "STATE", "LEFT", "EXPIRES", "OPERATIONS", "LABEL"];
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        let mut rows = vec![HEADS.map(str::to_owned)];
+        rows.extend(self.tokens.iter().map(|token| {
+            [
+                token.id.clone(),
+                token.kind.to_owned(),
+                token.state.to_owned(),
+                or_dash(token.attempts_left.map(|left| left.to_string())),
+                or_dash(token.expires_at.map(Timestamp::from_seconds).map(rfc3339)),
+                token.operations.as_ref().map_or_else(|| "all".to_owned(), |names| names.join(",")),
+                or_dash(token.label.clone()),
+            ]
+        }));
+        output::write_table(out, &rows)
+    }
+}
+
+const PAGE: u32 = 500;

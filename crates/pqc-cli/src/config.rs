@@ -1,0 +1,330 @@
+//! The settings in force: command line over environment over TOML file, then the defaults.
+//!
+//! clap merges the first two; [`Raw`] is one of the two layers that are left, and everything that
+//! can be wrong is refused on the way to [`StoreConfig`] and [`ServeConfig`].
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use pqc_core::token::MintPolicy;
+use pqc_service::Settings;
+
+use crate::args::{Listen, PolicyArgs, ServeArgs, StoreArgs, StoreUrl};
+use crate::logging::LogFormat;
+
+/// What the verbs that work on a store need to know.
+#[derive(Debug)]
+pub(crate) struct StoreConfig {
+    /// The data folder.
+    pub(crate) data_dir: PathBuf,
+    /// The master key's file, unless it is the folder's own.
+    pub(crate) master_key_file: Option<PathBuf>,
+    /// What the service is told.
+    pub(crate) settings: Settings,
+}
+
+/// What a server needs to know.
+#[derive(Debug)]
+pub(crate) struct ServeConfig {
+    /// The store.
+    pub(crate) store: StoreConfig,
+    /// The address.
+    pub(crate) listen: SocketAddr,
+    /// The limits.
+    pub(crate) http: pqc_http::Config,
+    /// The form of the log.
+    pub(crate) log_format: LogFormat,
+    /// What is logged.
+    pub(crate) log: String,
+}
+
+impl StoreConfig {
+    /// Merges and checks.
+    ///
+    /// # Errors
+    /// What is wrong, by the name of its setting.
+    pub(crate) fn load(args: StoreArgs, policy: PolicyArgs) -> anyhow::Result<Self> {
+        let args = ServeArgs { store: args, policy, ..ServeArgs::default() };
+        Raw::merged(args)?.store()
+    }
+}
+
+impl ServeConfig {
+    /// Merges and checks.
+    ///
+    /// # Errors
+    /// What is wrong, by the name of its setting.
+    pub(crate) fn load(args: ServeArgs) -> anyhow::Result<Self> {
+        let raw = Raw::merged(args)?;
+        let store = raw.store()?;
+        let listen = raw.listen.map_or(DEFAULT_LISTEN, |Listen(address)| address);
+        let loopback = listen.ip().to_canonical().is_loopback();
+        if !loopback && raw.insecure_no_tls != Some(true) {
+            bail!(
+                "{listen} is not a loopback address, and this server does not encrypt: listen on \
+                 loopback behind a proxy that ends TLS, or accept the risk with --insecure-no-tls"
+            );
+        }
+        let mut http = pqc_http::Config { loopback, ..pqc_http::Config::default() };
+        if let Some(bytes) = raw.max_text {
+            http.max_text_bytes = usize::try_from(in_range("max_text", bytes, MAX_MAX_TEXT)?)?;
+        }
+        let log = raw.log.unwrap_or_else(|| DEFAULT_LOG.to_owned());
+        Ok(Self { store, listen, http, log_format: raw.log_format.unwrap_or_default(), log })
+    }
+}
+
+/// The settings of one layer, as they were given.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    data_dir: Option<PathBuf>,
+    store: Option<StoreUrl>,
+    master_key_file: Option<PathBuf>,
+    listen: Option<Listen>,
+    insecure_no_tls: Option<bool>,
+    trust_any_issuer: Option<bool>,
+    max_token_lifetime: Option<u64>,
+    max_text: Option<u64>,
+    log_format: Option<LogFormat>,
+    log: Option<String>,
+}
+
+impl Raw {
+    fn merged(args: ServeArgs) -> anyhow::Result<Self> {
+        let file = match &args.store.config {
+            Some(path) => Self::read(path)?,
+            None => Self::default(),
+        };
+        let ServeArgs {
+            listen,
+            insecure_no_tls,
+            trust_any_issuer,
+            policy: PolicyArgs { max_token_lifetime },
+            max_text,
+            log_format,
+            log,
+            store: StoreArgs { data_dir, store, config: _, master_key_file },
+        } = args;
+        Ok(Self {
+            data_dir: data_dir.or(file.data_dir),
+            store: store.or(file.store),
+            master_key_file: master_key_file.or(file.master_key_file),
+            listen: listen.or(file.listen),
+            insecure_no_tls: insecure_no_tls.or(file.insecure_no_tls),
+            trust_any_issuer: trust_any_issuer.or(file.trust_any_issuer),
+            max_token_lifetime: max_token_lifetime.or(file.max_token_lifetime),
+            max_text: max_text.or(file.max_text),
+            log_format: log_format.or(file.log_format),
+            log: log.or(file.log),
+        })
+    }
+
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the settings {}", path.display()))?;
+        Self::parse(&text).with_context(|| path.display().to_string())
+    }
+
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            anyhow::anyhow!("line {}: {}", before.matches('\n').count() + 1, error.message())
+        })?;
+        let wrong =
+            |key: &str, error: toml::de::Error| anyhow::anyhow!("{key}: {}", error.message());
+        for (key, value) in &table {
+            if !KEYS.contains(&key.as_str()) {
+                bail!("{}", unknown_key(key));
+            }
+            // One by one, for the parser does not say which value is wrong.
+            let alone = toml::Table::from_iter([(key.clone(), value.clone())]);
+            alone.try_into::<Self>().map_err(|error| wrong(key, error))?;
+        }
+        table.try_into().map_err(|error| wrong("settings", error))
+    }
+
+    fn store(&self) -> anyhow::Result<StoreConfig> {
+        if let Some(StoreUrl::Other { scheme }) = &self.store {
+            bail!(
+                "store {scheme}:… is not in this build, which has the embedded store only: leave \
+                 it out (or say sqlite:), and choose its folder with --data-dir"
+            );
+        }
+        let mut mint = MintPolicy::default();
+        if let Some(seconds) = self.max_token_lifetime {
+            mint.max_lifetime_seconds = in_range("max_token_lifetime", seconds, MAX_LIFETIME)?;
+        }
+        Ok(StoreConfig {
+            data_dir: self.data_dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
+            master_key_file: self.master_key_file.clone(),
+            settings: Settings {
+                mint,
+                dangerously_trust_any_issuer: self.trust_any_issuer.unwrap_or(false),
+            },
+        })
+    }
+}
+
+fn unknown_key(key: &str) -> String {
+    let near = |known: &&str| strsim::jaro_winkler(key, known);
+    let nearest = KEYS.into_iter().max_by(|a, b| near(a).total_cmp(&near(b)));
+    match nearest.filter(|known| near(known) > 0.8) {
+        Some(known) => format!("there is no setting {key:?}; did you mean {known:?}?"),
+        None => format!("there is no setting {key:?}; there are {}", KEYS.join(", ")),
+    }
+}
+
+fn in_range(setting: &str, value: u64, max: u64) -> anyhow::Result<u64> {
+    if (1..=max).contains(&value) {
+        return Ok(value);
+    }
+    bail!("{setting} must be from 1 to {max}")
+}
+
+/// The keys of the TOML file.
+const KEYS: [&str; 10] = [
+    "data_dir",
+    "store",
+    "master_key_file",
+    "listen",
+    "insecure_no_tls",
+    "trust_any_issuer",
+    "max_token_lifetime",
+    "max_text",
+    "log_format",
+    "log",
+];
+const DEFAULT_DATA_DIR: &str = "./pqc-data";
+const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8000);
+const DEFAULT_LOG: &str = "info";
+/// A year: who needs longer needs an account.
+const MAX_LIFETIME: u64 = 366 * 86_400;
+/// A call holds the text several times over, and all calls share one ceiling.
+const MAX_MAX_TEXT: u64 = 128 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn typed(line: &str) -> ServeArgs {
+        let words = format!("pqc serve {line}");
+        match crate::args::Args::try_parse_from(words.split_whitespace()).unwrap().command {
+            crate::args::Command::Serve(args) => *args,
+            other => panic!("not serve: {other:?}"),
+        }
+    }
+    use clap::Parser;
+
+    #[test]
+    fn every_option_of_serve_is_a_key_and_an_environment_variable() {
+        let command = crate::args::Args::command();
+        let serve = command.find_subcommand("serve").unwrap();
+        let mut options: Vec<String> = serve
+            .get_arguments()
+            .map(|arg| arg.get_id().to_string())
+            .filter(|id| !["help", "config", "json"].contains(&id.as_str()))
+            .collect();
+        for option in &options {
+            let arg = serve.get_arguments().find(|arg| arg.get_id() == option).unwrap();
+            let name = format!("PQC_{}", option.to_uppercase());
+            assert_eq!(arg.get_env().unwrap(), name.as_str());
+            assert_eq!(arg.get_long().unwrap(), option.replace('_', "-"));
+        }
+        options.sort();
+        let mut keys = KEYS.map(str::to_owned).to_vec();
+        keys.sort();
+        assert_eq!(options, keys);
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let raw = Raw::parse(
+            "data_dir = 'd'\nstore = 'sqlite:'\nmaster_key_file = 'k'\nlisten = '[::1]:0'\n\
+             insecure_no_tls = true\ntrust_any_issuer = true\nmax_token_lifetime = 5\n\
+             max_text = 6\nlog_format = 'json'\nlog = 'warn'\n",
+        );
+        let Raw {
+            data_dir: Some(_),
+            store: Some(StoreUrl::Embedded),
+            master_key_file: Some(_),
+            listen: Some(_),
+            insecure_no_tls: Some(true),
+            trust_any_issuer: Some(true),
+            max_token_lifetime: Some(5),
+            max_text: Some(6),
+            log_format: Some(LogFormat::Json),
+            log: Some(_),
+        } = raw.unwrap()
+        else {
+            panic!("a key was not read")
+        };
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pqc.toml");
+        std::fs::write(&path, "listen = '127.0.0.1:1'\nmax_text = 7\ntrust_any_issuer = true")
+            .unwrap();
+        let load = |line: &str| {
+            ServeConfig::load(typed(&format!("--config {} {line}", path.display()))).unwrap()
+        };
+        let from_file = load("");
+        assert_eq!(from_file.listen.port(), 1);
+        assert_eq!(from_file.http.max_text_bytes, 7);
+        assert!(from_file.store.settings.dangerously_trust_any_issuer);
+        let typed = load("--listen 127.0.0.1:2 --trust-any-issuer=false");
+        assert_eq!(typed.listen.port(), 2);
+        assert_eq!(typed.http.max_text_bytes, 7);
+        assert!(!typed.store.settings.dangerously_trust_any_issuer);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_nearest() {
+        let refused = |text: &str| Raw::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            refused("max_texts = 1"),
+            "there is no setting \"max_texts\"; did you mean \"max_text\"?"
+        );
+        assert!(refused("zzz = 1").starts_with("there is no setting \"zzz\"; there are data_dir,"));
+        assert!(refused("[tls]\ncert = 'x'").contains("\"tls\""));
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_and_a_broken_line_placed() {
+        let refused = |text: &str| Raw::parse(text).unwrap_err().to_string();
+        for (key, value) in [("max_text", "'5'"), ("listen", "'here'"), ("log_format", "'xml'")] {
+            let error = refused(&format!("log = 'info'\n{key} = {value}"));
+            assert!(error.starts_with(&format!("{key}: ")), "{error}");
+        }
+        assert!(refused("log = 'info'\nmax_text =").starts_with("line 2: "));
+    }
+
+    #[test]
+    fn values_out_of_their_range_are_refused() {
+        for line in [
+            "--max-text 0",
+            "--max-text 134217729",
+            "--max-token-lifetime 0",
+            "--max-token-lifetime 31622401",
+            "--store postgres://host/db",
+            "--listen 0.0.0.0:0",
+            "--listen [::]:0",
+        ] {
+            assert!(ServeConfig::load(typed(line)).is_err(), "{line}");
+        }
+        for line in [
+            "--max-text 134217728",
+            "--max-token-lifetime 31622400",
+            "--store sqlite:",
+            "--listen 0.0.0.0:0 --insecure-no-tls",
+            "--listen [::ffff:127.0.0.1]:0",
+        ] {
+            assert!(ServeConfig::load(typed(line)).is_ok(), "{line}");
+        }
+    }
+}

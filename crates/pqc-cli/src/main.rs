@@ -1,0 +1,51 @@
+//! `pqc`: serve, administer, demonstrate.
+//!
+//! Two steps, and nothing acts before the first one ends: [`args`] is what was typed, [`commands`]
+//! does it, one file a verb. Results go to stdout, everything else to stderr ([`output`]); how a
+//! run ends is decided in [`exit`].
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")
+)]
+
+mod args;
+mod commands;
+mod config;
+mod data_dir;
+mod exit;
+mod logging;
+mod opened;
+mod output;
+mod private_file;
+mod signals;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::args::Args;
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    logging::keep_panics_silent();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(refusal) => {
+            // Help and version come this way too; a reader that went away needs no word.
+            let _ = refusal.print();
+            return if refusal.use_stderr() { Exit::Bad } else { Exit::Done }.into();
+        }
+    };
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+        .and_then(|runtime| runtime.block_on(commands::run(args)));
+    match done {
+        Ok(()) => Exit::Done,
+        Err(error) => exit::report(&error),
+    }
+    .into()
+}

@@ -1,0 +1,183 @@
+//! Files that hold a secret: mode 0600, there as a whole or not at all, read with a limit.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+/// What becomes of a file of that name that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// It stays, and writing fails.
+    Keep,
+    /// The new one takes its place.
+    Replace,
+}
+
+/// Writes the file so that after a crash at any moment it is there as a whole or not at all, and
+/// once this returns it stays.
+///
+/// # Errors
+/// Of the file system; with [`Existing::Keep`] also [`io::ErrorKind::AlreadyExists`].
+pub(crate) fn write(path: &Path, secret: &[u8], existing: Existing) -> io::Result<()> {
+    let folder = folder_of(path);
+    // Made with mode 0600, and removed again unless it gets its name.
+    let mut file = tempfile::Builder::new().prefix(UNNAMED).tempfile_in(folder)?;
+    file.write_all(secret)?;
+    file.as_file().sync_all()?;
+    let named = match existing {
+        Existing::Keep => file.persist_noclobber(path),
+        Existing::Replace => file.persist(path),
+    };
+    named.map_err(|failed| failed.error)?;
+    sync_folder(folder)
+}
+
+/// Removes what writes into this folder left when their process was killed. One that is under way
+/// fails by it, and says so.
+///
+/// # Errors
+/// Of the file system.
+pub(crate) fn remove_leftovers(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(UNNAMED.as_bytes()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a file of at most `limit` bytes.
+///
+/// # Errors
+/// Of the file system; [`io::ErrorKind::FileTooLarge`].
+pub(crate) fn read(path: &Path, limit: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    read_from(File::open(path)?, limit)
+}
+
+/// Reads at most `limit` bytes to the end of `source`.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_from(source: impl Read, limit: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let room = limit.saturating_add(1);
+    // All room at once: a vector that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    source.take(u64::try_from(room).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+    if bytes.len() > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+}
+
+/// Whether others than the owner may read the file. Only regular files are asked.
+pub(crate) fn is_open_to_others(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(path)
+            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o077 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
+/// Makes the folder, and those above it, for the owner alone; one that is there stays as it is.
+///
+/// # Errors
+/// Of the file system.
+pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(path)?;
+    sync_folder(folder_of(path))
+}
+
+/// Makes an empty file for the owner alone, or opens the one that is there.
+///
+/// # Errors
+/// Of the file system.
+pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes names in the folder durable.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// How the names of files begin that have not got theirs yet.
+const UNNAMED: &str = ".pqc-new-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_is_the_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        write(&path, b"one", Existing::Keep).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(!is_open_to_others(&path));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(is_open_to_others(&path));
+    }
+
+    #[test]
+    fn a_file_is_kept_or_replaced_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        write(&path, b"one", Existing::Keep).unwrap();
+        let refused = write(&path, b"two", Existing::Keep).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        write(&path, b"two", Existing::Replace).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn what_a_killed_write_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path(".pqc-new-Ab12Cd"), b"half").unwrap();
+        fs::write(path(".new-notes"), b"someone's own").unwrap();
+        remove_leftovers(folder.path()).unwrap();
+        assert!(!path(".pqc-new-Ab12Cd").exists());
+        assert!(path(".new-notes").exists());
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_refused() {
+        assert_eq!(*read_from(&b"1234"[..], 4).unwrap(), b"1234");
+        let refused = read_from(&b"12345"[..], 4).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::FileTooLarge);
+    }
+}
