@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use pqc_service::Service;
@@ -87,7 +88,7 @@ impl App {
 
     /// Puts around `routes` what stands around every call.
     fn wrap(self: Arc<Self>, routes: Router) -> impl HttpService {
-        let routes = routes.fallback(async || Problem::NoRoute).layer(from_fn(around::note_route));
+        let routes = routes.fallback(no_route).layer(from_fn(around::note_route));
         let routes = NormalizePathLayer::trim_trailing_slash().layer(routes);
         let routes = from_fn_with_state(Arc::clone(&self), around::limit).layer(routes);
         let routes = CatchPanicLayer::custom(after_panic).layer(routes);
@@ -120,6 +121,10 @@ impl<S> HttpService for S where
         + Sync
         + 'static
 {
+}
+
+async fn no_route(request: Request) -> Response {
+    around::without_body(request, Problem::NoRoute.into_response()).await
 }
 
 /// The panic's message may hold anything: it goes nowhere.

@@ -8,12 +8,14 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HOST, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, EXPECT, HOST, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use http_body::Body as _;
 use pqc_core::AccountId;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::body;
 use crate::problem::Problem;
 
 /// The outermost: names the request, writes problems down, and logs one line without a secret: no
@@ -56,18 +58,20 @@ pub(crate) async fn name_and_log(request: Request, next: Next) -> Response {
 pub(crate) async fn limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let url = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if url > MAX_URL_BYTES {
-        return Problem::UrlTooLong { limit: MAX_URL_BYTES }.into_response();
+        let refused = Problem::UrlTooLong { limit: MAX_URL_BYTES };
+        return without_body(request, refused.into_response()).await;
     }
     let headers = request.headers();
     // As in HTTP/1.1: name, colon, space, value, line end.
     let size: usize =
         headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if size > MAX_HEADER_BYTES {
-        return Problem::HeadersTooLarge { limit: MAX_HEADER_BYTES }.into_response();
+        let refused = Problem::HeadersTooLarge { limit: MAX_HEADER_BYTES };
+        return without_body(request, refused.into_response()).await;
     }
     if app.config.loopback && !host_is_local(request.uri(), headers, request.version()) {
-        return Problem::BadRequest("Host is not a name of this machine's loopback.")
-            .into_response();
+        let refused = Problem::BadRequest("Host is not a name of this machine's loopback.");
+        return without_body(request, refused.into_response()).await;
     }
     next.run(request).await
 }
@@ -80,6 +84,17 @@ pub(crate) async fn note_route(request: Request, next: Next) -> Response {
         response.extensions_mut().insert(route);
     }
     response
+}
+
+/// An answer that needs no body of the request. What is under way of it is read and forgotten, so
+/// that a client which is still sending can read the answer; one that asked before sending
+/// (`Expect`) sends nothing now.
+pub(crate) async fn without_body(request: Request, answer: Response) -> Response {
+    let (parts, body) = request.into_parts();
+    if !body.is_end_stream() && !parts.headers.contains_key(EXPECT) {
+        body::discard(body).await;
+    }
+    answer
 }
 
 /// The answer to OPTIONS, and to a method that the path does not take.

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use http_body::Body as _;
@@ -22,7 +22,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::app::{App, Config};
-use crate::around::other_method;
+use crate::around::{other_method, without_body};
 use crate::auth::authenticate;
 use crate::body::{self, Room};
 use crate::fields::Fields;
@@ -113,7 +113,7 @@ pub(crate) fn route<O: Operation>(routes: Router<Arc<App>>, path: &str) -> Route
         path,
         any(|State(app): State<Arc<App>>, request: Request| async move {
             if let Some(answer) = other_method(request.method(), O::ALLOW) {
-                return answer;
+                return without_body(request, answer).await;
             }
             let mut account = None;
             let mut response = run::<O>(&app, request, &mut account).await;
@@ -136,11 +136,8 @@ async fn run<O: Operation>(
     let admitted = match admit::<O>(app, &parts, &mut body, &mut room, account).await {
         Ok(admitted) => admitted,
         Err(refused) => {
-            // Who asked before sending sends nothing now.
-            if !body.is_end_stream() && !parts.headers.contains_key(EXPECT) {
-                body::discard(body).await;
-            }
-            return refused.into_response();
+            let request = Request::from_parts(parts, body);
+            return without_body(request, refused.into_response()).await;
         }
     };
     let Ready { by, fields, counted } = admitted;

@@ -11,7 +11,7 @@ use pqc_service::TokenRecord;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::around::other_method;
+use crate::around::{other_method, without_body};
 use crate::auth::authenticate;
 use crate::operation::{Answer, from_service};
 use crate::problem::Problem;
@@ -22,10 +22,10 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 
 /// What the token is, and what is left of it; spends nothing.
 async fn token_self(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    if let Some(answer) = other_method(&parts.method, "GET") {
-        return answer;
+    if let Some(answer) = other_method(request.method(), "GET") {
+        return without_body(request, answer).await;
     }
+    let (parts, _) = request.into_parts();
     let answer = async {
         let caller = authenticate(&app.service, &parts.headers).await?;
         let authorized = caller.authorize(Demand::Itself).map_err(from_service)?;

@@ -13,7 +13,7 @@ use pqc_core::keyfile::Jwk;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::around::other_method;
+use crate::around::{other_method, without_body};
 use crate::operation::from_service;
 use crate::problem::{Attempt, Problem, Unavailable};
 
@@ -27,7 +27,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 /// The process lives.
 async fn healthz(request: Request) -> Response {
     if let Some(answer) = other_method(request.method(), ALLOW) {
-        return answer;
+        return without_body(request, answer).await;
     }
     json(request.method(), br#"{"status":"ok"}"#.to_vec())
 }
@@ -35,7 +35,7 @@ async fn healthz(request: Request) -> Response {
 /// The store is reachable. The self-test passed, or the server would not have started.
 async fn readyz(State(app): State<Arc<App>>, request: Request) -> Response {
     if let Some(answer) = other_method(request.method(), ALLOW) {
-        return answer;
+        return without_body(request, answer).await;
     }
     match app.service.ready().await {
         Ok(()) => json(request.method(), br#"{"status":"ready"}"#.to_vec()),
@@ -50,7 +50,7 @@ async fn readyz(State(app): State<Arc<App>>, request: Request) -> Response {
 /// The server's issuer keys (RFC 7517), the one in force first: what senders pin.
 async fn jwks(State(app): State<Arc<App>>, request: Request) -> Response {
     if let Some(answer) = other_method(request.method(), ALLOW) {
-        return answer;
+        return without_body(request, answer).await;
     }
     let keys = match app.service.issuer_keys().await {
         Ok(keys) => keys.iter().map(Jwk::from).collect(),

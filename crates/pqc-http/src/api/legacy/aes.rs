@@ -83,10 +83,11 @@ impl Operation for DecryptText {
             .decrypt(by, key, sealed, aad)
             .await
             .map_err(|e| refused(&fields, name_of, e))?;
+        // What was sealed through this interface is UTF-8; who has the key can seal anything.
+        let no_text = fields.error("ciphertext", "holds bytes that are no text", "value_error");
         off_the_runtime(text.len(), move || {
-            // What was sealed through this interface is UTF-8.
             let text = std::str::from_utf8(text.expose_bytes());
-            Answer::text(text.map_err(|_| Problem::Internal)?)
+            Answer::text(text.map_err(|_| no_text)?)
         })
         .await
     }

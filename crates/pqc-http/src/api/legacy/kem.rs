@@ -74,9 +74,15 @@ impl Operation for EncapsulateKey {
     }
 
     async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
-        let (key, attestation, issuer, expected_account) =
-            (public_key(&fields), attestation(&fields), issuer(&fields), optional_account(&fields))
-                .all()?;
+        let (given, key, attestation, issuer, expected_account) = (
+            kem_algorithm(&fields),
+            public_key(&fields),
+            attestation(&fields),
+            issuer(&fields),
+            optional_account(&fields),
+        )
+            .all()?;
+        same_algorithm(&fields, "pk", given, key.algorithm())?;
         same_algorithm(&fields, "signature", Some(issuer.algorithm()), attestation.algorithm())?;
         let to = AttestedKey { key, attestation, issuer, expected_account };
         let (ciphertext, secret, account) =

@@ -68,8 +68,14 @@ impl Operation for Verify {
     }
 
     async fn act(app: &App, by: &Admitted, mut fields: Fields) -> Result<Answer, Problem> {
-        let (public, signature, context) =
-            (verifying_key(&fields, "pk"), signature(&fields), fields.context()).all()?;
+        let (given, public, signature, context) = (
+            signature_algorithm(&fields),
+            verifying_key(&fields, "pk"),
+            signature(&fields),
+            fields.context(),
+        )
+            .all()?;
+        same_algorithm(&fields, "pk", given, public.algorithm())?;
         same_algorithm(&fields, "signature", Some(public.algorithm()), signature.algorithm())?;
         let data = fields.take_message("data")?;
         let verified = app
