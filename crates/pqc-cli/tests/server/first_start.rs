@@ -1,0 +1,235 @@
+//! Start and end: what an empty folder becomes, what is shown once, who is refused, how it stops.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Client, Folder, pqc, run, text};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn files(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder.data_dir()).unwrap().map(|entry| entry.unwrap().path());
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    entries.map(|path| (name(&path), fs::read(&path).unwrap())).collect()
+}
+
+#[test]
+fn an_empty_folder_becomes_a_server_that_is_ready_and_shows_its_root_token_once() {
+    let folder = Folder::new();
+    let server = folder.serve();
+    println!("ready in {:?}", server.ready_in);
+    assert!(server.ready_in < Duration::from_secs(10), "{:?}", server.ready_in);
+    server.anyone().get("/readyz").ok();
+
+    let token = folder.root_token();
+    assert!(token.starts_with("pqc_r_") && token.len() == 49);
+    assert_eq!(fs::read_to_string(folder.file("root-token")).unwrap(), format!("{token}\n"));
+    let key = fs::read_to_string(folder.file("master.key")).unwrap();
+    assert_eq!(hex::decode(key.trim_end()).unwrap().len(), 32);
+    assert_eq!(mode(&folder.data_dir()), 0o700);
+    for name in files(&folder).keys() {
+        assert_eq!(mode(&folder.file(name)), 0o600, "{name}");
+    }
+    let about = server.holder(&token).token_self();
+    assert_eq!((&about["kind"], &about["attempts_left"]), (&json!("root"), &json!(null)));
+
+    let address = server.address;
+    let ended = server.stop();
+    assert_eq!(ended.stdout, format!("listening on http://{address}\n"));
+    assert_eq!(ended.stderr.matches("pqc_r_").count(), 1, "shown once");
+    assert!(ended.stderr.lines().any(|line| line == token), "on a line of its own");
+    assert!(!ended.stderr.contains(key.trim_end()));
+    assert!(ended.stderr.contains("--master-key-file"), "what the key in the folder is worth");
+}
+
+#[test]
+fn listening_can_be_told_in_json() {
+    let folder = Folder::new();
+    let start = run(pqc().args(["serve", "--help"]), b"").ended(0);
+    assert!(start.stdout.contains("[default: 127.0.0.1:8000]"), "{}", start.stdout);
+    // The line is read by `serve_with` in its plain form; with `--json` it is an object.
+    let mut child = pqc()
+        .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(folder.data_dir())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let stdout = child.stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert!(text(&told, "listening").starts_with("http://127.0.0.1:"), "{line}");
+}
+
+#[test]
+fn a_second_start_shows_no_secret_and_keeps_the_first_ones() {
+    let folder = Folder::new();
+    folder.serve().stop();
+    let (token, key) = (folder.root_token(), fs::read(folder.file("master.key")).unwrap());
+    let server = folder.serve();
+    assert_eq!(server.holder(&token).token_self()["kind"], "root");
+    assert_eq!((folder.root_token(), fs::read(folder.file("master.key")).unwrap()), (token, key));
+    let ended = server.stop();
+    for word in ["pqc_r_", "root token", "master.key"] {
+        assert!(!ended.stderr.contains(word), "{}", ended.stderr);
+    }
+    assert_eq!(ended.stdout.lines().count(), 1);
+}
+
+#[test]
+fn a_root_token_file_that_was_removed_is_not_made_again() {
+    let folder = Folder::new();
+    folder.serve().stop();
+    let token = folder.root_token();
+    fs::remove_file(folder.file("root-token")).unwrap();
+    let server = folder.serve();
+    assert_eq!(server.holder(&token).token_self()["kind"], "root");
+    assert!(!folder.file("root-token").exists());
+}
+
+#[test]
+fn a_second_server_on_the_folder_is_refused_while_the_verbs_work_beside() {
+    let folder = Folder::new();
+    let server = folder.serve();
+    let second = "serve --listen 127.0.0.1:0";
+    folder.verb(second).refused(2, "another `pqc serve` runs on");
+    let listed = folder.verb("account list --json").json();
+    assert_eq!(listed["accounts"][0]["name"], "default");
+    server.root().generate();
+    // Its twin: once the first is gone, the folder is free.
+    server.stop();
+    folder.serve();
+}
+
+#[test]
+fn a_wrong_master_key_is_refused_and_nothing_is_overwritten() {
+    let folder = Folder::new();
+    let key = folder.serve();
+    let pair = key.root().generate();
+    let (cipher, shared_key) = pair.encapsulated_by(&key.root());
+    key.stop();
+    let right = fs::read(folder.file("master.key")).unwrap();
+    let wrong = folder.beside("wrong.key");
+    fs::write(&wrong, "5a".repeat(32)).unwrap();
+
+    let before = files(&folder);
+    let named = format!("--master-key-file {}", wrong.display());
+    for line in [format!("serve --listen 127.0.0.1:0 {named}"), format!("account list {named}")] {
+        folder.verb(&line).refused(2, "the master key does not open this store");
+    }
+    assert_eq!(files(&folder).keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+    for name in ["pqc.db", "master.key", "root-token"] {
+        assert!(files(&folder)[name] == before[name], "{name} changed");
+    }
+    fs::write(folder.file("master.key"), "5a".repeat(32)).unwrap();
+    folder.verb("serve --listen 127.0.0.1:0").refused(2, "the master key does not open this store");
+    assert_eq!(fs::read_to_string(folder.file("master.key")).unwrap(), "5a".repeat(32));
+
+    // Its twin: the right key, from anywhere, and the store is as it was.
+    let elsewhere = folder.beside("right.key");
+    fs::write(&elsewhere, right).unwrap();
+    let server = folder.serve_with(&format!("--master-key-file {}", elsewhere.display()));
+    let fields = json!({"cipher": cipher, "pk": pair.pk});
+    let answer = server.root().post("/api/kem/decapsulate_key", &fields).ok();
+    assert_eq!(answer["shared_key"], shared_key);
+}
+
+#[test]
+fn a_missing_master_key_is_refused_and_none_is_made() {
+    let folder = Folder::new();
+    folder.serve().stop();
+    let aside = folder.beside("aside.key");
+    fs::rename(folder.file("master.key"), &aside).unwrap();
+    let before = files(&folder);
+    for line in ["serve --listen 127.0.0.1:0", "token list"] {
+        folder.verb(line).refused(2, "master.key is missing");
+    }
+    assert!(files(&folder) == before, "nothing was changed");
+    fs::rename(&aside, folder.file("master.key")).unwrap();
+    folder.serve().root().token_self();
+}
+
+#[test]
+fn a_port_in_use_makes_no_store() {
+    let folder = Folder::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let line = format!("serve --listen {}", taken.local_addr().unwrap());
+    folder.verb(&line).refused(2, "cannot listen on 127.0.0.1:");
+    for name in ["pqc.db", "master.key", "root-token"] {
+        assert!(!folder.file(name).exists(), "{name}");
+    }
+    drop(taken);
+    folder.serve();
+}
+
+#[test]
+fn listening_beyond_loopback_takes_a_loud_word() {
+    let folder = Folder::new();
+    folder.verb("serve --listen 0.0.0.0:0").refused(2, "--insecure-no-tls");
+    assert!(!folder.data_dir().exists());
+}
+
+#[test]
+fn sigterm_and_sigint_finish_what_runs_and_exit_0() {
+    for signal in ["TERM", "INT"] {
+        let folder = Folder::new();
+        let server = folder.serve();
+        let root = server.root();
+        let body = json!({"unencrypted": "x".repeat(5000), "key": "07".repeat(32)}).to_string();
+        let (first, second) = body.as_bytes().split_at(body.len() / 2);
+
+        let mut upload = server.raw();
+        let authorization = format!("Authorization: Bearer {}", root.token);
+        let length = format!("Content-Length: {}", body.len());
+        let json = "Content-Type: application/json";
+        let headers = [authorization.as_str(), &length, json, "Expect: 100-continue"];
+        upload.head("POST /api/aes/encrypt_text HTTP/1.1", &headers);
+        assert_eq!(upload.answer().status, 100, "the handler waits for the body");
+        upload.write(first);
+
+        server.signal(signal);
+        assert!(server.stderr.wait_for("shutting down"), "{signal}");
+        assert!(TcpStream::connect(server.address).is_err(), "no new connections");
+        upload.write(second);
+        let sealed = upload.answer().ok_text();
+        assert!(upload.is_closed());
+        let ended = server.wait();
+        assert_eq!(ended.status.code(), Some(0), "{signal}: {ended:?}");
+
+        let again = folder.serve();
+        assert_eq!(decrypted(&again.root(), &sealed), "x".repeat(5000));
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let server = Folder::new().serve();
+    let mut idle = server.raw();
+    let authorization = format!("Authorization: Bearer {}", server.root().token);
+    let headers = [authorization.as_str(), "Content-Length: 9", "Expect: 100-continue"];
+    idle.head(
+        "POST /api/aes/encrypt_text HTTP/1.1",
+        &[headers.as_slice(), &["Content-Type: application/json"]].concat(),
+    );
+    assert_eq!(idle.answer().status, 100);
+    server.signal("TERM");
+    assert!(server.stderr.wait_for("shutting down"));
+    server.signal("TERM");
+    assert_eq!(server.wait().status.code(), Some(128 + 15));
+}
+
+fn decrypted(client: &Client, sealed: &str) -> String {
+    let fields = json!({"ciphertext": sealed, "key": "07".repeat(32)});
+    client.post("/api/aes/decrypt_text", &fields).ok_text()
+}

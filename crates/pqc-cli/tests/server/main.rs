@@ -1,0 +1,32 @@
+//! The service as others see it: the real program, its real store on disk, over loopback.
+//!
+//! One module a topic; a name says what holds. What a topic asks of the server alone (its own
+//! folder, its own end) it starts itself; the rest share one server and make accounts of their own.
+//! Answers are checked against the core, and against its reference backend, in this process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    missing_docs,
+    unreachable_pub,
+    reason = "test code"
+)]
+
+mod bad_input;
+mod decapsulation;
+mod demo;
+mod encapsulation_refuses;
+mod examples;
+mod families;
+mod first_start;
+mod keys_survive;
+mod no_secret_leaks;
+mod operator_verbs;
+mod order_of_checks;
+mod support;
+mod texts;
+mod token_spending;

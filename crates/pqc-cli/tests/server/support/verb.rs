@@ -1,0 +1,87 @@
+//! The program's verbs, run to their end.
+
+use std::env;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// A run of the program that has ended.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// The exit status.
+    pub(crate) code: i32,
+    /// What it printed.
+    pub(crate) stdout: String,
+    /// What it said beside.
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    /// Asserts the exit status.
+    #[track_caller]
+    pub(crate) fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:?}");
+        self
+    }
+
+    /// Asserts success, and reads the one object on one line that `--json` prints.
+    #[track_caller]
+    pub(crate) fn json(self) -> Value {
+        let run = self.ended(0);
+        assert_eq!(run.stdout.matches('\n').count(), 1, "one line: {run:?}");
+        assert!(run.stdout.ends_with('\n'), "{run:?}");
+        let value: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert!(value.is_object(), "{run:?}");
+        value
+    }
+
+    /// Asserts success, and reads the one line that was printed.
+    #[track_caller]
+    pub(crate) fn line(self) -> String {
+        let run = self.ended(0);
+        let line = run.stdout.strip_suffix('\n').unwrap_or_else(|| panic!("no line: {run:?}"));
+        assert!(!line.contains('\n'), "more than a line: {run:?}");
+        line.to_owned()
+    }
+
+    /// Asserts the exit status, an empty stdout, and one line on stderr that says `why`.
+    #[track_caller]
+    pub(crate) fn refused(self, code: i32, why: &str) {
+        let run = self.ended(code);
+        assert_eq!(run.stdout, "", "{run:?}");
+        assert!(run.stderr.contains(why), "it does not say {why:?}: {run:?}");
+    }
+}
+
+/// The program under test, without settings from the environment.
+pub(crate) fn pqc() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pqc"));
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("PQC_") {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// Runs a command to its end, with `stdin` as its input.
+pub(crate) fn run(command: &mut Command, stdin: &[u8]) -> Run {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Who does not read its input closes it: no matter.
+    let _ = child.stdin.take().unwrap().write_all(stdin);
+    let output = child.wait_with_output().unwrap();
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Runs a verb on a data folder. The words of `line` are separated by spaces.
+pub(crate) fn run_on(data_dir: &Path, line: &str, stdin: &[u8]) -> Run {
+    run(pqc().args(line.split(' ')).arg("--data-dir").arg(data_dir), stdin)
+}
