@@ -159,7 +159,8 @@ impl Issuer {
         SigningKey::generate(algorithm, rng).map(Self)
     }
 
-    /// States that `key` was made for `account` at `now`, good until `expires_at`.
+    /// States that `key` was made for `account` at `now`, good until `expires_at` (in whole seconds;
+    /// within the first second of 1970 it is the end of that second, since 0 is "none").
     ///
     /// # Errors
     /// [`Error::Randomness`], [`Error::Internal`] from signing.
@@ -172,7 +173,7 @@ impl Issuer {
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Attestation, Error> {
         let issued_at = now.seconds();
-        let expires_at = expires_at.map_or(0, Timestamp::seconds);
+        let expires_at = expires_at.map_or(0, |end| end.seconds().max(1));
         let head = head(account, issued_at, expires_at);
         let statement = statement(&head, key.algorithm(), key.as_bytes());
         let signature = self.0.sign(&statement, CONTEXT, rng)?;

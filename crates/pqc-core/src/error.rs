@@ -86,7 +86,7 @@ pub enum Error {
     /// The attestation is for another account than the expected one.
     #[error("the attestation names another account")]
     AttestationAccount,
-    /// The attestation's time is over, or has not come.
+    /// The attestation's time is over.
     #[error("the attestation is not valid at this time")]
     AttestationExpired,
     /// A box does not authenticate under this key and associated data.

@@ -41,7 +41,7 @@ impl BoxKey {
     /// Seals `text`: a box of [`OVERHEAD_BYTES`] more bytes, under a fresh random nonce.
     ///
     /// # Errors
-    /// [`Error::Randomness`]; [`Error::OutOfRange`] for a text beyond the AEAD's 64 GiB.
+    /// [`Error::Randomness`]; [`Error::Internal`] for a text beyond the AEAD's 64 GiB.
     pub fn seal(
         &self,
         text: &[u8],

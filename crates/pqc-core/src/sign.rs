@@ -29,6 +29,9 @@ impl SignatureAlgorithm {
     /// Every parameter set.
     pub const ALL: [Self; 3] = [Self::MlDsa44, Self::MlDsa65, Self::MlDsa87];
 
+    /// Every name, for people.
+    pub(crate) const NAMES: &'static str = "ML-DSA-44, ML-DSA-65, ML-DSA-87";
+
     /// The standard's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -47,7 +50,7 @@ impl SignatureAlgorithm {
         Self::ALL
             .into_iter()
             .find(|set| set.name().eq_ignore_ascii_case(name))
-            .ok_or(Error::UnknownAlgorithm { known: "ML-DSA-44, ML-DSA-65, ML-DSA-87" })
+            .ok_or(Error::UnknownAlgorithm { known: Self::NAMES })
     }
 
     /// The bytes of a verifying key (FIPS 204, Table 2).
@@ -202,6 +205,9 @@ impl SigningKey {
 
     /// Reads an expanded key (2560, 4032 or 4896 bytes); its length names its parameter set.
     ///
+    /// Two parts are not checked here: K is random and fits any key; a wrong t0 cannot make a wrong
+    /// key, only wrong signatures, and [`Self::sign`] lets none of them out.
+    ///
     /// # Errors
     /// [`Error::Length`]; [`Error::InconsistentSigningKey`]: a coefficient of s1 or s2 is out of
     /// range, or `tr` is not the hash of the public key that the parts give (FIPS 204, Algorithm
@@ -248,10 +254,12 @@ impl SigningKey {
         }
     }
 
-    /// ML-DSA.Sign (FIPS 204, Algorithm 2), hedged.
+    /// ML-DSA.Sign (FIPS 204, Algorithm 2), hedged. By a key that was read in expanded form the
+    /// signature is verified before it leaves.
     ///
     /// # Errors
-    /// [`Error::Randomness`]; [`Error::Internal`]: no attempt of rejection sampling succeeded.
+    /// [`Error::Randomness`]; [`Error::InconsistentSigningKey`]: the key was read in expanded form,
+    /// and its t0 is wrong; [`Error::Internal`]: no attempt of rejection sampling succeeded.
     pub fn sign(
         &self,
         message: &[u8],
@@ -261,8 +269,15 @@ impl SigningKey {
         let hedge = Secret::generate(rng)?;
         let algorithm = self.algorithm();
         let expanded = self.expanded.expose_bytes();
-        let bytes = Active::sign(algorithm, expanded, message, context.0, &hedge)?;
-        Ok(Signature { algorithm, bytes })
+        let made = Active::sign(algorithm, expanded, message, context.0, &hedge)
+            .map(|bytes| Signature { algorithm, bytes });
+        if self.seed.is_some() {
+            return made;
+        }
+        // With a wrong t0 the sampling may also give up: then too the key is to blame, not we.
+        made.ok()
+            .filter(|signature| self.verifying_key.verify(message, context, signature))
+            .ok_or(Error::InconsistentSigningKey)
     }
 
     /// The parameter set.

@@ -53,7 +53,11 @@ impl TryFrom<&Jwk> for VerifyingKey {
         if jwk.kty != "AKP" {
             return Err(Error::Malformed { field: Field::Jwk, expected: "kty AKP" });
         }
-        let algorithm = SignatureAlgorithm::from_name(&jwk.alg)?;
+        // RFC 7517: `alg` is case-sensitive.
+        let algorithm = SignatureAlgorithm::from_name(&jwk.alg)
+            .ok()
+            .filter(|algorithm| algorithm.name() == jwk.alg)
+            .ok_or(Error::UnknownAlgorithm { known: SignatureAlgorithm::NAMES })?;
         let bytes = Base64UrlUnpadded::decode_vec(&jwk.public)
             .map_err(|_| Error::Malformed { field: Field::Jwk, expected: "pub in base64url" })?;
         let key = Self::from_bytes(&bytes)?;

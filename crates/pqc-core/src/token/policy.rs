@@ -61,7 +61,8 @@ pub enum Refusal {
 #[error("the token may not do this")]
 pub struct OutOfScope;
 
-/// Whether the token lives at `now`. It spends nothing.
+/// Whether the token lives at `now`. It spends nothing. A temporary token without an expiry or a
+/// count is none that [`MintPolicy`] made: it is taken as expired or spent.
 ///
 /// # Errors
 /// The [`Refusal`] that applies.
@@ -72,10 +73,11 @@ pub fn authenticate(token: &TokenState, now: Timestamp) -> Result<(), Refusal> {
     if token.revoked {
         return Err(Refusal::Revoked);
     }
-    if token.expires_at.is_some_and(|end| now >= end) {
+    let boundless = token.kind == TokenKind::Root;
+    if token.expires_at.map_or(!boundless, |end| now >= end) {
         return Err(Refusal::Expired);
     }
-    if token.attempts_left == Some(0) {
+    if token.attempts_left.map_or(!boundless, |left| left == 0) {
         return Err(Refusal::Spent);
     }
     Ok(())

@@ -1,0 +1,115 @@
+//! A generator that fails at its n-th call, for every n: an error, and nothing half-made. The counts
+//! of draws are written down, so that a function which silently draws less is seen.
+
+use pqc_core::message::AccountKey;
+use pqc_core::token::{TokenKind, TokenValue};
+use pqc_core::{
+    AccountId, BoxKey, DecapsulationKey, Error, Issuer, KemAlgorithm, MasterKey, MasterKeys,
+    RecordKind, RecordName, Secret, SignatureAlgorithm, SigningKey, Timestamp, TrustedIssuers,
+    UnverifiedKey, VerifiedEncapsulationKey, selftest,
+};
+
+use crate::support::{Failing, Repeatable};
+
+const ACCOUNT: AccountId = AccountId::from_bytes([1; 16]);
+const NOW: Timestamp = Timestamp::from_seconds(1);
+
+/// `function` succeeds on a working generator with `draws` calls, and fails if any one of them does.
+fn draws<T>(name: &str, draws: usize, function: impl Fn(&mut Failing) -> Result<T, Error>) {
+    let mut working = Failing::at(usize::MAX);
+    assert!(function(&mut working).is_ok(), "{name}");
+    assert_eq!(working.calls, draws, "{name}");
+    for n in 0..draws {
+        let mut failing = Failing::at(n);
+        let error = function(&mut failing).err();
+        assert_eq!(error, Some(Error::Randomness), "{name}: call {n} failed");
+        assert_eq!(failing.calls, n + 1, "{name}: went on after call {n} failed");
+    }
+}
+
+#[test]
+fn every_randomized_function_reports_a_failing_generator() {
+    let rng = &mut Repeatable::new(1);
+    let masters = MasterKeys::new(MasterKey::new(1, Secret::from([1; 32])));
+
+    draws("Secret::generate", 1, Secret::<32>::generate);
+    for set in KemAlgorithm::ALL {
+        draws("DecapsulationKey::generate", 1, |rng| DecapsulationKey::generate(set, rng));
+        let key = DecapsulationKey::generate(set, rng).unwrap();
+        let public = key.encapsulation_key();
+        draws("encapsulate_unattested", 1, |rng| public.encapsulate_unattested(rng));
+        draws("DecapsulationKey::seal", 1, |rng| key.seal(&masters, ACCOUNT, rng));
+    }
+    for set in SignatureAlgorithm::ALL {
+        draws("SigningKey::generate", 1, |rng| SigningKey::generate(set, rng));
+        draws("Issuer::generate", 1, |rng| Issuer::generate(set, rng));
+        let key = SigningKey::generate(set, rng).unwrap();
+        draws("sign", 1, |rng| key.sign(b"message", Default::default(), rng));
+        draws("SigningKey::seal", 1, |rng| key.seal(&masters, ACCOUNT, rng));
+        let expanded = SigningKey::from_expanded(key.expose_expanded().expose_bytes()).unwrap();
+        draws("sign, expanded", 1, |rng| expanded.sign(b"message", Default::default(), rng));
+    }
+
+    let issuer = Issuer::generate(SignatureAlgorithm::MlDsa44, rng).unwrap();
+    let key = DecapsulationKey::generate(KemAlgorithm::MlKem512, rng).unwrap();
+    let public = key.encapsulation_key();
+    draws("attest", 1, |rng| issuer.attest(ACCOUNT, public, NOW, None, rng));
+    draws("Issuer::seal", 1, |rng| issuer.seal(&masters, rng));
+    let verified = VerifiedEncapsulationKey::verify(
+        &UnverifiedKey::from_bytes(public.as_bytes()).unwrap(),
+        &issuer.attest(ACCOUNT, public, NOW, None, rng).unwrap(),
+        issuer.verifying_key(),
+        &TrustedIssuers::dangerously_any(),
+        None,
+        NOW,
+    )
+    .unwrap();
+    draws("VerifiedEncapsulationKey::encapsulate", 1, |rng| verified.encapsulate(rng));
+
+    draws("AccountKey::generate", 2, AccountKey::generate);
+    let account_key = AccountKey::generate(rng).unwrap();
+    draws("AccountKey::seal", 1, |rng| account_key.seal(&masters, ACCOUNT, rng));
+    let box_key = BoxKey::from_caller(&Secret::from([2; 32]));
+    draws("BoxKey::seal", 1, |rng| box_key.seal(b"text", b"", rng));
+
+    let name = RecordName {
+        account: ACCOUNT,
+        kind: RecordKind::AesKey,
+        algorithm: "AES-256",
+        record_id: b"id",
+    };
+    draws("MasterKeys::seal", 1, |rng| masters.seal(&name, b"secret", rng));
+    let master = MasterKey::new(1, Secret::from([1; 32]));
+    draws("MasterKey::check_value", 1, |rng| master.check_value(rng));
+
+    for kind in [TokenKind::Root, TokenKind::Temporary] {
+        draws("TokenValue::generate", 1, |rng| TokenValue::generate(kind, rng));
+    }
+    draws("selftest::run", 5, selftest::run);
+}
+
+/// Two calls with the same generator state would be the same if a function ignored it.
+#[test]
+fn what_is_drawn_is_used() {
+    let key = SigningKey::from_seed(SignatureAlgorithm::MlDsa65, Secret::from([1; 32]));
+    let sign = |seed| {
+        let signature = key.sign(b"message", Default::default(), &mut Repeatable::new(seed));
+        signature.unwrap().as_bytes().to_vec()
+    };
+    assert_eq!(sign(1), sign(1));
+    assert_ne!(sign(1), sign(2));
+
+    let key = DecapsulationKey::from_seed(KemAlgorithm::MlKem768, Secret::from([1; 64]));
+    let encapsulate = |seed| {
+        let mut rng = Repeatable::new(seed);
+        let (ciphertext, _) = key.encapsulation_key().encapsulate_unattested(&mut rng).unwrap();
+        ciphertext.as_bytes().to_vec()
+    };
+    assert_eq!(encapsulate(1), encapsulate(1));
+    assert_ne!(encapsulate(1), encapsulate(2));
+
+    let key = BoxKey::from_caller(&Secret::from([2; 32]));
+    let seal = |seed| key.seal(b"text", b"", &mut Repeatable::new(seed)).unwrap();
+    assert_eq!(seal(1), seal(1));
+    assert_ne!(seal(1), seal(2));
+}

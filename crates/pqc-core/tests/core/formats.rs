@@ -1,0 +1,201 @@
+//! Frozen vectors of every stored and wire format of ours (`docs/formats.md`). A change that breaks
+//! one breaks somebody's stored data or another version's client.
+//!
+//! The values were computed apart from this crate: kyber-py, dilithium-py, and HKDF and XAES-256-GCM
+//! written over OpenSSL's AES. Randomness is 00, 01, 02, … in the order in which it is drawn.
+
+use pqc_core::keyfile::Jwk;
+use pqc_core::message::AccountKey;
+use pqc_core::token::{TokenKind, TokenValue};
+use pqc_core::{
+    AccountId, Attestation, BoxKey, DecapsulationKey, Issuer, KemAlgorithm, MasterKey, MasterKeys,
+    MessageBox, SealedRecord, Secret, SignatureAlgorithm, SigningKey, Timestamp, TrustedIssuers,
+    UnverifiedKey, VerifiedEncapsulationKey,
+};
+use sha2::{Digest, Sha256};
+
+use crate::support::Counting;
+
+const TEXT: &str = "Grüße\0 🔑";
+const ACCOUNT: AccountId = AccountId::from_bytes([0x11; 16]);
+
+#[test]
+fn a_box_of_a_callers_key() {
+    const FROZEN: &str = "010100000000000000000000000000000000000102030405060708090a0b0c0d0e0f1011\
+        121314151617935ed9fd91967e7f69cccea7dbc42b439e9ba34046d8ccfbf1b4bc16d0";
+    let key = BoxKey::from_caller(&Secret::from(counting()));
+    let sealed = key.seal(TEXT.as_bytes(), b"aad", &mut Counting::from_zero()).unwrap();
+    assert_eq!(hex::encode(sealed.as_bytes()), FROZEN);
+
+    let frozen = MessageBox::from_bytes(hex::decode(FROZEN).unwrap()).unwrap();
+    assert_eq!(frozen.key_id(), None);
+    assert_eq!(key.open(&frozen, b"aad").unwrap().expose_bytes(), TEXT.as_bytes());
+}
+
+#[test]
+fn a_box_of_an_accounts_key() {
+    const FROZEN: &str = "0101000102030405060708090a0b0c0d0e0f303132333435363738393a3b3c3d3e3f4041\
+        424344454647838ece453dcc2a37d72f1857fc90665657842aa2667ddaedd149385669";
+    let mut rng = Counting::from_zero();
+    let key = AccountKey::generate(&mut rng).unwrap();
+    let sealed = key.box_key().seal(TEXT.as_bytes(), b"aad", &mut rng).unwrap();
+    assert_eq!(hex::encode(sealed.as_bytes()), FROZEN);
+
+    let frozen = MessageBox::from_bytes(hex::decode(FROZEN).unwrap()).unwrap();
+    assert_eq!(frozen.key_id(), Some(counting()));
+    assert_eq!(key.box_key().open(&frozen, b"aad").unwrap().expose_bytes(), TEXT.as_bytes());
+}
+
+#[test]
+fn a_sealed_decapsulation_key() {
+    const FROZEN: &str = "010100000007000102030405060708090a0b0c0d0e0f1011121314151617d7d260fe5f80\
+        85c1bcb8a9fc435920e6e309cbb10f2caa1b91fc0908c2fb36f655ad1b009b4134d1d3752b2985a8442c39dc9e\
+        baa9b48d7465dedc7ecc12c2225356e65037cb393f454a2f438bec8925";
+    let key = DecapsulationKey::from_seed(KemAlgorithm::MlKem768, Secret::from(counting()));
+    let sealed = key.seal(&masters(), ACCOUNT, &mut Counting::from_zero()).unwrap();
+    assert_eq!(hex::encode(sealed.as_bytes()), FROZEN);
+
+    let public = key.encapsulation_key();
+    let opened =
+        DecapsulationKey::open(&masters(), ACCOUNT, public.as_bytes(), &record(FROZEN)).unwrap();
+    assert_eq!(opened.encapsulation_key(), public);
+    assert_eq!(
+        public.key_id().to_string(),
+        "e5d8f4f178177edd1d3235fad5e5f2f3afdc7dcc2e6d0c9ce0d62426ecb1bba0"
+    );
+}
+
+#[test]
+fn a_sealed_signing_key() {
+    const FROZEN: &str = "010100000007000102030405060708090a0b0c0d0e0f1011121314151617d432a4a9bd32\
+        90d0247ac5c333e0fe3742eb5555da60005062487d2907d2f81d155f4d1ecc22308208f21b902bd3b27e";
+    let key = SigningKey::from_seed(SignatureAlgorithm::MlDsa65, Secret::from(counting()));
+    let sealed = key.seal(&masters(), ACCOUNT, &mut Counting::from_zero()).unwrap();
+    assert_eq!(hex::encode(sealed.as_bytes()), FROZEN);
+
+    let public = key.verifying_key();
+    let opened = SigningKey::open(&masters(), ACCOUNT, public.as_bytes(), &record(FROZEN)).unwrap();
+    assert_eq!(opened.verifying_key(), public);
+    assert_eq!(
+        public.key_id().to_string(),
+        "e7cdc5b9533561364a352e83e0aa8bad0cbc1673928affca7e71a7bcf285339b"
+    );
+}
+
+#[test]
+fn a_sealed_issuer_key() {
+    const FROZEN: &str = "010100000007000102030405060708090a0b0c0d0e0f10111213141516170a26e5b287cc\
+        0ff0773679ca78ef0ff6e34ea6c63b005f3fd96e83b99a7928776f4c540efaf1a22fbd05b8f2d03f4e8f";
+    let issuer = Issuer::generate(SignatureAlgorithm::MlDsa65, &mut Counting::from_zero()).unwrap();
+    let sealed = issuer.seal(&masters(), &mut Counting::from_zero()).unwrap();
+    assert_eq!(hex::encode(sealed.as_bytes()), FROZEN);
+
+    let public = issuer.verifying_key();
+    let opened = Issuer::open(&masters(), public.as_bytes(), &record(FROZEN)).unwrap();
+    assert_eq!(opened.verifying_key(), public);
+}
+
+#[test]
+fn a_sealed_aes_key() {
+    const FROZEN: &str = "010100000007000102030405060708090a0b0c0d0e0f1011121314151617c15075fcba4a\
+        2d907710a0706e84c1f215e0a7316d3c09f7f8c66dbda5f2cdab89177222e87cfdd70b9ae9c738487f57";
+    let key = AccountKey::generate(&mut Counting::from_zero()).unwrap();
+    let sealed = key.seal(&masters(), ACCOUNT, &mut Counting::from_zero()).unwrap();
+    assert_eq!(hex::encode(sealed.as_bytes()), FROZEN);
+
+    let opened = AccountKey::open(&masters(), ACCOUNT, counting(), &record(FROZEN)).unwrap();
+    let text = key.box_key().seal(b"x", b"", &mut Counting::from_zero()).unwrap();
+    assert!(opened.box_key().open(&text, b"").is_ok());
+}
+
+#[test]
+fn a_master_keys_check_value() {
+    const FROZEN: &str = "010100000007000102030405060708090a0b0c0d0e0f1011121314151617ca1674e9fcea\
+        4917732698fb683c171855885b8ffb57b4ed843e93f972662ba9202cd8c81b995d";
+    let check = master().check_value(&mut Counting::from_zero()).unwrap();
+    assert_eq!(hex::encode(check.as_bytes()), FROZEN);
+    assert!(master().made(&record(FROZEN)));
+    assert_eq!(record(FROZEN).master_version(), 7);
+}
+
+#[test]
+fn an_attestation() {
+    const HEAD: &str = "0111111111111111111111111111111111000000006553f100000000006b49d200";
+    const SHA_256: &str = "d2128f5213a30366dfce97f754a4845643d5d595202cd2953f19c45b3b7067be";
+    let mut rng = Counting::from_zero();
+    let issuer = Issuer::generate(SignatureAlgorithm::MlDsa65, &mut rng).unwrap();
+    let key = DecapsulationKey::from_seed(KemAlgorithm::MlKem768, Secret::from(counting()));
+    let public = key.encapsulation_key();
+    let [from, until] = [1_700_000_000, 1_800_000_000].map(Timestamp::from_seconds);
+    let attestation = issuer.attest(ACCOUNT, public, from, Some(until), &mut rng).unwrap();
+    let bytes = attestation.to_bytes();
+    assert_eq!(hex::encode(&bytes[..33]), HEAD);
+    assert_eq!(bytes.len(), 33 + 3309);
+    assert_eq!(hex::encode(Sha256::digest(&bytes)), SHA_256);
+
+    let read = Attestation::from_bytes(&bytes).unwrap();
+    let verified = VerifiedEncapsulationKey::verify(
+        &UnverifiedKey::from_bytes(public.as_bytes()).unwrap(),
+        &read,
+        issuer.verifying_key(),
+        &TrustedIssuers::new([issuer.verifying_key().clone()]),
+        Some(ACCOUNT),
+        from,
+    );
+    assert_eq!(verified.unwrap().key(), public);
+}
+
+#[test]
+fn tokens_and_their_hashes() {
+    let frozen = [
+        (
+            TokenKind::Root,
+            "pqc_r_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+            "5913bc5a6cc0b1a8b18544397213d5540bc41ac87d9263a5276d17943c4a7d12",
+        ),
+        (
+            TokenKind::Temporary,
+            "pqc_t_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+            "02148114ee453d8ee60b1e280614ca63d89e3bdc0e9b9f81f591d601fe9b2752",
+        ),
+    ];
+    for (kind, text, hash) in frozen {
+        let token = TokenValue::generate(kind, &mut Counting::from_zero()).unwrap();
+        assert_eq!(*token.expose_text(), text);
+        let read = TokenValue::parse(text).unwrap();
+        assert_eq!(read.kind(), kind);
+        assert_eq!(read.hash(), token.hash());
+        assert_eq!(hex::encode(read.hash().as_bytes()), hash);
+    }
+}
+
+#[test]
+fn a_jwk_and_its_thumbprint() {
+    let key = SigningKey::from_seed(SignatureAlgorithm::MlDsa65, Secret::from(counting()));
+    let json = serde_json::to_value(Jwk::from(key.verifying_key())).unwrap();
+    let public = json["pub"].as_str().unwrap().to_owned();
+    let expected = serde_json::json!({
+        "kty": "AKP",
+        "alg": "ML-DSA-65",
+        "pub": public,
+        "kid": "x0kWwvv_AqVn61aqlQHnR3QwLdzUjPE_JWxbqdcwnmc",
+        "use": "sig",
+    });
+    assert_eq!(json, expected);
+}
+
+fn master() -> MasterKey {
+    MasterKey::new(7, Secret::from([0x5a; 32]))
+}
+
+fn masters() -> MasterKeys {
+    MasterKeys::new(master())
+}
+
+fn record(hex: &str) -> SealedRecord {
+    SealedRecord::from_bytes(hex::decode(hex).unwrap()).unwrap()
+}
+
+fn counting<const N: usize>() -> [u8; N] {
+    std::array::from_fn(|i| i as u8)
+}
