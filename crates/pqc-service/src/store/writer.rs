@@ -6,12 +6,12 @@
 //! wait. There is no SQL here; an [`Engine`] knows how one database begins, applies and commits.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use pqc_core::token::{Refusal, TokenHash};
 use pqc_core::{AccountId, SealedRecord, Timestamp, TokenId, VerifyingKey};
-use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::{AccountRecord, KeyRecord, TokenRecord};
@@ -82,8 +82,8 @@ pub(super) trait Engine: Send + 'static {
 /// The way to the one task that writes. When it is dropped, the task ends after what waits.
 #[derive(Debug)]
 pub(super) struct Writer<E> {
-    jobs: mpsc::Sender<Job>,
-    closing: Arc<Notify>,
+    /// `None` once it was closed; the task ends when every sender is gone.
+    jobs: RwLock<Option<mpsc::Sender<Job>>>,
     commits: Arc<AtomicU64>,
     task: Mutex<Option<JoinHandle<E>>>,
 }
@@ -92,9 +92,9 @@ impl<E: Engine> Writer<E> {
     /// Starts the task.
     pub(super) fn start(engine: E) -> Self {
         let (jobs, queue) = mpsc::channel(MAX_WAITING);
-        let (closing, commits) = (Arc::default(), Arc::default());
-        let task = run(engine, queue, Arc::clone(&closing), Arc::clone(&commits));
-        Self { jobs, closing, commits, task: Mutex::new(Some(tokio::spawn(task))) }
+        let commits = Arc::default();
+        let task = tokio::spawn(run(engine, queue, Arc::clone(&commits)));
+        Self { jobs: RwLock::new(Some(jobs)), commits, task: Mutex::new(Some(task)) }
     }
 
     /// Makes one change; the answer comes after its commit.
@@ -109,12 +109,14 @@ impl<E: Engine> Writer<E> {
 
     /// Has the time committed, soon. Where the queue is full, the next transaction does it anyway.
     pub(super) fn commit_time(&self) {
-        let _ = self.jobs.try_send(Job::CommitTime);
+        if let Some(jobs) = self.jobs() {
+            let _ = jobs.try_send(Job::CommitTime);
+        }
     }
 
     /// Whether the task takes changes.
     pub(super) fn is_alive(&self) -> bool {
-        !self.jobs.is_closed()
+        self.jobs().is_some_and(|jobs| !jobs.is_closed())
     }
 
     /// How many transactions were committed.
@@ -125,7 +127,7 @@ impl<E: Engine> Writer<E> {
     /// Lets no more changes in and waits until those that wait are answered; the first caller gets
     /// the engine.
     pub(super) async fn finish(&self) -> Option<E> {
-        self.closing.notify_one();
+        *self.jobs.write().unwrap_or_else(PoisonError::into_inner) = None;
         let mut task = self.task.lock().await;
         let ended = match task.as_mut() {
             Some(handle) => handle.await,
@@ -140,13 +142,19 @@ impl<E: Engine> Writer<E> {
         job: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Job,
     ) -> Result<T, Error> {
         let (answer, answered) = oneshot::channel();
-        self.jobs
-            .send(job(answer))
-            .await
-            .map_err(|_| Error::Unavailable("it was closed".to_owned()))?;
+        let closed = || Error::Unavailable("it was closed".to_owned());
+        let jobs = self.jobs().ok_or_else(closed)?;
+        jobs.send(job(answer)).await.map_err(|_| closed())?;
+        drop(jobs);
         answered.await.unwrap_or_else(|_| {
             Err(Error::OutcomeUnknown("the task that writes has ended".to_owned()))
         })
+    }
+}
+
+impl<E> Writer<E> {
+    fn jobs(&self) -> Option<mpsc::Sender<Job>> {
+        self.jobs.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -162,27 +170,17 @@ type Answer<T> = oneshot::Sender<Result<T, Error>>;
 async fn run<E: Engine>(
     mut engine: E,
     mut queue: mpsc::Receiver<Job>,
-    closing: Arc<Notify>,
     commits: Arc<AtomicU64>,
 ) -> E {
     let mut jobs = Vec::with_capacity(MAX_BATCH);
-    let mut open = true;
-    loop {
-        tokio::select! {
-            taken = queue.recv_many(&mut jobs, MAX_BATCH) => {
-                if taken == 0 {
-                    return engine;
-                }
-                if let Some(batch) = Batch::of(&mut jobs) {
-                    batch.carry_out(&mut engine, &commits).await;
-                }
-            }
-            () = closing.notified(), if open => {
-                open = false;
-                queue.close();
-            }
+    while queue.recv_many(&mut jobs, MAX_BATCH).await > 0 {
+        if let Some(batch) = Batch::of(&mut jobs) {
+            batch.carry_out(&mut engine, &commits).await;
+            // Those who were answered may have their next change ready.
+            tokio::task::yield_now().await;
         }
     }
+    engine
 }
 
 /// What one transaction does: first the changes, then the uses of tokens, each in the order of
@@ -301,3 +299,6 @@ impl std::fmt::Display for Failure {
 const MAX_BATCH: usize = 512;
 /// The most changes that wait; more callers wait to be let in.
 const MAX_WAITING: usize = 1024;
+
+#[cfg(test)]
+mod tests;

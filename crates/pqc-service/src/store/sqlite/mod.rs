@@ -9,6 +9,7 @@ mod change;
 mod open;
 mod read;
 mod rows;
+mod spend;
 mod write;
 
 use std::path::Path;
@@ -75,8 +76,9 @@ impl SqliteStore {
 impl Store for SqliteStore {
     async fn now(&self) -> Result<Timestamp, Error> {
         let committed = read::clock(&self.readers).await?;
-        let (now, worth_committing) = self.clock.observe(committed);
-        if worth_committing {
+        self.clock.learn(committed);
+        let now = self.clock.now();
+        if self.clock.should_commit(now, committed) {
             self.writer.commit_time();
         }
         Ok(now)
@@ -198,30 +200,39 @@ impl Store for SqliteStore {
 /// that was set back.
 struct Clock {
     host: Arc<dyn Host>,
-    given_out: AtomicU64,
-    asked_to_commit: AtomicU64,
+    /// The greatest time that is known to this process.
+    greatest: AtomicU64,
+    /// The greatest time that the writer was asked to commit for its own sake.
+    asked: AtomicU64,
 }
 
 impl Clock {
     fn new(host: Arc<dyn Host>) -> Self {
-        Self { host, given_out: AtomicU64::new(0), asked_to_commit: AtomicU64::new(0) }
+        Self { host, greatest: AtomicU64::new(0), asked: AtomicU64::new(0) }
     }
 
-    fn now(&self, committed: Timestamp) -> Timestamp {
-        let now = self.host.now().max(committed).millis();
-        Timestamp::from_millis(self.given_out.fetch_max(now, Ordering::Relaxed).max(now))
+    fn now(&self) -> Timestamp {
+        let host = self.host.now().millis();
+        Timestamp::from_millis(self.greatest.fetch_max(host, Ordering::Relaxed).max(host))
     }
 
-    /// The time, and whether it is far enough ahead to be committed for its own sake: once in
-    /// each [`UNCOMMITTED_MILLIS`].
-    fn observe(&self, committed: Timestamp) -> (Timestamp, bool) {
-        let now = self.now(committed);
-        let is_ahead = |past: u64| now.millis() >= past.saturating_add(UNCOMMITTED_MILLIS);
-        let ahead = is_ahead(committed.millis())
-            && is_ahead(self.asked_to_commit.load(Ordering::Relaxed))
-            && is_ahead(self.asked_to_commit.fetch_max(now.millis(), Ordering::Relaxed));
-        (now, ahead)
+    /// Takes note of a time that was committed, maybe by another process.
+    fn learn(&self, committed: Timestamp) {
+        self.greatest.fetch_max(committed.millis(), Ordering::Relaxed);
     }
+
+    /// Whether `now`, which is given out, is to be committed for its own sake: if it is far past
+    /// what was committed or will be soon.
+    fn should_commit(&self, now: Timestamp, committed: Timestamp) -> bool {
+        let now = now.millis();
+        is_far_behind(committed.millis(), now)
+            && is_far_behind(self.asked.load(Ordering::Relaxed), now)
+            && is_far_behind(self.asked.fetch_max(now, Ordering::Relaxed), now)
+    }
+}
+
+fn is_far_behind(past: u64, now: u64) -> bool {
+    now.saturating_sub(past) >= FAR_MILLIS
 }
 
 impl std::fmt::Debug for Clock {
@@ -230,8 +241,8 @@ impl std::fmt::Debug for Clock {
     }
 }
 
-/// How far the time that was given out may run ahead of the time that was committed.
-const UNCOMMITTED_MILLIS: u64 = 1000;
+/// How far the time that is given out may run ahead of the time that is committed.
+const FAR_MILLIS: u64 = 500;
 
 /// What a database error says of the transaction that it ended.
 fn failure(error: &sqlx::Error) -> Failure {
@@ -251,6 +262,11 @@ fn error(error: sqlx::Error) -> Error {
 fn code(error: &sqlx::Error) -> Option<i32> {
     let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
     Some(extended & 0xff)
+}
+
+/// Whether another process holds a lock, which passes.
+fn is_locked(error: &sqlx::Error) -> bool {
+    matches!(code(error), Some(BUSY | LOCKED))
 }
 
 // https://www.sqlite.org/rescode.html

@@ -1,16 +1,17 @@
 //! Opening the file: whose it is, of which version, and how its connections behave.
 
+use std::cmp::Ordering;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
 
-use super::{BUSY, LOCKED, code, error};
+use super::{ERROR, code, error, is_locked};
 use crate::error::Error;
 
-/// How every connection to `path` behaves. A relative path holds for the folder of now.
+/// How connections to `path` behave. None waits for a lock: that is for who has it. A relative path holds for the folder of now.
 pub(super) fn options(path: &Path) -> Result<SqliteConnectOptions, Error> {
     // An absolute path is never mistaken for ":memory:" or "file:…".
     let path = std::path::absolute(path).map_err(|error| cannot_open(path, &error))?;
@@ -18,7 +19,7 @@ pub(super) fn options(path: &Path) -> Result<SqliteConnectOptions, Error> {
         .filename(path)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(BUSY_TIMEOUT)
+        .busy_timeout(Duration::ZERO)
         .pragma("fullfsync", "ON") // where fsync alone stops at the disk's cache (macOS)
         .pragma("checkpoint_fullfsync", "ON")
         .pragma("journal_size_limit", "67108864")
@@ -53,20 +54,13 @@ pub(super) async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool,
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(options.read_only(true))
+        .connect_with(options.read_only(true).busy_timeout(BUSY_TIMEOUT))
         .await
         .map_err(error)
 }
 
-/// A new connection to an opened store.
-pub(super) async fn connect(
-    options: &SqliteConnectOptions,
-) -> Result<SqliteConnection, sqlx::Error> {
-    options.connect().await
-}
-
 async fn open_once(options: &SqliteConnectOptions) -> Result<SqliteConnection, OpenError> {
-    let mut connection = connect(options).await?;
+    let mut connection = options.connect().await?;
     match prepare(&mut connection).await {
         Ok(()) => Ok(connection),
         Err(error) => {
@@ -88,8 +82,11 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<(), OpenError> {
     }
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     // Another process may have been here meanwhile.
-    if schema(&mut transaction).await? == Schema::Older {
-        MIGRATIONS.run(&mut *transaction).await?;
+    if let Schema::Older { applied } = schema(&mut transaction).await? {
+        transaction.ensure_migrations_table(MIGRATIONS_TABLE).await?;
+        for migration in MIGRATIONS.iter().filter(|migration| migration.version > applied) {
+            transaction.apply(MIGRATIONS_TABLE, migration).await?;
+        }
     }
     transaction.commit().await?;
     Ok(())
@@ -97,8 +94,10 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<(), OpenError> {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Schema {
-    /// None, or an older one.
-    Older,
+    /// Older than this program's, or none at all (0).
+    Older {
+        applied: i64,
+    },
     Current,
 }
 
@@ -108,34 +107,36 @@ async fn schema(connection: &mut SqliteConnection) -> Result<Schema, OpenError> 
         .fetch_one(&mut *connection)
         .await?;
     if tables == 0 {
-        return Ok(Schema::Older);
+        return Ok(Schema::Older { applied: 0 });
     }
     let application: i64 =
         sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
     if application != APPLICATION_ID {
-        return Err(corrupt("the file is the database of another program"));
+        let what = "the file is the database of another program";
+        return Err(OpenError::Other(Error::Corrupt { what }));
     }
     let applied = sqlx::query("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
         .fetch_all(&mut *connection)
-        .await?;
+        .await
+        .map_err(|error| match code(&error) {
+            Some(ERROR) => foreign_schema(),
+            _ => error.into(),
+        })?;
     let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
     let mut found = 0;
     for row in applied {
-        let (version, checksum): (i64, Vec<u8>) =
-            (row.try_get("version")?, row.try_get("checksum")?);
-        if version > known {
-            found = found.max(version);
-            continue;
-        }
-        if !MIGRATIONS.iter().any(|m| m.version == version && *m.checksum == checksum) {
-            return Err(corrupt("its schema was not made by this program"));
+        let version: i64 = row.try_get("version").map_err(|_| foreign_schema())?;
+        let checksum: &[u8] = row.try_get("checksum").map_err(|_| foreign_schema())?;
+        let ours = |ours: &Migration| ours.version == version && *ours.checksum == *checksum;
+        if version <= known && !MIGRATIONS.iter().any(ours) {
+            return Err(foreign_schema());
         }
         found = found.max(version);
     }
-    match found {
-        newer if newer > known => Err(OpenError::Other(Error::NewerSchema { found, known })),
-        current if current == known => Ok(Schema::Current),
-        _ => Ok(Schema::Older),
+    match found.cmp(&known) {
+        Ordering::Greater => Err(OpenError::Other(Error::NewerSchema { found, known })),
+        Ordering::Equal => Ok(Schema::Current),
+        Ordering::Less => Ok(Schema::Older { applied: found }),
     }
 }
 
@@ -159,8 +160,8 @@ fn cannot_open(path: &Path, error: &std::io::Error) -> Error {
     Error::Unavailable(format!("{}: {error}", path.display()))
 }
 
-fn corrupt(what: &'static str) -> OpenError {
-    OpenError::Other(Error::Corrupt { what })
+fn foreign_schema() -> OpenError {
+    OpenError::Other(Error::Corrupt { what: "its schema was not made by this program" })
 }
 
 enum OpenError {
@@ -171,10 +172,7 @@ enum OpenError {
 
 impl From<sqlx::Error> for OpenError {
     fn from(cause: sqlx::Error) -> Self {
-        match code(&cause) {
-            Some(BUSY | LOCKED) => Self::Locked(error(cause)),
-            _ => Self::Other(error(cause)),
-        }
+        if is_locked(&cause) { Self::Locked(error(cause)) } else { Self::Other(error(cause)) }
     }
 }
 
@@ -189,9 +187,11 @@ impl From<MigrateError> for OpenError {
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 
+/// Where the library keeps what was applied.
+const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 /// "pqcs", as the first migration sets it.
 const APPLICATION_ID: i64 = 0x7071_6373;
-/// How long a statement waits for a lock of another process.
+/// How long a reader waits, for a connection or for a lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long opening goes on trying where a lock cannot be waited for.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);

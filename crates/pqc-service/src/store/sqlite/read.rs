@@ -4,7 +4,8 @@
 use pqc_core::seal::RecordKind;
 use pqc_core::token::TokenHash;
 use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
-use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{SqliteExecutor, SqlitePool};
 
 use super::error;
 use super::rows::{self, account_columns, key_columns, token_columns};
@@ -45,11 +46,19 @@ pub(super) async fn account_by_name(
     row.as_ref().map(rows::account).transpose()
 }
 
-/// Also asked by the writer, within its transaction, for the reason of a refusal.
 pub(super) async fn token_by_hash(
-    executor: impl sqlx::SqliteExecutor<'_>,
+    pool: &SqlitePool,
     hash: &TokenHash,
 ) -> Result<Option<(TokenRecord, AccountRecord)>, Error> {
+    let row = token_row(pool, hash).await.map_err(error)?;
+    row.map(|row| Ok((rows::token(&row)?, rows::account(&row)?))).transpose()
+}
+
+/// The row of the token and its account.
+pub(super) async fn token_row(
+    executor: impl SqliteExecutor<'_>,
+    hash: &TokenHash,
+) -> Result<Option<SqliteRow>, sqlx::Error> {
     const SQL: &str = concat!(
         "SELECT ",
         token_columns!(),
@@ -57,12 +66,7 @@ pub(super) async fn token_by_hash(
         account_columns!(),
         " FROM tokens AS t JOIN accounts AS a ON a.id = t.account WHERE t.hash = ?1"
     );
-    let row = sqlx::query(SQL)
-        .bind(hash.as_bytes().as_slice())
-        .fetch_optional(executor)
-        .await
-        .map_err(error)?;
-    row.map(|row| Ok((rows::token(&row)?, rows::account(&row)?))).transpose()
+    sqlx::query(SQL).bind(hash.as_bytes().as_slice()).fetch_optional(executor).await
 }
 
 pub(super) async fn tokens(

@@ -72,7 +72,12 @@ pub(super) fn token(row: &SqliteRow) -> Result<TokenRecord, Error> {
     })
 }
 
-/// What is left of a token's attempts: the only column of the row.
+/// Of `place, attempts_left`: which of several tokens, and what was left of its attempts.
+pub(super) fn place(row: &SqliteRow) -> Result<usize, Error> {
+    Fields { row, what: "a token's row" }.number("place")
+}
+
+/// Of `place, attempts_left`.
 pub(super) fn attempts_left(row: &SqliteRow) -> Result<Option<u32>, Error> {
     Fields { row, what: "a token's row" }.optional_number("attempts_left")
 }

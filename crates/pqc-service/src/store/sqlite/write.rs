@@ -1,14 +1,15 @@
 //! The connection that writes: how SQLite begins, applies and commits.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use pqc_core::Timestamp;
 use pqc_core::token::TokenHash;
-use pqc_core::{Timestamp, token};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::rows::{self, millis};
-use super::{Clock, ERROR, FULL, change, code, failure, open, read};
+use super::{Clock, ERROR, FULL, change, code, failure, is_locked, spend};
 use crate::error::Error;
 use crate::store::writer::{Engine, Failure, Spent, Write};
 
@@ -34,6 +35,43 @@ impl SqliteEngine {
         self.connection.as_mut().ok_or_else(|| Failure::Unavailable("no connection".to_owned()))
     }
 
+    async fn connected(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.options.connect().await?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    /// Takes the lock, for which it waits while another process has it.
+    ///
+    /// SQLite's own waiting sleeps longer and longer; beside a busy server, whose writer frees the
+    /// lock for moments only, it would miss most of them.
+    async fn begin_when_unlocked(&mut self) -> Result<Option<Timestamp>, sqlx::Error> {
+        let start = Instant::now();
+        loop {
+            match self.begin_at_once().await {
+                Err(error) if is_locked(&error) && start.elapsed() < LOCK_TIMEOUT => {
+                    tokio::time::sleep(LOCK_POLL).await;
+                }
+                begun => return begun,
+            }
+        }
+    }
+
+    /// Takes the lock, stores our time if it is the greatest, and gives the greatest.
+    async fn begin_at_once(&mut self) -> Result<Option<Timestamp>, sqlx::Error> {
+        let rows = sqlx::query(BEGIN)
+            .bind(millis(self.clock.now()))
+            .fetch_all(self.connected().await?)
+            .await?;
+        let greatest = rows.first().and_then(|row| rows::clock(row).ok());
+        if let Some(greatest) = greatest {
+            self.clock.learn(greatest);
+        }
+        Ok(greatest)
+    }
+
     /// Gives up the connection; SQLite undoes what was not committed.
     async fn disconnect(&mut self) {
         if let Some(connection) = self.connection.take() {
@@ -44,33 +82,13 @@ impl SqliteEngine {
 
 impl Engine for SqliteEngine {
     async fn begin(&mut self) -> Result<Timestamp, Failure> {
-        if self.connection.is_none() {
-            let connection = open::connect(&self.options).await;
-            self.connection = Some(connection.map_err(|error| failure(&error))?);
-        }
-        // Read after the lock is held: another process may have committed a later time.
-        let time = millis(self.clock.now(Timestamp::from_millis(0)));
-        let begun = sqlx::query(
-            "BEGIN IMMEDIATE; \
-             UPDATE clock SET greatest = max(greatest, ?) WHERE id = 1 RETURNING greatest",
-        )
-        .bind(time)
-        .fetch_all(self.connection()?)
-        .await;
-        let now = match begun {
-            Err(error) => Err(failure(&error)),
-            Ok(rows) => rows
-                .first()
-                .and_then(|row| rows::clock(row).ok())
-                .ok_or(Failure::Corrupt("the clock")),
+        let failure = match self.begin_when_unlocked().await {
+            Ok(Some(now)) => return Ok(now),
+            Ok(None) => Failure::Corrupt("the clock"),
+            Err(error) => failure(&error),
         };
-        match now {
-            Ok(now) => Ok(self.clock.now(now)),
-            Err(failure) => {
-                self.rollback().await;
-                Err(failure)
-            }
-        }
+        self.rollback().await;
+        Err(failure)
     }
 
     async fn write(
@@ -87,12 +105,7 @@ impl Engine for SqliteEngine {
         tokens: &[TokenHash],
         now: Timestamp,
     ) -> Result<Vec<Result<Spent, Error>>, Failure> {
-        let connection = self.connection()?;
-        let mut answers = Vec::with_capacity(tokens.len());
-        for hash in tokens {
-            answers.push(spend(connection, hash, now).await?);
-        }
-        Ok(answers)
+        spend::each(self.connection()?, tokens, now).await
     }
 
     async fn commit(&mut self) -> Result<(), Failure> {
@@ -125,46 +138,12 @@ impl Engine for SqliteEngine {
     }
 
     async fn close(mut self) {
-        if let Some(connection) = &mut self.connection {
-            let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await;
-        }
         self.disconnect().await;
     }
 }
 
-async fn spend(
-    connection: &mut SqliteConnection,
-    hash: &TokenHash,
-    now: Timestamp,
-) -> Result<Result<Spent, Error>, Failure> {
-    const SQL: &str = "UPDATE tokens SET attempts_left = attempts_left - 1, last_used_at = ?2 \
-         WHERE hash = ?1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?2) \
-         AND (attempts_left IS NULL OR attempts_left > 0) \
-         AND EXISTS (SELECT 1 FROM accounts WHERE id = tokens.account AND disabled = 0) \
-         RETURNING attempts_left";
-    let row = sqlx::query(SQL)
-        .bind(hash.as_bytes().as_slice())
-        .bind(millis(now))
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(|error| failure(&error))?;
-    Ok(match row {
-        Some(row) => rows::attempts_left(&row).map(Ok),
-        None => refusal(connection, hash, now).await,
-    })
-}
-
-/// Why no attempt was spent.
-async fn refusal(
-    connection: &mut SqliteConnection,
-    hash: &TokenHash,
-    now: Timestamp,
-) -> Result<Spent, Error> {
-    let Some((record, _)) = read::token_by_hash(connection, hash).await? else {
-        return Ok(Err(token::Refusal::Unknown));
-    };
-    match token::spend(&record.state, now) {
-        Err(refusal) => Ok(Err(refusal)),
-        Ok(_) => Err(Error::Corrupt { what: "a token's row" }),
-    }
-}
+const BEGIN: &str = "BEGIN IMMEDIATE; \
+     UPDATE clock SET greatest = max(greatest, ?) WHERE id = 1 RETURNING greatest";
+/// How long a transaction waits for the lock of another process.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+const LOCK_POLL: Duration = Duration::from_millis(1);

@@ -1,0 +1,138 @@
+//! The writer over an engine that fails where it is told to.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
+
+use std::sync::atomic::AtomicBool;
+
+use super::*;
+
+/// Keeps only a count of uses, and fails where it is told to.
+#[derive(Debug, Default)]
+struct FakeEngine(Arc<Fake>);
+
+#[derive(Debug, Default)]
+struct Fake {
+    fails: std::sync::Mutex<Option<(Step, Failure)>>,
+    open: AtomicBool,
+    under_way: AtomicU64,
+    committed: AtomicU64,
+    panics: AtomicBool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Begin,
+    Spend,
+    Commit,
+}
+
+impl Fake {
+    fn fail_once(&self, step: Step, failure: Failure) {
+        *self.fails.lock().unwrap() = Some((step, failure));
+    }
+
+    fn reach(&self, step: Step) -> Result<(), Failure> {
+        assert!(!self.panics.load(Ordering::SeqCst));
+        let mut fails = self.fails.lock().unwrap();
+        match fails.take_if(|(fatal, _)| *fatal == step) {
+            Some((_, failure)) => Err(failure),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Engine for FakeEngine {
+    async fn begin(&mut self) -> Result<Timestamp, Failure> {
+        self.0.reach(Step::Begin)?;
+        assert!(!self.0.open.swap(true, Ordering::SeqCst), "two transactions at once");
+        self.0.under_way.store(0, Ordering::SeqCst);
+        Ok(Timestamp::from_millis(0))
+    }
+
+    async fn write(&mut self, _: Write, _: Timestamp) -> Result<Result<bool, Error>, Failure> {
+        Ok(Ok(true))
+    }
+
+    async fn spend(
+        &mut self,
+        tokens: &[TokenHash],
+        _: Timestamp,
+    ) -> Result<Vec<Result<Spent, Error>>, Failure> {
+        self.0.under_way.fetch_add(tokens.len() as u64, Ordering::SeqCst);
+        self.0.reach(Step::Spend)?;
+        Ok(tokens.iter().map(|_| Ok(Ok(None))).collect())
+    }
+
+    async fn commit(&mut self) -> Result<(), Failure> {
+        self.0.open.store(false, Ordering::SeqCst);
+        self.0.reach(Step::Commit)?;
+        let done = self.0.under_way.load(Ordering::SeqCst);
+        self.0.committed.fetch_add(done, Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn rollback(&mut self) {
+        assert!(self.0.open.swap(false, Ordering::SeqCst), "nothing to undo");
+    }
+
+    async fn close(self) {}
+}
+
+const TOKEN: TokenHash = TokenHash::from_bytes([1; 32]);
+
+/// Ten uses at once, all in one batch: on one thread they are all asked before the writer's turn.
+async fn spend_ten(writer: &Arc<Writer<FakeEngine>>) -> Vec<Result<Spent, Error>> {
+    let mut uses = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let writer = Arc::clone(writer);
+        uses.spawn(async move { writer.spend(TOKEN).await });
+    }
+    uses.join_all().await
+}
+
+#[tokio::test]
+async fn a_failure_is_everyones_answer_and_the_next_batch_is_served() {
+    for (step, failure) in [
+        (Step::Begin, Failure::Unavailable("no lock".to_owned())),
+        (Step::Spend, Failure::Corrupt("a page")),
+        (Step::Commit, Failure::Unavailable("no room".to_owned())),
+        (Step::Commit, Failure::OutcomeUnknown("no word".to_owned())),
+    ] {
+        let engine = FakeEngine::default();
+        let fake = Arc::clone(&engine.0);
+        let writer = Arc::new(Writer::start(engine));
+        fake.fail_once(step, failure.clone());
+        for answer in spend_ten(&writer).await {
+            let expected = Error::from(failure.clone()).to_string();
+            assert_eq!(answer.unwrap_err().to_string(), expected, "{step:?}");
+        }
+        assert_eq!((writer.commits(), fake.committed.load(Ordering::SeqCst)), (0, 0));
+        for answer in spend_ten(&writer).await {
+            assert_eq!(answer.unwrap(), Ok(None), "{step:?}");
+        }
+        assert_eq!((writer.commits(), fake.committed.load(Ordering::SeqCst)), (1, 10));
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_dies_leaves_its_callers_in_doubt_and_takes_no_more() {
+    let engine = FakeEngine::default();
+    let fake = Arc::clone(&engine.0);
+    let writer = Arc::new(Writer::start(engine));
+    assert!(writer.is_alive());
+    fake.panics.store(true, Ordering::SeqCst);
+    for answer in spend_ten(&writer).await {
+        assert!(matches!(answer, Err(Error::OutcomeUnknown(_))), "{answer:?}");
+    }
+    assert!(!writer.is_alive());
+    let late = writer.spend(TOKEN).await;
+    assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
+    assert!(writer.finish().await.is_none());
+}
+
+#[tokio::test]
+async fn finishing_gives_the_engine_once() {
+    let writer = Writer::start(FakeEngine::default());
+    assert!(writer.finish().await.is_some());
+    assert!(writer.finish().await.is_none());
+    assert!(!writer.is_alive());
+}

@@ -1,0 +1,48 @@
+//! Every operation that takes an account, tried with another account's identifiers.
+
+use std::sync::Arc;
+
+use pqc_core::seal::RecordKind::SigningKey;
+use pqc_service::{Custody, Store};
+
+use crate::support::{
+    account_id, add_account, hash, key_pair, on_every_store, root, temporary, token_id, versioned,
+};
+
+#[tokio::test]
+async fn nothing_of_another_account_is_seen_or_changed() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        let (mine, theirs) = (account_id(1), account_id(2));
+        for n in [1, 2] {
+            add_account(&*store, n).await;
+        }
+        store.insert_token(temporary(2, 5, 5)).await.unwrap();
+        store.insert_key(key_pair(2, 1)).await.unwrap();
+        store.insert_key(versioned(2, SigningKey, "ML-DSA-65", 1)).await.unwrap();
+        let everything = async || {
+            (
+                store.account_by_name("account 2").await.unwrap().unwrap(),
+                store.tokens(theirs, None, 100).await.unwrap(),
+                store.key(theirs, &key_pair(2, 1).id).await.unwrap().unwrap(),
+                store.key_versions(theirs, SigningKey).await.unwrap(),
+            )
+        };
+        let before = everything().await;
+
+        assert!(store.set_custody(mine, Custody::Client).await.unwrap());
+        assert!(store.set_disabled(mine, true).await.unwrap());
+        assert_eq!(store.tokens(mine, None, 100).await.unwrap().len(), 1);
+        assert_eq!(store.tokens(mine, Some(token_id(4)), 100).await.unwrap(), []);
+        assert!(!store.revoke_token(mine, token_id(5)).await.unwrap());
+        store.replace_root_token(root(1, 7), true).await.unwrap();
+        assert_eq!(store.key(mine, &key_pair(2, 1).id).await.unwrap(), None);
+        assert_eq!(store.current_key(mine, SigningKey, "ML-DSA-65").await.unwrap(), None);
+        assert_eq!(store.key_versions(mine, SigningKey).await.unwrap(), []);
+        assert!(store.insert_key(key_pair(1, 1)).await.unwrap());
+        assert!(store.insert_key(versioned(1, SigningKey, "ML-DSA-65", 1)).await.unwrap());
+
+        assert_eq!(everything().await, before);
+        assert_eq!(store.spend(&hash(2, 5)).await.unwrap(), Ok(Some(4)));
+    })
+    .await;
+}

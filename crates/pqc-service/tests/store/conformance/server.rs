@@ -1,0 +1,53 @@
+//! What belongs to the server: master keys, trusted issuers, the time.
+
+use std::sync::Arc;
+
+use pqc_core::VerifyingKey;
+use pqc_service::Store;
+
+use crate::support::{on_every_store, sealed};
+
+#[tokio::test]
+async fn a_master_key_version_has_one_check_value() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        assert_eq!(store.master_key_checks().await.unwrap(), []);
+        for version in [2, u32::MAX, 1] {
+            assert!(store.add_master_key_check(version, sealed(version as u8)).await.unwrap());
+        }
+        assert!(!store.add_master_key_check(2, sealed(9)).await.unwrap());
+        let checks = [(1, sealed(1)), (2, sealed(2)), (u32::MAX, sealed(255))];
+        assert_eq!(store.master_key_checks().await.unwrap(), checks);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_issuer_is_trusted_once() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        assert_eq!(store.trusted_issuers().await.unwrap(), []);
+        // Every string of the right length is a verifying key.
+        let issuers = [1952, 1312, 2592].map(|bytes| VerifyingKey::from_bytes(&vec![7; bytes]));
+        let issuers = issuers.map(Result::unwrap);
+        for issuer in &issuers {
+            assert!(store.trust_issuer(issuer).await.unwrap());
+            assert!(!store.trust_issuer(issuer).await.unwrap());
+        }
+        assert_eq!(store.trusted_issuers().await.unwrap(), issuers);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_time_does_not_go_back() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        store.ping().await.unwrap();
+        let mut last = store.now().await.unwrap();
+        for version in 1..20 {
+            store.add_master_key_check(version, sealed(1)).await.unwrap();
+            let now = store.now().await.unwrap();
+            assert!(now >= last);
+            last = now;
+        }
+    })
+    .await;
+}

@@ -1,0 +1,137 @@
+//! Values that this program would not have written: an error for who asks for them, no one else.
+
+use pqc_core::seal::RecordKind::SigningKey;
+use pqc_service::{Error, Store};
+use sqlx::{AssertSqlSafe, Executor};
+
+use crate::support::{
+    Place, account_id, add_account, hash, key_pair, sealed, temporary, token_id, versioned,
+};
+
+/// A store with two of each thing, of which the first is then changed past the store's back.
+async fn damaged(table: &str, column: &str, value: &str) -> (Place, pqc_service::SqliteStore) {
+    let place = Place::new();
+    let store = place.try_open().await.unwrap();
+    for n in [1, 2] {
+        add_account(&store, n).await;
+        store.insert_token(temporary(n, 1, 5)).await.unwrap();
+        store.insert_key(versioned(n, SigningKey, "ML-DSA-65", 1)).await.unwrap();
+        store.add_master_key_check(u32::from(n), sealed(n)).await.unwrap();
+    }
+    let which = match table {
+        "accounts" => format!("id = x'{}'", "01".repeat(16)),
+        "tokens" => format!("account = x'{}' AND kind = 'temporary'", "01".repeat(16)),
+        "keys" => format!("account = x'{}'", "01".repeat(16)),
+        _ => "TRUE".to_owned(),
+    };
+    let mut raw = place.raw().await;
+    raw.execute("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF").await.unwrap();
+    let sql = format!("UPDATE {table} SET {column} = {value} WHERE {which}");
+    let done = raw.execute(AssertSqlSafe(sql)).await.unwrap();
+    assert!(done.rows_affected() >= 1);
+    (place, store)
+}
+
+fn assert_corrupt<T: std::fmt::Debug>(answer: Result<T, Error>, case: &str) {
+    assert!(matches!(answer, Err(Error::Corrupt { .. })), "{case}: {answer:?}");
+}
+
+#[tokio::test]
+async fn an_account() {
+    for (column, value) in [("custody", "'nobody'"), ("disabled", "7"), ("created_at", "-1")] {
+        let (_place, store) = damaged("accounts", column, value).await;
+        let case = format!("{column} = {value}");
+        assert_corrupt(store.account_by_name("account 1").await, &case);
+        assert_corrupt(store.accounts().await, &case);
+        assert_corrupt(store.token_by_hash(&hash(1, 1)).await, &case);
+        assert!(store.account_by_name("account 2").await.unwrap().is_some(), "{case}");
+        assert!(store.token_by_hash(&hash(2, 1)).await.unwrap().is_some(), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_token() {
+    for (column, value) in [
+        ("id", "x'00'"),
+        ("kind", "'imperial'"),
+        ("operations", "65536"),
+        ("operations", "-1"),
+        ("key_id", "x'0011'"),
+        ("created_at", "-1"),
+        ("expires_at", "-1"),
+        ("attempts", "4294967296"),
+        ("attempts_left", "-1"),
+        ("attempts_left", "4294967299"),
+        ("revoked_at", "-1"),
+        ("last_used_at", "-1"),
+    ] {
+        let (_place, store) = damaged("tokens", column, value).await;
+        let case = format!("{column} = {value}");
+        assert_corrupt(store.token_by_hash(&hash(1, 1)).await, &case);
+        assert_corrupt(store.tokens(account_id(1), None, 10).await, &case);
+        assert!(store.token_by_hash(&hash(2, 1)).await.unwrap().is_some(), "{case}");
+        assert_eq!(store.tokens(account_id(2), None, 10).await.unwrap().len(), 2, "{case}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_use_of_a_token_fails_alone() {
+    for (column, value) in [
+        ("attempts_left", "-1"),
+        ("attempts_left", "4294967299"),
+        ("expires_at", "-1"),
+        ("revoked_at", "-1"),
+    ] {
+        let (_place, store) = damaged("tokens", column, value).await;
+        let case = format!("{column} = {value}");
+        let (one, other) = (hash(1, 1), hash(2, 1));
+        // Polled together, they wait together.
+        let (damaged, sound) = tokio::join!(store.spend(&one), store.spend(&other));
+        assert_corrupt(damaged, &case);
+        assert_eq!(sound.unwrap(), Ok(Some(4)), "{case}");
+        assert!(store.revoke_token(account_id(2), token_id(1)).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_key() {
+    for (column, value) in [
+        ("id", "x'00'"),
+        ("kind", "'skeleton'"),
+        ("version", "4294967296"),
+        ("sealed", "x'0101'"),
+        ("sealed", "zeroblob(78)"),
+        ("created_at", "-1"),
+        ("retired_at", "-1"),
+    ] {
+        let (_place, store) = damaged("keys", column, value).await;
+        let case = format!("{column} = {value}");
+        let id = versioned(1, SigningKey, "ML-DSA-65", 1).id;
+        match column {
+            // Then it is not found by the name it had.
+            "id" => assert_corrupt(store.key_versions(account_id(1), SigningKey).await, &case),
+            _ => assert_corrupt(store.key(account_id(1), &id).await, &case),
+        }
+        let sound = store.current_key(account_id(2), SigningKey, "ML-DSA-65").await.unwrap();
+        assert!(sound.is_some(), "{case}");
+        assert!(store.insert_key(key_pair(1, 9)).await.unwrap(), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_master_key_an_issuer_and_the_clock() {
+    let (_place, store) = damaged("master_keys", "check_value", "x'00'").await;
+    assert_corrupt(store.master_key_checks().await, "check_value");
+
+    let (place, store) = damaged("master_keys", "created_at", "0").await;
+    let mut raw = place.raw().await;
+    raw.execute("INSERT INTO trusted_issuers (public_key, created_at) VALUES (x'00', 0)")
+        .await
+        .unwrap();
+    assert_corrupt(store.trusted_issuers().await, "public_key");
+    store.now().await.unwrap(); // the twin
+    raw.execute("DELETE FROM clock").await.unwrap();
+    assert_corrupt(store.now().await, "no clock");
+    assert_corrupt(store.spend(&hash(1, 1)).await, "no clock");
+    assert_corrupt(store.ping().await, "no clock");
+}

@@ -1,0 +1,140 @@
+//! `kill -9` at random moments: what was acknowledged is there, and nothing is spent twice.
+//!
+//! The child is this test program itself, with [`CHILD`] in its environment: it writes as fast as
+//! it can and prints each acknowledgement. The parent kills it, keeps the ledger, and looks.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pqc_service::{SqliteStore, Store, System};
+
+use crate::support::{Place, account_id, attempts_left, hash, key_pair, temporary, token_id};
+
+const CHILD: &str = "PQC_TEST_STORE_CHILD";
+const ROUNDS: u8 = 12;
+const GRANTED: u32 = 1_000_000;
+
+/// What the children were told.
+#[derive(Default)]
+struct Ledger {
+    /// The attempts that were left after each acknowledged use.
+    left: BTreeSet<u32>,
+    tokens: Vec<u64>,
+    keys: Vec<u8>,
+}
+
+impl Ledger {
+    fn enter(&mut self, line: &str) {
+        let Some((what, number)) = line.split_once(' ') else { return };
+        match what {
+            "spent" => assert!(self.left.insert(number.parse().unwrap()), "{line}: spent twice"),
+            "token" => self.tokens.push(number.parse().unwrap()),
+            "key" => self.keys.push(number.parse().unwrap()),
+            _ => {} // the test harness's own lines
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_and_nothing_is_spent_twice() {
+    let place = Place::new();
+    let store = place.open_with_account().await;
+    store.insert_token(temporary(1, 1, GRANTED)).await.unwrap();
+    store.close().await;
+
+    let mut ledger = Ledger::default();
+    for round in 1..=ROUNDS {
+        let mut random = [0; 1];
+        getrandom::fill(&mut random).unwrap();
+        let life = Duration::from_millis(30 + u64::from(random[0]));
+        for line in live_and_die(&place.path(), round, life) {
+            ledger.enter(&line);
+        }
+        let store = SqliteStore::open(&place.path(), Arc::new(System)).await.unwrap();
+        let left = attempts_left(&store, &hash(1, 1)).await.unwrap();
+        let spent = (GRANTED - left) as usize;
+        assert!(ledger.left.len() <= spent, "{} acknowledged, {spent} spent", ledger.left.len());
+        assert!(ledger.left.first().is_none_or(|least| *least >= left), "an attempt came back");
+        let kept = store.tokens(account_id(1), None, u32::MAX).await.unwrap();
+        let kept: BTreeSet<_> = kept.into_iter().map(|token| token.id).collect();
+        assert!(ledger.tokens.iter().all(|n| kept.contains(&token_id(*n))), "a token was lost");
+        for &n in &ledger.keys {
+            let key = store.key(account_id(1), &key_pair(1, n).id).await.unwrap();
+            assert_eq!(key, Some(key_pair(1, n)), "a key was lost");
+        }
+        // At most what was under way when it died is spent without an acknowledgement.
+        assert!(spent - ledger.left.len() <= usize::from(round) * CALLERS as usize);
+    }
+    assert!(ledger.left.len() > 100 && ledger.tokens.len() > 10 && ledger.keys.len() > 1);
+}
+
+/// Lets a child write for a while, and gives the lines that it managed to print.
+fn live_and_die(path: &Path, round: u8, life: Duration) -> Vec<String> {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["killed::the_child_that_is_killed", "--exact", "--nocapture"])
+        .env(CHILD, path)
+        .env("PQC_TEST_STORE_ROUND", round.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut seen = Vec::new();
+    // Its life begins with its first acknowledgement.
+    for line in lines.by_ref().map(Result::unwrap) {
+        let begun = line.starts_with("spent");
+        seen.push(line);
+        if begun {
+            break;
+        }
+    }
+    let reader = std::thread::spawn(move || {
+        // A line that was cut short was not an acknowledgement: each ends with a full stop.
+        lines.map_while(Result::ok).collect::<Vec<_>>()
+    });
+    std::thread::sleep(life);
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+    seen.extend(reader.join().unwrap());
+    seen.iter().filter_map(|line| line.strip_suffix('.')).map(str::to_owned).collect()
+}
+
+const CALLERS: u64 = 32;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_child_that_is_killed() {
+    let Ok(path) = std::env::var(CHILD) else { return };
+    let round: u64 = std::env::var("PQC_TEST_STORE_ROUND").unwrap().parse().unwrap();
+    let store = Arc::new(SqliteStore::open(Path::new(&path), Arc::new(System)).await.unwrap());
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..CALLERS {
+        let store = Arc::clone(&store);
+        callers.spawn(async move {
+            for n in 0.. {
+                let left = store.spend(&hash(1, 1)).await.unwrap().unwrap().unwrap();
+                acknowledge("spent", u64::from(left));
+                if n % 8 == 0 {
+                    let id = 1 + (round << 40 | caller << 20 | n);
+                    store.insert_token(temporary(1, id, 1)).await.unwrap();
+                    acknowledge("token", id);
+                }
+                if n == 0 && caller < 16 {
+                    let id = round * 16 + caller;
+                    assert!(store.insert_key(key_pair(1, id as u8)).await.unwrap());
+                    acknowledge("key", id);
+                }
+            }
+        });
+    }
+    callers.join_all().await;
+}
+
+/// One write of one line, past the test harness.
+fn acknowledge(what: &str, number: u64) {
+    let line = format!("{what} {number}.\n");
+    std::io::stdout().write_all(line.as_bytes()).unwrap();
+}
