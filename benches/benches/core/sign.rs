@@ -1,0 +1,36 @@
+//! ML-DSA, by the active backend. Signing takes a random number of attempts: the mean counts.
+
+use criterion::Criterion;
+use getrandom::SysRng;
+use pqc_core::{Context, SignatureAlgorithm, SigningKey};
+
+const MESSAGE: &[u8] = &[0x5a; 64];
+
+pub(crate) fn all(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("sign/keygen");
+    for set in SignatureAlgorithm::ALL {
+        group.bench_function(set.name(), |bencher| {
+            bencher.iter(|| SigningKey::generate(set, &mut SysRng).unwrap());
+        });
+    }
+    group.finish();
+
+    let mut group = criterion.benchmark_group("sign/sign");
+    for set in SignatureAlgorithm::ALL {
+        let key = SigningKey::generate(set, &mut SysRng).unwrap();
+        group.bench_function(set.name(), |bencher| {
+            bencher.iter(|| key.sign(MESSAGE, Context::EMPTY, &mut SysRng).unwrap());
+        });
+    }
+    group.finish();
+
+    let mut group = criterion.benchmark_group("sign/verify");
+    for set in SignatureAlgorithm::ALL {
+        let key = SigningKey::generate(set, &mut SysRng).unwrap();
+        let signature = key.sign(MESSAGE, Context::EMPTY, &mut SysRng).unwrap();
+        group.bench_function(set.name(), |bencher| {
+            bencher.iter(|| key.verifying_key().verify(MESSAGE, Context::EMPTY, &signature));
+        });
+    }
+    group.finish();
+}
