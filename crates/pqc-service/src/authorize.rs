@@ -5,7 +5,7 @@
 //! makes, so none can be left out.
 
 use pqc_core::token::{self, Demand, Refusal, Scope, TokenKind, TokenValue};
-use pqc_core::{AccountId, KeyId};
+use pqc_core::{AccountId, KeyId, Timestamp};
 
 use crate::account::Custody;
 use crate::error::Error;
@@ -17,6 +17,7 @@ use crate::store::{AccountRecord, TokenRecord};
 pub struct Caller {
     token: TokenRecord,
     account: AccountRecord,
+    now: Timestamp,
 }
 
 /// A holder whose token may do what the call demands; nothing is spent yet.
@@ -27,6 +28,7 @@ pub struct Authorized(Caller);
 #[derive(Debug)]
 pub struct Admitted {
     account: AccountRecord,
+    now: Timestamp,
 }
 
 impl Service {
@@ -36,10 +38,10 @@ impl Service {
     /// [`Error::Unauthorized`]; those of the store.
     pub async fn authenticate(&self, text: &str) -> Result<Caller, Error> {
         let value = TokenValue::parse(text).map_err(|_| Refusal::Unknown)?;
-        let found = self.store.token_by_hash(&value.hash()).await?;
+        let (now, found) = self.store.token_and_time(&value.hash()).await?;
         let (token, account) = found.ok_or(Refusal::Unknown)?;
-        token::authenticate(&token.state, self.store.now().await?)?;
-        Ok(Caller { token, account })
+        token::authenticate(&token.state, now)?;
+        Ok(Caller { token, account, now })
     }
 
     /// Spends one attempt of a counted token, durably; a token without count is only passed on.
@@ -51,7 +53,7 @@ impl Service {
         if caller.token.state.attempts_left.is_some() {
             self.store.spend(&caller.token.hash).await??;
         }
-        Ok(Admitted { account: caller.account })
+        Ok(Admitted { account: caller.account, now: caller.now })
     }
 }
 
@@ -113,6 +115,12 @@ impl Admitted {
     #[must_use]
     pub fn account_id(&self) -> AccountId {
         self.account.id
+    }
+
+    /// The store's time at which the token was found to live.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Who holds the account's keys.

@@ -71,7 +71,7 @@ impl Service {
             (Custody::ServerOnly, Some(Custody::Client)) => return Err(Error::CustodyForbids),
             (own, asked) => asked.unwrap_or(own) == Custody::Client,
         };
-        let now = self.store.now().await?;
+        let now = by.now();
         let key = DecapsulationKey::generate(algorithm, &mut self.rng())?;
         let public = key.encapsulation_key().clone();
         let attestation = self.issuer.attest(account, &public, now, None, &mut self.rng())?;
@@ -108,7 +108,7 @@ impl Service {
     /// the store.
     pub async fn encapsulate(
         &self,
-        _by: &Admitted,
+        by: &Admitted,
         to: &AttestedKey,
     ) -> Result<(Ciphertext, SharedSecret, AccountId), Error> {
         let trusted = self.trusted_issuers(&to.issuer).await?;
@@ -118,7 +118,7 @@ impl Service {
             &to.issuer,
             &trusted,
             to.expected_account,
-            self.store.now().await?,
+            by.now(),
         )?;
         let (ciphertext, secret) = verified.encapsulate(&mut self.rng())?;
         Ok((ciphertext, secret, verified.account()))

@@ -123,6 +123,15 @@ pub trait Store: Send + Sync + 'static {
         hash: &TokenHash,
     ) -> Result<Option<(TokenRecord, AccountRecord)>, Error>;
 
+    /// [`Self::now`] and [`Self::token_by_hash`], in one trip where the store can: what every call
+    /// begins with.
+    async fn token_and_time(
+        &self,
+        hash: &TokenHash,
+    ) -> Result<(Timestamp, Option<(TokenRecord, AccountRecord)>), Error> {
+        Ok((self.now().await?, self.token_by_hash(hash).await?))
+    }
+
     /// A page of the account's tokens, in the order of their ids, after `after`.
     async fn tokens(
         &self,

@@ -64,6 +64,16 @@ impl SqliteStore {
         }
     }
 
+    /// The time, given the time that is committed now; has it committed where that is due.
+    fn now_after(&self, committed: Timestamp) -> Timestamp {
+        self.clock.learn(committed);
+        let now = self.clock.now();
+        if self.clock.should_commit(now, committed) {
+            self.writer.commit_time();
+        }
+        now
+    }
+
     /// How many transactions this store committed since it was opened. Changes that wait together
     /// share one.
     #[must_use]
@@ -75,13 +85,7 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn now(&self) -> Result<Timestamp, Error> {
-        let committed = read::clock(&self.readers).await?;
-        self.clock.learn(committed);
-        let now = self.clock.now();
-        if self.clock.should_commit(now, committed) {
-            self.writer.commit_time();
-        }
-        Ok(now)
+        Ok(self.now_after(read::clock(&self.readers).await?))
     }
 
     async fn ping(&self) -> Result<(), Error> {
@@ -128,6 +132,14 @@ impl Store for SqliteStore {
         hash: &TokenHash,
     ) -> Result<Option<(TokenRecord, AccountRecord)>, Error> {
         read::token_by_hash(&self.readers, hash).await
+    }
+
+    async fn token_and_time(
+        &self,
+        hash: &TokenHash,
+    ) -> Result<(Timestamp, Option<(TokenRecord, AccountRecord)>), Error> {
+        let (committed, token) = read::clock_and_token(&self.readers, hash).await?;
+        Ok((self.now_after(committed), token))
     }
 
     async fn tokens(

@@ -54,6 +54,32 @@ pub(super) async fn token_by_hash(
     row.map(|row| Ok((rows::token(&row)?, rows::account(&row)?))).transpose()
 }
 
+/// The clock, and the token with its account, in one statement: the clock's row is always there.
+pub(super) async fn clock_and_token(
+    pool: &SqlitePool,
+    hash: &TokenHash,
+) -> Result<(Timestamp, Option<(TokenRecord, AccountRecord)>), Error> {
+    const SQL: &str = concat!(
+        "SELECT c.greatest, ",
+        token_columns!(),
+        ", ",
+        account_columns!(),
+        " FROM clock AS c LEFT JOIN tokens AS t ON t.hash = ?1 \
+         LEFT JOIN accounts AS a ON a.id = t.account WHERE c.id = 1"
+    );
+    let row = sqlx::query(SQL)
+        .bind(hash.as_bytes().as_slice())
+        .fetch_optional(pool)
+        .await
+        .map_err(error)?
+        .ok_or(Error::Corrupt { what: "the clock" })?;
+    let token = match rows::has_token(&row)? {
+        true => Some((rows::token(&row)?, rows::account(&row)?)),
+        false => None,
+    };
+    Ok((rows::clock(&row)?, token))
+}
+
 /// The row of the token and its account.
 pub(super) async fn token_row(
     executor: impl SqliteExecutor<'_>,

@@ -48,6 +48,12 @@ pub(super) fn account(row: &SqliteRow) -> Result<AccountRecord, Error> {
     })
 }
 
+/// Whether the row of an outer join has a token.
+pub(super) fn has_token(row: &SqliteRow) -> Result<bool, Error> {
+    let hash: Option<&[u8]> = Fields { row, what: "a token's row" }.get("hash")?;
+    Ok(hash.is_some())
+}
+
 pub(super) fn token(row: &SqliteRow) -> Result<TokenRecord, Error> {
     let fields = Fields { row, what: "a token's row" };
     Ok(TokenRecord {

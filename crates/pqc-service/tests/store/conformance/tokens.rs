@@ -36,6 +36,23 @@ async fn a_token_comes_back_as_it_was_minted() {
 }
 
 #[tokio::test]
+async fn a_token_comes_with_the_time_as_it_comes_alone() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        for n in [1, 2] {
+            add_account(&*store, n).await;
+            store.insert_token(temporary(n, 1, 2)).await.unwrap();
+        }
+        store.set_disabled(account_id(2), true).await.unwrap();
+        for hash in [hash(1, 0), hash(1, 1), hash(2, 1), hash(9, 9)] {
+            let (time, found) = store.token_and_time(&hash).await.unwrap();
+            assert_eq!(found, store.token_by_hash(&hash).await.unwrap());
+            assert_eq!(time, store.now().await.unwrap());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_unknown_hash_is_none() {
     on_every_store(async |store: Arc<dyn Store>| {
         add_account(&*store, 1).await;
