@@ -241,6 +241,14 @@ mod tests {
     }
 
     #[test]
+    fn a_box_opens_by_the_key_of_its_id_alone() {
+        let named = |id| AccountKey { id: [id; 16], key: Secret::from([9; 32]) }.box_key();
+        let sealed = named(1).seal(b"x", b"", &mut SysRng).unwrap();
+        assert!(named(1).open(&sealed, b"").is_ok());
+        assert_eq!(named(2).open(&sealed, b"").unwrap_err(), Error::BoxAuthentication);
+    }
+
+    #[test]
     fn text_and_associated_data_do_not_run_into_each_other() {
         let key = BoxKey::from_caller(&Secret::from([9; 32]));
         let sealed = key.seal(b"", b"ab", &mut SysRng).unwrap();

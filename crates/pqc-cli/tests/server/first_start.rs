@@ -201,7 +201,11 @@ fn sigterm_and_sigint_finish_what_runs_and_exit_0() {
         server.signal(signal);
         assert!(server.stderr.wait_for("shutting down"), "{signal}");
         assert!(TcpStream::connect(server.address).is_err(), "no new connections");
-        upload.write(second);
+        // Slowly, so that a server which does not wait for the rest is gone before its end.
+        for piece in second.chunks(second.len() / 40) {
+            std::thread::sleep(Duration::from_millis(5));
+            upload.write(piece);
+        }
         let sealed = upload.answer().ok_text();
         assert!(upload.is_closed());
         let ended = server.wait();

@@ -71,3 +71,41 @@ impl TryFrom<&Jwk> for VerifyingKey {
         Ok(key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn each_wrong_member_is_refused() {
+        let key = VerifyingKey::from_bytes(&vec![7; 1952]).unwrap();
+        let right = Jwk::from(&key);
+        assert_eq!(VerifyingKey::try_from(&right), Ok(key));
+
+        let is = |jwk: Jwk| VerifyingKey::try_from(&jwk).unwrap_err();
+        let malformed = |expected| Error::Malformed { field: Field::Jwk, expected };
+        let unknown = Error::UnknownAlgorithm { known: "ML-DSA-44, ML-DSA-65, ML-DSA-87" };
+        for kty in ["akp", "OKP", ""] {
+            assert_eq!(is(Jwk { kty: kty.to_string(), ..right.clone() }), malformed("kty AKP"));
+        }
+        for alg in ["ml-dsa-65", "ML-KEM-768", ""] {
+            assert_eq!(is(Jwk { alg: alg.to_string(), ..right.clone() }), unknown);
+        }
+        let other = Error::AlgorithmMismatch {
+            field: Field::VerifyingKey,
+            expected: "ML-DSA-44",
+            actual: "ML-DSA-65",
+        };
+        assert_eq!(is(Jwk { alg: "ML-DSA-44".to_string(), ..right.clone() }), other);
+        // Padded, of the other alphabet, with an unused bit that is set.
+        for (cut, tail) in [(0, "="), (1, "+"), (1, "d")] {
+            let public = right.public[..right.public.len() - cut].to_string() + tail;
+            let refused = is(Jwk { public, ..right.clone() });
+            assert_eq!(refused, malformed("pub in base64url"), "{tail}");
+        }
+        let public = right.public[4..].to_string();
+        assert!(matches!(is(Jwk { public, ..right }), Error::Length { .. }));
+    }
+}

@@ -1,6 +1,7 @@
 //! For any input: what was written is read back, and any byte string either parses to something
 //! that writes back the same or is refused.
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use pqc_core::keyfile::Jwk;
 use pqc_core::message::{AccountKey, OVERHEAD_BYTES};
 use pqc_core::token::{Operation, OperationSet, TokenKind, TokenValue};
@@ -179,6 +180,16 @@ proptest! {
     }
 
     #[test]
+    fn a_token_of_another_count_of_bytes_is_refused(
+        bytes in prop_oneof![vec(any::<u8>(), 0..40), vec(any::<u8>(), 32)],
+    ) {
+        for prefix in ["pqc_r_", "pqc_t_"] {
+            let text = prefix.to_owned() + &Base64UrlUnpadded::encode_string(&bytes);
+            prop_assert_eq!(TokenValue::parse(&text).is_ok(), bytes.len() == 32);
+        }
+    }
+
+    #[test]
     fn any_bytes_are_an_id_that_writes_back_the_same_or_none(
         bytes in prop_oneof![bytes(), vec(any::<u8>(), 16), vec(any::<u8>(), 32)],
     ) {
@@ -263,7 +274,6 @@ proptest! {
         key in about(SignatureAlgorithm::ALL.map(SignatureAlgorithm::verifying_key_bytes).to_vec()),
         tail in prop_oneof![9 => Just(String::new()), 1 => ".{1,2}"],
     ) {
-        use base64ct::{Base64UrlUnpadded, Encoding};
         let public = Base64UrlUnpadded::encode_string(&key) + &tail;
         let jwk = Jwk { kty, alg, public, kid: None, usage: None };
         if let Ok(read) = VerifyingKey::try_from(&jwk) {

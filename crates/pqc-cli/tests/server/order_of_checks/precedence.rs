@@ -34,6 +34,9 @@ fn of_two_faults_the_earlier_check_answers() {
     narrow.send(&text(long())).problem(403);
     narrow.send(&long()).problem(403);
     narrow.send(&Call::post_raw(ENCAPSULATE, "{")).problem(403);
+    let one_key = root.mint(&json!({"key_id": things.pair.key_id, "expire_after_attempts": 9}));
+    one_key.send(&text(Call::post("/api/v1/pqc/kem/generate-keys", &json!({})))).problem(403);
+    one_key.send(&text(long())).problem(415);
     // 5. the body's type, then its size, then its form
     root.send(&text(long())).problem(415);
     root.send(&long()).problem(413);
