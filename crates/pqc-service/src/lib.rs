@@ -1,7 +1,7 @@
 //! Accounts, tokens and sealed keys in a store: one method of [`Service`] for each use case.
 //!
 //! An adapter brings a token's text and parsed values; the service finds the token
-//! ([`Service::authenticate`]), asks the core's policy ([`Service::authorize`]), spends one
+//! ([`Service::authenticate`]), asks the core's policy ([`Caller::authorize`]), spends one
 //! attempt durably ([`Service::spend`]) and then acts. The types keep that order: what acts takes
 //! an [`Admitted`], and only spending makes one. Secret keys leave the core sealed; the store
 //! never sees anything else.
