@@ -1,7 +1,7 @@
 //! The HTTP adapter of pqc: the wire contract, its errors, and the server.
 //!
-//! A request goes one way: [`server`] reads it within limits, [`around`] gives it a name and a
-//! log line, [`operation`] takes it through the contract's order of checks, and a row of [`api`]
+//! A request goes one way: `server` reads it within limits, `around` gives it a name and a
+//! log line, `operation` takes it through the contract's order of checks, and a row of `api`
 //! turns fields into the core's types, calls one method of the service and writes the answer. No
 //! handler holds cryptography, and nothing below this crate knows a wire name.
 #![forbid(unsafe_code)]
