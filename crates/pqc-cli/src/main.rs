@@ -4,10 +4,6 @@
 //! does it, one file a verb. Results go to stdout, everything else to stderr ([`output`]); how a
 //! run ends is decided in [`exit`].
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")
-)]
 
 mod args;
 mod commands;

@@ -6,6 +6,7 @@
 use alloc::vec::Vec;
 
 use rand_core::TryCryptoRng;
+use sha2::{Digest, Sha256};
 
 use crate::backend::{self, Active, Backend};
 use crate::error::{Error, Field};
@@ -163,6 +164,12 @@ impl VerifyingKey {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// SHA-256 of the encoded key: what people compare.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(&self.bytes).into()
     }
 
     /// The id of the key pair it belongs to.

@@ -25,7 +25,7 @@ pub async fn serve(
     mut config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    config.loopback = listener.local_addr()?.ip().is_loopback();
+    config.loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
     let drain_timeout = config.drain_timeout;
     let connections = connection_builder(&config);
     let app = TowerToHyperService::new(RequestBody(App::new(service, config).into_service()));

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use pqc_core::VerifyingKey;
 use pqc_core::keyfile::Jwk;
-use pqc_core::{KeyId, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -55,8 +55,7 @@ async fn trust(opened: &Opened, keys: &[VerifyingKey], output: Output) -> anyhow
 
 /// SHA-256 of the encoded public key: what two people compare.
 fn fingerprint(key: &VerifyingKey) -> String {
-    // A key pair's id is SHA-256 (algorithm name ‖ public key); with no name it is that of the key.
-    KeyId::of_pair("", key.as_bytes()).to_string()
+    hex::encode(key.fingerprint())
 }
 
 fn read_keys(file: &Path) -> anyhow::Result<Vec<VerifyingKey>> {
