@@ -32,7 +32,7 @@ impl Held {
 
     /// Time enough for what was asked to reach the queue.
     async fn settle(&self) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(150)).await;
     }
 
     async fn release(mut self) {

@@ -80,13 +80,13 @@ async fn everything_survives_a_reopen() {
 }
 
 #[tokio::test]
-async fn a_relative_path_holds_for_the_folder_of_its_opening() {
+async fn no_character_of_a_path_means_anything_else() {
     let place = Place::new();
     let odd = place.folder.path().join("file:odd?mode=memory#%41.db");
     let store = pqc_service::SqliteStore::open(&odd, place.host.clone()).await.unwrap();
     add_account(&store, 1).await;
     store.close().await;
-    assert!(odd.metadata().unwrap().len() > 0, "no character of a path means anything");
+    assert!(odd.metadata().unwrap().len() > 0);
 }
 
 #[tokio::test]
@@ -99,6 +99,20 @@ async fn a_folder_that_is_not_there_is_not_made() {
     assert!(!place.folder.path().join("no").exists());
     let refused = pqc_service::SqliteStore::open(place.folder.path(), place.host.clone()).await;
     assert!(matches!(refused, Err(Error::Unavailable(_))), "a folder in its place: {refused:?}");
+}
+
+#[tokio::test]
+async fn a_store_that_lost_its_write_ahead_log_gets_it_again() {
+    // As a copy made by `VACUUM INTO` has.
+    let place = closed_place().await;
+    let mut raw = place.raw().await;
+    raw.execute("PRAGMA journal_mode = DELETE").await.unwrap();
+    raw.close().await.unwrap();
+    let store = place.open().await;
+    let mut raw = place.raw().await;
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut raw).await.unwrap();
+    assert_eq!(mode, "wal");
+    assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(4)));
 }
 
 #[tokio::test]
@@ -138,12 +152,18 @@ async fn a_schema_of_another_making_is_refused_untouched() {
 
 #[tokio::test]
 async fn a_database_of_another_program_is_refused_untouched() {
-    let place = Place::new();
-    fs::write(place.path(), []).unwrap(); // an empty file is a store to be made
-    let mut raw = place.raw().await;
-    raw.execute("CREATE TABLE photos (id INTEGER PRIMARY KEY)").await.unwrap();
-    raw.close().await.unwrap();
-    refused_as_corrupt(&place, "another program's").await;
+    for theirs in [
+        "CREATE TABLE photos (id INTEGER PRIMARY KEY)",
+        // Of a program that uses the same library, and has applied nothing yet.
+        "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, checksum BLOB NOT NULL)",
+    ] {
+        let place = Place::new();
+        fs::write(place.path(), []).unwrap();
+        let mut raw = place.raw().await;
+        raw.execute(theirs).await.unwrap();
+        raw.close().await.unwrap();
+        refused_as_corrupt(&place, theirs).await;
+    }
 }
 
 #[tokio::test]

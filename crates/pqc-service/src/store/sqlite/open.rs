@@ -11,7 +11,8 @@ use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
 use super::{ERROR, code, error, is_locked};
 use crate::error::Error;
 
-/// How connections to `path` behave. None waits for a lock: that is for who has it. A relative path holds for the folder of now.
+/// How connections to `path` behave; none waits for a lock unless its user says so. A relative path
+/// holds for the folder of now.
 pub(super) fn options(path: &Path) -> Result<SqliteConnectOptions, Error> {
     // An absolute path is never mistaken for ":memory:" or "file:…".
     let path = std::path::absolute(path).map_err(|error| cannot_open(path, &error))?;
@@ -71,14 +72,15 @@ async fn open_once(options: &SqliteConnectOptions) -> Result<SqliteConnection, O
 }
 
 async fn prepare(connection: &mut SqliteConnection) -> Result<(), OpenError> {
-    if schema(connection).await? == Schema::Current {
-        return Ok(());
-    }
+    let found = schema(connection).await?;
     let mode: String =
         sqlx::query_scalar("PRAGMA journal_mode = WAL").fetch_one(&mut *connection).await?;
     if mode != "wal" {
         let why = "its file system cannot share memory between processes (no write-ahead log)";
         return Err(OpenError::Other(Error::Unavailable(why.to_owned())));
+    }
+    if found == Schema::Current {
+        return Ok(());
     }
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     // Another process may have been here meanwhile.
@@ -127,8 +129,8 @@ async fn schema(connection: &mut SqliteConnection) -> Result<Schema, OpenError> 
     for row in applied {
         let version: i64 = row.try_get("version").map_err(|_| foreign_schema())?;
         let checksum: &[u8] = row.try_get("checksum").map_err(|_| foreign_schema())?;
-        let ours = |ours: &Migration| ours.version == version && *ours.checksum == *checksum;
-        if version <= known && !MIGRATIONS.iter().any(ours) {
+        let is_it = |ours: &Migration| ours.version == version && *ours.checksum == *checksum;
+        if version <= known && !MIGRATIONS.iter().any(is_it) {
             return Err(foreign_schema());
         }
         found = found.max(version);

@@ -91,18 +91,21 @@ async fn spend_ten(writer: &Arc<Writer<FakeEngine>>) -> Vec<Result<Spent, Error>
 
 #[tokio::test]
 async fn a_failure_is_everyones_answer_and_the_next_batch_is_served() {
-    for (step, failure) in [
-        (Step::Begin, Failure::Unavailable("no lock".to_owned())),
-        (Step::Spend, Failure::Corrupt("a page")),
-        (Step::Commit, Failure::Unavailable("no room".to_owned())),
-        (Step::Commit, Failure::OutcomeUnknown("no word".to_owned())),
+    for (step, failure, expected) in [
+        (Step::Begin, Failure::Unavailable("lock".to_owned()), "the store is not available: lock"),
+        (Step::Spend, Failure::Corrupt("page 7"), "the store is damaged: page 7"),
+        (Step::Commit, Failure::Unavailable("room".to_owned()), "the store is not available: room"),
+        (
+            Step::Commit,
+            Failure::OutcomeUnknown("no word".to_owned()),
+            "the store did not confirm the change; whether it was made is not known: no word",
+        ),
     ] {
         let engine = FakeEngine::default();
         let fake = Arc::clone(&engine.0);
         let writer = Arc::new(Writer::start(engine));
-        fake.fail_once(step, failure.clone());
+        fake.fail_once(step, failure);
         for answer in spend_ten(&writer).await {
-            let expected = Error::from(failure.clone()).to_string();
             assert_eq!(answer.unwrap_err().to_string(), expected, "{step:?}");
         }
         assert_eq!((writer.commits(), fake.committed.load(Ordering::SeqCst)), (0, 0));
