@@ -268,4 +268,5 @@ pub(crate) fn from_service(error: pqc_service::Error) -> Problem {
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Room for the longest answer of the two families with keys, in hex.
 const ANSWER_CAPACITY: usize = 24 * 1024;
-const INLINE_BYTES: usize = 64 * 1024;
+/// Longer texts are read and written on threads of their own.
+pub(crate) const INLINE_BYTES: usize = 64 * 1024;

@@ -17,6 +17,7 @@
 )]
 
 mod bad_input;
+mod bursts;
 mod decapsulation;
 mod demo;
 mod encapsulation_refuses;

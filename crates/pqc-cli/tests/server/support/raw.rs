@@ -1,6 +1,6 @@
 //! A connection whose bytes the test writes itself, broken ones too.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use reqwest::header::{HeaderMap, HeaderName};
@@ -13,14 +13,15 @@ pub(crate) struct Raw {
     stream: TcpStream,
     host: SocketAddr,
     read: Vec<u8>,
+    was_reset: bool,
 }
 
 impl Raw {
     pub(super) fn to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        let stream = TcpStream::connect_timeout(&address, PATIENCE / 12).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, host: address, read: Vec::new() }
+        Self { stream, host: address, read: Vec::new(), was_reset: false }
     }
 
     /// Writes bytes.
@@ -50,7 +51,9 @@ impl Raw {
             if let Some(end) = found {
                 break end + 4;
             }
-            assert!(self.more(), "no answer: {:?}", String::from_utf8_lossy(&self.read));
+            let more = self.more();
+            let so_far = String::from_utf8_lossy(&self.read);
+            assert!(more, "no answer (reset: {}): {so_far:?}", self.was_reset);
         };
         let head: Vec<u8> = self.read.drain(..end).collect();
         let head = String::from_utf8(head).unwrap();
@@ -77,10 +80,20 @@ impl Raw {
         self.read.is_empty() && !self.more()
     }
 
+    /// Reads what comes next; `false` if nothing comes any more.
     fn more(&mut self) -> bool {
         let mut buffer = [0; 16 * 1024];
-        let count = self.stream.read(&mut buffer).unwrap_or(0);
-        self.read.extend_from_slice(&buffer[..count]);
-        count > 0
+        match self.stream.read(&mut buffer) {
+            Ok(count) => {
+                self.read.extend_from_slice(&buffer[..count]);
+                count > 0
+            }
+            Err(error) => {
+                // Who closes before it has read everything resets the connection.
+                assert_eq!(error.kind(), ErrorKind::ConnectionReset, "waited in vain: {error}");
+                self.was_reset = true;
+                false
+            }
+        }
     }
 }

@@ -4,8 +4,12 @@ use std::env;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use super::PATIENCE;
+use super::capture::Capture;
 
 /// A run of the program that has ended.
 #[derive(Debug)]
@@ -71,14 +75,24 @@ pub(crate) fn pqc() -> Command {
 pub(crate) fn run(command: &mut Command, stdin: &[u8]) -> Run {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
+    let stdout = Capture::of(child.stdout.take().unwrap());
+    let stderr = Capture::of(child.stderr.take().unwrap());
     // Who does not read its input closes it: no matter.
     let _ = child.stdin.take().unwrap().write_all(stdin);
-    let output = child.wait_with_output().unwrap();
-    Run {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    let end = Instant::now() + PATIENCE;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > end {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("it does not end: {command:?}");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let text = |capture: Capture| String::from_utf8(capture.all()).unwrap();
+    Run { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
 }
 
 /// Runs a verb on a data folder. The words of `line` are separated by spaces.

@@ -8,7 +8,7 @@ use super::name_of;
 use crate::api::refused;
 use crate::app::{App, Config};
 use crate::fields::{All, Fields};
-use crate::operation::{Answer, Operation, from_service};
+use crate::operation::{Answer, INLINE_BYTES, Operation, from_service};
 use crate::problem::{FieldError, Problem};
 
 /// AES-256 encryption of a text.
@@ -75,9 +75,14 @@ impl Operation for DecryptText {
     }
 
     async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
-        let (sealed, key, aad) =
-            (message_box(&fields), optional_key(&fields), fields.optional_text("aad")).all()?;
-        let aad = aad.unwrap_or_default().as_bytes().to_vec();
+        let length = fields.text("ciphertext").map_or(0, str::len);
+        let (fields, (sealed, key, aad)) = off_the_runtime(length, move || {
+            let read = (message_box(&fields), optional_key(&fields), fields.optional_text("aad"));
+            let (sealed, key, aad) = read.all()?;
+            let aad = aad.unwrap_or_default().as_bytes().to_vec();
+            Ok((fields, (sealed, key, aad)))
+        })
+        .await?;
         let text = app
             .service
             .decrypt(by, key, sealed, aad)
@@ -93,15 +98,15 @@ impl Operation for DecryptText {
     }
 }
 
-/// Runs the writing of a long answer on a thread of its own.
-async fn off_the_runtime(
+/// Reads or writes a long text on a thread of its own, so that it holds no other call up.
+async fn off_the_runtime<T: Send + 'static>(
     bytes: usize,
-    write: impl FnOnce() -> Result<Answer, Problem> + Send + 'static,
-) -> Result<Answer, Problem> {
-    if bytes <= 64 * 1024 {
-        return write();
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    if bytes <= INLINE_BYTES {
+        return work();
     }
-    tokio::task::spawn_blocking(write).await.map_err(|_| Problem::Internal)?
+    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::Internal)?
 }
 
 fn message_box(fields: &Fields) -> Result<MessageBox, FieldError> {
