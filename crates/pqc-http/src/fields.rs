@@ -3,14 +3,11 @@
 //! Unknown fields are ignored, null is absent, and a secret is read from a body only. Texts are
 //! wiped on drop; an error names the place and the form that would do, never the value.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use pqc_core::{Context, SecretVec};
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
 use crate::api::wire::{self, Undecodable};
+use crate::json::{Item, Json, Object};
 use crate::problem::{FieldError, Problem};
 
 /// The fields of a call.
@@ -101,8 +98,8 @@ impl Fields {
             Some(("query", Json::Text(list))) => Ok(Some(list.split(',').collect())),
             Some((place, Json::List(items))) => {
                 let texts = items.iter().map(|item| match item {
-                    Json::Text(text) => Ok(text.as_str()),
-                    _ => Err(wrong(place)),
+                    Item::Text(text) => Ok(text.as_str()),
+                    Item::Other => Err(wrong(place)),
                 });
                 texts.collect::<Result<_, _>>().map(Some)
             }
@@ -252,108 +249,9 @@ fn wrong_type(place: &'static str, name: &'static str, expected: &str) -> FieldE
     FieldError { loc: [place, name], msg: format!("must be {expected}"), kind: "type" }
 }
 
-/// A JSON value, as far as a call can use it. Texts are wiped.
-enum Json {
-    Null,
-    Count(u64),
-    Text(Zeroizing<String>),
-    List(Vec<Json>),
-    Other,
-}
-
-impl fmt::Debug for Json {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
-/// A JSON object; a name that stands twice is refused, since two readers could differ on it.
-struct Object(Vec<(String, Json)>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor;
-        impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = Object;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut members: Vec<(String, Json)> = Vec::new();
-                while let Some(name) = map.next_key::<Cow<'_, str>>()? {
-                    if members.len() >= MAX_MEMBERS || members.iter().any(|(n, _)| *n == name) {
-                        return Err(de::Error::custom("a name twice, or too many"));
-                    }
-                    members.push((name.into_owned(), map.next_value()?));
-                }
-                Ok(Object(members))
-            }
-        }
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct JsonVisitor;
-        impl<'de> Visitor<'de> for JsonVisitor {
-            type Value = Json;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON value")
-            }
-
-            fn visit_unit<E>(self) -> Result<Json, E> {
-                Ok(Json::Null)
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
-                Ok(Json::Other)
-            }
-
-            fn visit_u64<E>(self, count: u64) -> Result<Json, E> {
-                Ok(Json::Count(count))
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
-                Ok(Json::Other)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
-                Ok(Json::Other)
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-                Ok(Json::Text(Zeroizing::new(text.to_owned())))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-                let mut list = Vec::new();
-                while let Some(item) = items.next_element()? {
-                    // No call takes a long list; the rest is read only for its form.
-                    if list.len() < MAX_MEMBERS {
-                        list.push(item);
-                    }
-                }
-                Ok(Json::List(list))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-                while map.next_entry::<Cow<'_, str>, Json>()?.is_some() {}
-                Ok(Json::Other)
-            }
-        }
-        deserializer.deserialize_any(JsonVisitor)
-    }
-}
-
 /// The names that carry secrets, in any family.
 const SECRETS: [&str; 7] =
     ["sk", "key", "unencrypted", "data", "decapsulation_key", "secret_key", "message"];
-/// More than any call has, so that looking a name up stays cheap.
-const MAX_MEMBERS: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@ mod around;
 mod auth;
 mod body;
 mod fields;
+mod json;
 mod operation;
 mod problem;
 mod server;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use pqc_service::{Custody, Service};
 use serde::Serialize;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::args::{DEFAULT_ACCOUNT, ServeArgs};
 use crate::config::ServeConfig;
@@ -34,8 +34,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     let signals = Signals::listen().context("cannot listen for signals")?;
     let data_dir = DataDir::create(&config.store.data_dir)?;
     let _lock = data_dir.lock()?;
-    let listener = TcpListener::bind(config.listen)
-        .await
+    let listener = listen(config.listen)
         .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
     let address = listener.local_addr().context("cannot tell the address")?;
 
@@ -58,6 +57,17 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     opened.close().await;
     tracing::info!("stopped");
     served
+}
+
+/// Listens with room for a burst: with the default of 128, clients that come together wait for the
+/// system to try again, a second and more.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A port that an ended server has just left can be had at once.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(CONNECTIONS_THAT_WAIT)
 }
 
 /// Makes the first account in an empty store. Its token is on disk before the account is: who
@@ -108,3 +118,6 @@ impl Human for Listening {
         writeln!(out, "listening on {}", self.listening)
     }
 }
+
+/// The system may let fewer wait (`net.core.somaxconn`).
+const CONNECTIONS_THAT_WAIT: u32 = 1024;

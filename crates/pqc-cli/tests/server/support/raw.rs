@@ -18,7 +18,7 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(super) fn to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE / 12).unwrap();
+        let stream = TcpStream::connect_timeout(&address, PATIENCE / 4).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, host: address, read: Vec::new(), was_reset: false }
