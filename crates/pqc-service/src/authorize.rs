@@ -4,7 +4,7 @@
 //! [`Service::spend`] spends one attempt durably. Each step takes what only the step before it
 //! makes, so none can be left out.
 
-use pqc_core::token::{self, Demand, Refusal, Scope, TokenKind, TokenValue};
+use pqc_core::token::{self, Demand, Refusal, Scope, TokenHash, TokenKind, TokenValue};
 use pqc_core::{AccountId, KeyId, Timestamp};
 
 use crate::account::Custody;
@@ -38,22 +38,30 @@ impl Service {
     /// [`Error::Unauthorized`]; those of the store.
     pub async fn authenticate(&self, text: &str) -> Result<Caller, Error> {
         let value = TokenValue::parse(text).map_err(|_| Refusal::Unknown)?;
-        let (now, found) = self.store.token_and_time(&value.hash()).await?;
-        let (token, account) = found.ok_or(Refusal::Unknown)?;
-        token::authenticate(&token.state, now)?;
-        Ok(Caller { token, account, now })
+        self.find(&value.hash()).await
     }
 
-    /// Spends one attempt of a counted token, durably; a token without count is only passed on.
+    /// Spends one attempt of a counted token, durably. Every token is looked up once more: between
+    /// the first look and this one lies the receipt of a body, which its sender can draw out while
+    /// the token is revoked, or its account disabled or given another custody.
     ///
     /// # Errors
     /// [`Error::Unauthorized`]: none is left, or the token ended meanwhile.
     /// [`Error::Unavailable`]: nothing was spent. [`Error::OutcomeUnknown`].
     pub async fn spend(&self, Authorized(caller): Authorized) -> Result<Admitted, Error> {
-        if caller.token.state.attempts_left.is_some() {
-            self.store.spend(&caller.token.hash).await??;
+        let hash = &caller.token.hash;
+        let Caller { token, account, now } = self.find(hash).await?;
+        if token.state.attempts_left.is_some() {
+            self.store.spend(hash).await??;
         }
-        Ok(Admitted { account: caller.account, now: caller.now })
+        Ok(Admitted { account, now })
+    }
+
+    async fn find(&self, hash: &TokenHash) -> Result<Caller, Error> {
+        let (now, found) = self.store.token_and_time(hash).await?;
+        let (token, account) = found.ok_or(Refusal::Unknown)?;
+        token::authenticate(&token.state, now)?;
+        Ok(Caller { token, account, now })
     }
 }
 

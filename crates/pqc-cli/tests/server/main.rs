@@ -24,6 +24,7 @@ mod encapsulation_refuses;
 mod examples;
 mod families;
 mod first_start;
+mod held_bodies;
 mod keys_survive;
 mod no_secret_leaks;
 mod operator_verbs;
