@@ -41,6 +41,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod aead;
 pub mod attest;
 pub mod backend;
 pub mod error;

@@ -8,20 +8,16 @@
 
 use alloc::vec::Vec;
 
-use hkdf::Hkdf;
 use rand_core::TryCryptoRng;
-use sha2::Sha256;
-use xaes_256_gcm::Xaes256Gcm;
-use xaes_256_gcm::aead::inout::InOutBuf;
-use xaes_256_gcm::aead::{AeadInOut, KeyInit};
 
+use crate::aead::{self, XAES_256_GCM};
 use crate::error::{Error, Field};
 use crate::id::{AccountId, KeyId};
 use crate::seal::{MasterKeys, RecordKind, RecordName, SealedRecord};
 use crate::secret::{Secret, SecretVec};
 
 /// The bytes that a box is longer than its text.
-pub const OVERHEAD_BYTES: usize = HEAD_BYTES + NONCE_BYTES + TAG_BYTES;
+pub const OVERHEAD_BYTES: usize = HEAD_BYTES + aead::OVERHEAD_BYTES;
 
 /// A key that seals and opens boxes: 32 bytes, derived from the given key. Secret.
 #[derive(Debug)]
@@ -35,7 +31,7 @@ impl BoxKey {
     /// From a key that the caller brought, such as a shared secret.
     #[must_use]
     pub fn from_caller(key: &Secret<32>) -> Self {
-        Self { key: derive(key, b"pqc/v1/box/caller"), key_id: [0; 16] }
+        Self { key: aead::derive(key, &[b"pqc/v1/box/caller"]), key_id: [0; 16] }
     }
 
     /// Seals `text`: a box of [`OVERHEAD_BYTES`] more bytes, under a fresh random nonce.
@@ -48,20 +44,9 @@ impl BoxKey {
         associated_data: &[u8],
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<MessageBox, Error> {
-        let mut bytes = Vec::with_capacity(text.len().saturating_add(OVERHEAD_BYTES));
-        bytes.extend_from_slice(&[FORMAT_VERSION, XAES_256_GCM]);
-        bytes.extend_from_slice(&self.key_id);
-        let mut nonce = [0; NONCE_BYTES];
-        rng.try_fill_bytes(&mut nonce).map_err(|_| Error::Randomness)?;
-        let full_data = [bytes.as_slice(), associated_data].concat();
-        bytes.extend_from_slice(&nonce);
-        bytes.extend_from_slice(text);
-        let (_, body) = bytes.split_at_mut(HEAD_BYTES + NONCE_BYTES);
-        let tag = Xaes256Gcm::new(self.key.expose_bytes().into())
-            .encrypt_inout_detached(&nonce.into(), &full_data, InOutBuf::from(body))
-            .map_err(|_| Error::Internal { what: "AES-256-GCM" })?;
-        bytes.extend_from_slice(&tag);
-        Ok(MessageBox(bytes))
+        let head = [START.as_slice(), &self.key_id].concat();
+        let full_data = [&head, associated_data].concat();
+        aead::seal(&self.key, &head, text, &full_data, rng).map(MessageBox)
     }
 
     /// Opens a box; the text appears whole and authenticated, or not at all.
@@ -69,21 +54,14 @@ impl BoxKey {
     /// # Errors
     /// [`Error::BoxAuthentication`]: another key, other associated data, or an altered box.
     pub fn open(&self, sealed: &MessageBox, associated_data: &[u8]) -> Result<SecretVec, Error> {
-        let (head, nonce, ciphertext, tag) = sealed.parts()?;
-        if head.get(2..) != Some(self.key_id.as_slice()) {
-            return Err(Error::BoxAuthentication);
-        }
-        let full_data = [head, associated_data].concat();
-        let mut text = SecretVec::copy_of(ciphertext);
-        Xaes256Gcm::new(self.key.expose_bytes().into())
-            .decrypt_inout_detached(
-                nonce.into(),
-                &full_data,
-                InOutBuf::from(text.expose_bytes_mut()),
-                tag.into(),
-            )
-            .map_err(|_| Error::BoxAuthentication)?;
-        Ok(text)
+        let opened = || {
+            let (head, behind_head) = sealed.0.split_at_checked(HEAD_BYTES)?;
+            if head.get(START.len()..)? != self.key_id.as_slice() {
+                return None;
+            }
+            aead::open(&self.key, behind_head, &[head, associated_data].concat())
+        };
+        opened().ok_or(Error::BoxAuthentication)
     }
 }
 
@@ -117,7 +95,7 @@ impl AccountKey {
     /// The key for boxes.
     #[must_use]
     pub fn box_key(&self) -> BoxKey {
-        BoxKey { key: derive(&self.key, b"pqc/v1/box/account"), key_id: self.id }
+        BoxKey { key: aead::derive(&self.key, &[b"pqc/v1/box/account"]), key_id: self.id }
     }
 
     /// Seals it for `account`'s record.
@@ -162,12 +140,16 @@ impl MessageBox {
     /// # Errors
     /// [`Error::Malformed`]: too short. [`Error::UnknownFormat`]: another version or algorithm.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Error> {
-        let sealed = Self(bytes);
-        let (head, ..) = sealed.parts()?;
-        if !head.starts_with(&[FORMAT_VERSION, XAES_256_GCM]) {
+        if bytes.len() < OVERHEAD_BYTES {
+            return Err(Error::Malformed {
+                field: Field::MessageBox,
+                expected: "at least 58 bytes: version, algorithm, key id, nonce, ciphertext, tag",
+            });
+        }
+        if !bytes.starts_with(&START) {
             return Err(Error::UnknownFormat { field: Field::MessageBox });
         }
-        Ok(sealed)
+        Ok(Self(bytes))
     }
 
     /// The whole box.
@@ -179,37 +161,15 @@ impl MessageBox {
     /// The account key that sealed it; `None` for a caller's key.
     #[must_use]
     pub fn key_id(&self) -> Option<[u8; 16]> {
-        let id: [u8; 16] = self.0.get(2..HEAD_BYTES)?.try_into().ok()?;
+        let id: [u8; 16] = self.0.get(START.len()..HEAD_BYTES)?.try_into().ok()?;
         (id != [0; 16]).then_some(id)
     }
-
-    #[expect(clippy::type_complexity, reason = "four parts, read in one place")]
-    fn parts(&self) -> Result<(&[u8], &[u8; NONCE_BYTES], &[u8], &[u8; TAG_BYTES]), Error> {
-        let split = || {
-            let (head, rest) = self.0.split_at_checked(HEAD_BYTES)?;
-            let (nonce, rest) = rest.split_first_chunk()?;
-            let (ciphertext, tag) = rest.split_last_chunk()?;
-            Some((head, nonce, ciphertext, tag))
-        };
-        split().ok_or(Error::Malformed {
-            field: Field::MessageBox,
-            expected: "at least 58 bytes: version, algorithm, key id, nonce, ciphertext, tag",
-        })
-    }
-}
-
-fn derive(key: &Secret<32>, info: &[u8]) -> Secret<32> {
-    let mut derived = [0; 32];
-    // HKDF-Expand fails only past 255 × 32 bytes; 32 are asked for.
-    let _ = Hkdf::<Sha256>::new(None, key.expose_bytes()).expand(info, &mut derived);
-    Secret::from(derived)
 }
 
 const FORMAT_VERSION: u8 = 1;
-const XAES_256_GCM: u8 = 1;
-const HEAD_BYTES: usize = 18;
-const NONCE_BYTES: usize = 24;
-const TAG_BYTES: usize = 16;
+/// What every head starts with; the key id follows.
+const START: [u8; 2] = [FORMAT_VERSION, XAES_256_GCM];
+const HEAD_BYTES: usize = START.len() + 16;
 
 #[cfg(test)]
 mod tests {

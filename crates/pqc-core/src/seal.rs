@@ -8,13 +8,9 @@
 
 use alloc::vec::Vec;
 
-use hkdf::Hkdf;
 use rand_core::TryCryptoRng;
-use sha2::Sha256;
-use xaes_256_gcm::Xaes256Gcm;
-use xaes_256_gcm::aead::inout::InOutBuf;
-use xaes_256_gcm::aead::{AeadInOut, KeyInit};
 
+use crate::aead::{self, XAES_256_GCM};
 use crate::error::{Error, Field};
 use crate::id::AccountId;
 use crate::secret::{Secret, SecretVec};
@@ -173,13 +169,13 @@ impl SealedRecord {
     /// # Errors
     /// [`Error::Malformed`]: too short. [`Error::UnknownFormat`]: another version or algorithm.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Error> {
-        if bytes.len() < HEAD_BYTES + NONCE_BYTES + TAG_BYTES {
+        if bytes.len() < HEAD_BYTES + aead::OVERHEAD_BYTES {
             return Err(Error::Malformed {
                 field: Field::SealedRecord,
                 expected: "at least 46 bytes",
             });
         }
-        if !bytes.starts_with(&[FORMAT_VERSION, XAES_256_GCM]) {
+        if !bytes.starts_with(&START) {
             return Err(Error::UnknownFormat { field: Field::SealedRecord });
         }
         Ok(Self(bytes))
@@ -194,7 +190,10 @@ impl SealedRecord {
     /// The version of the master key that sealed it.
     #[must_use]
     pub fn master_version(&self) -> u32 {
-        self.0.get(2..HEAD_BYTES).and_then(|v| v.try_into().ok()).map_or(0, u32::from_be_bytes)
+        self.0
+            .get(START.len()..HEAD_BYTES)
+            .and_then(|v| v.try_into().ok())
+            .map_or(0, u32::from_be_bytes)
     }
 }
 
@@ -204,24 +203,9 @@ fn seal_under(
     secret: &[u8],
     rng: &mut (impl TryCryptoRng + ?Sized),
 ) -> Result<SealedRecord, Error> {
-    let mut nonce = [0; NONCE_BYTES];
-    rng.try_fill_bytes(&mut nonce).map_err(|_| Error::Randomness)?;
-    let mut bytes =
-        Vec::with_capacity(secret.len().saturating_add(HEAD_BYTES + NONCE_BYTES + TAG_BYTES));
-    bytes.extend_from_slice(&[FORMAT_VERSION, XAES_256_GCM]);
-    bytes.extend_from_slice(&master.version.to_be_bytes());
-    bytes.extend_from_slice(&nonce);
-    bytes.extend_from_slice(secret);
-    let (_, body) = bytes.split_at_mut(HEAD_BYTES + NONCE_BYTES);
-    let tag = cipher(master, name.kind)
-        .encrypt_inout_detached(
-            &nonce.into(),
-            &associated_data(name, master.version),
-            InOutBuf::from(body),
-        )
-        .map_err(|_| Error::Internal { what: "AES-256-GCM" })?;
-    bytes.extend_from_slice(&tag);
-    Ok(SealedRecord(bytes))
+    let head = [START.as_slice(), &master.version.to_be_bytes()].concat();
+    let data = associated_data(name, master.version);
+    aead::seal(&key_for(master, name.kind), &head, secret, &data, rng).map(SealedRecord)
 }
 
 fn open_under(
@@ -229,39 +213,20 @@ fn open_under(
     name: &RecordName<'_>,
     sealed: &SealedRecord,
 ) -> Result<SecretVec, Error> {
-    let split = || {
-        let (_, rest) = sealed.0.split_at_checked(HEAD_BYTES)?;
-        let (nonce, rest) = rest.split_first_chunk::<NONCE_BYTES>()?;
-        let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>()?;
-        Some((nonce, ciphertext, tag))
-    };
-    let (nonce, ciphertext, tag) = split().ok_or(Error::SealBroken)?;
-    let mut secret = SecretVec::copy_of(ciphertext);
-    cipher(master, name.kind)
-        .decrypt_inout_detached(
-            nonce.into(),
-            &associated_data(name, sealed.master_version()),
-            InOutBuf::from(secret.expose_bytes_mut()),
-            tag.into(),
-        )
-        .map_err(|_| Error::SealBroken)?;
-    Ok(secret)
+    let data = associated_data(name, sealed.master_version());
+    let behind_head = sealed.0.get(HEAD_BYTES..).ok_or(Error::SealBroken)?;
+    aead::open(&key_for(master, name.kind), behind_head, &data).ok_or(Error::SealBroken)
 }
 
-fn cipher(master: &MasterKey, kind: RecordKind) -> Xaes256Gcm {
+fn key_for(master: &MasterKey, kind: RecordKind) -> Secret<32> {
     let version = master.version.to_be_bytes();
-    let info = [b"pqc/v1/seal/".as_slice(), kind.name().as_bytes(), &version];
-    let mut derived = zeroize::Zeroizing::new([0; 32]);
-    // HKDF-Expand fails only past 255 × 32 bytes; 32 are asked for.
-    let _ = Hkdf::<Sha256>::new(None, master.key.expose_bytes())
-        .expand_multi_info(&info, derived.as_mut_slice());
-    Xaes256Gcm::new((&*derived).into())
+    aead::derive(&master.key, &[b"pqc/v1/seal/", kind.name().as_bytes(), &version])
 }
 
 fn associated_data(name: &RecordName<'_>, master_version: u32) -> Vec<u8> {
     let mut framed = Vec::with_capacity(128);
     for part in [
-        &[FORMAT_VERSION, XAES_256_GCM],
+        &START,
         name.algorithm.as_bytes(),
         name.account.as_bytes(),
         name.kind.name().as_bytes(),
@@ -275,10 +240,9 @@ fn associated_data(name: &RecordName<'_>, master_version: u32) -> Vec<u8> {
 }
 
 const FORMAT_VERSION: u8 = 1;
-const XAES_256_GCM: u8 = 1;
-const HEAD_BYTES: usize = 6;
-const NONCE_BYTES: usize = 24;
-const TAG_BYTES: usize = 16;
+/// What every head starts with; the master key's version follows.
+const START: [u8; 2] = [FORMAT_VERSION, XAES_256_GCM];
+const HEAD_BYTES: usize = START.len() + 4;
 const CHECK_TEXT: &[u8] = b"pqc/v1/master-key-check";
 const CHECK_NAME: RecordName<'static> = RecordName {
     account: AccountId::SERVER,
