@@ -122,6 +122,20 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The length error of an expanded key, where a seed would do too.
+    pub(crate) fn or_seed_of(self, seed_bytes: usize) -> Self {
+        match self {
+            Self::Length { field, expected, actual } => Self::Length {
+                field,
+                expected: alloc::format!("{seed_bytes} (seed) or {expected} (expanded)"),
+                actual,
+            },
+            other => other,
+        }
+    }
+}
+
 /// The values that errors speak of, by the standards' names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

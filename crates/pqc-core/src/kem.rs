@@ -205,14 +205,7 @@ impl DecapsulationKey {
             KemAlgorithm::expanded_key_bytes,
             bytes.len(),
         )
-        .map_err(|error| match error {
-            Error::Length { field, expected, actual } => Error::Length {
-                field,
-                expected: alloc::format!("64 (seed) or {expected} (expanded)"),
-                actual,
-            },
-            other => other,
-        })?;
+        .map_err(|error| error.or_seed_of(Self::SEED_BYTES))?;
         // dk = dk_PKE (384 k) ‖ ek (384 k + 32) ‖ H(ek) (32) ‖ z (32); FIPS 203, Algorithm 16.
         let parts = bytes
             .get(384 * algorithm.rank()..)

@@ -225,14 +225,7 @@ impl SigningKey {
             SignatureAlgorithm::expanded_key_bytes,
             bytes.len(),
         )
-        .map_err(|error| match error {
-            Error::Length { field, expected, actual } => Error::Length {
-                field,
-                expected: alloc::format!("32 (seed) or {expected} (expanded)"),
-                actual,
-            },
-            other => other,
-        })?;
+        .map_err(|error| error.or_seed_of(Self::SEED_BYTES))?;
         let public = backend::verifying_key_of_expanded(algorithm, bytes)?;
         let verifying_key = VerifyingKey { algorithm, bytes: public };
         Ok(Self { seed: None, expanded: SecretVec::copy_of(bytes), verifying_key })
