@@ -7,7 +7,7 @@ use pqc_core::{Context, SecretVec};
 use zeroize::Zeroizing;
 
 use crate::api::wire::{self, Undecodable};
-use crate::json::{Item, Json, Object};
+use crate::json::{Json, Object};
 use crate::problem::{FieldError, Problem};
 
 /// The fields of a call.
@@ -98,8 +98,8 @@ impl Fields {
             Some(("query", Json::Text(list))) => Ok(Some(list.split(',').collect())),
             Some((place, Json::List(items))) => {
                 let texts = items.iter().map(|item| match item {
-                    Item::Text(text) => Ok(text.as_str()),
-                    Item::Other => Err(wrong(place)),
+                    Json::Text(text) => Ok(text.as_str()),
+                    _ => Err(wrong(place)),
                 });
                 texts.collect::<Result<_, _>>().map(Some)
             }

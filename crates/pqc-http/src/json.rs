@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
 /// A JSON value, as far as a call can use it. Texts are wiped.
@@ -14,7 +14,8 @@ pub(crate) enum Json {
     Null,
     Count(u64),
     Text(Zeroizing<String>),
-    List(Vec<Item>),
+    /// Of values that are no lists.
+    List(Vec<Json>),
     Other,
 }
 
@@ -43,7 +44,8 @@ impl<'de> Deserialize<'de> for Object {
                     if members.len() >= MAX_MEMBERS || members.iter().any(|(n, _)| *n == name) {
                         return Err(de::Error::custom("a name twice, or too many"));
                     }
-                    members.push((name.into_owned(), map.next_value()?));
+                    let value = map.next_value_seed(Reader { nested: false })?;
+                    members.push((name.into_owned(), value));
                 }
                 Ok(Object(members))
             }
@@ -52,120 +54,84 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct JsonVisitor;
-        impl<'de> Visitor<'de> for JsonVisitor {
-            type Value = Json;
+/// Reads one value.
+struct Reader {
+    /// Whether it stands within another. No call takes lists in lists, so such a one is read for
+    /// its form and not kept: a small body must not grow into a large tree.
+    nested: bool,
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON value")
-            }
+impl<'de> DeserializeSeed<'de> for Reader {
+    type Value = Json;
 
-            fn visit_unit<E>(self) -> Result<Json, E> {
-                Ok(Json::Null)
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
-                Ok(Json::Other)
-            }
-
-            fn visit_u64<E>(self, count: u64) -> Result<Json, E> {
-                Ok(Json::Count(count))
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
-                Ok(Json::Other)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
-                Ok(Json::Other)
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-                Ok(Json::Text(Zeroizing::new(text.to_owned())))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-                let mut list = Vec::new();
-                while let Some(item) = items.next_element()? {
-                    // No call takes a long list; the rest is read only for its form.
-                    if list.len() < MAX_MEMBERS {
-                        list.push(item);
-                    }
-                }
-                Ok(Json::List(list))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Json, A::Error> {
-                skip_map(map)?;
-                Ok(Json::Other)
-            }
-        }
-        deserializer.deserialize_any(JsonVisitor)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-/// A member of a list. No call takes a list of anything but texts, so whatever else stands there is
-/// read for its form and not kept: a small body must not grow into a large tree.
-pub(crate) enum Item {
-    Text(Zeroizing<String>),
-    Other,
-}
+impl<'de> Visitor<'de> for Reader {
+    type Value = Json;
 
-impl<'de> Deserialize<'de> for Item {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ItemVisitor;
-        impl<'de> Visitor<'de> for ItemVisitor {
-            type Value = Item;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON value")
-            }
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
 
-            fn visit_unit<E>(self) -> Result<Item, E> {
-                Ok(Item::Other)
-            }
+    fn visit_bool<E>(self, _: bool) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
 
-            fn visit_bool<E>(self, _: bool) -> Result<Item, E> {
-                Ok(Item::Other)
-            }
+    fn visit_u64<E>(self, count: u64) -> Result<Json, E> {
+        Ok(Json::Count(count))
+    }
 
-            fn visit_u64<E>(self, _: u64) -> Result<Item, E> {
-                Ok(Item::Other)
-            }
+    fn visit_i64<E>(self, _: i64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
 
-            fn visit_i64<E>(self, _: i64) -> Result<Item, E> {
-                Ok(Item::Other)
-            }
+    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
+        Ok(Json::Other)
+    }
 
-            fn visit_f64<E>(self, _: f64) -> Result<Item, E> {
-                Ok(Item::Other)
-            }
+    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+        Ok(Json::Text(Zeroizing::new(text.to_owned())))
+    }
 
-            fn visit_str<E>(self, text: &str) -> Result<Item, E> {
-                Ok(Item::Text(Zeroizing::new(text.to_owned())))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Item, A::Error> {
-                while items.next_element::<Item>()?.is_some() {}
-                Ok(Item::Other)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Item, A::Error> {
-                skip_map(map)?;
-                Ok(Item::Other)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(Self { nested: true })? {
+            // No call takes a long list; the rest is read only for its form.
+            if !self.nested && list.len() < MAX_MEMBERS {
+                list.push(item);
             }
         }
-        deserializer.deserialize_any(ItemVisitor)
+        Ok(if self.nested { Json::Other } else { Json::List(list) })
     }
-}
 
-/// Reads an object for its form: its texts too must be right, so they are decoded and dropped.
-fn skip_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Error> {
-    while map.next_entry::<Cow<'_, str>, Item>()?.is_some() {}
-    Ok(())
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+        while map.next_key::<Cow<'_, str>>()?.is_some() {
+            map.next_value_seed(Self { nested: true })?;
+        }
+        Ok(Json::Other)
+    }
 }
 
 /// More than any call has, so that looking a name up stays cheap.
 const MAX_MEMBERS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_within_a_list_is_read_and_not_kept() {
+        let read = |json: &str| serde_json::from_str::<Object>(json).map(|object| object.0);
+        let members = read(r#"{"l":["a",["b"],{"c":["d"]}]}"#).unwrap();
+        let [(_, Json::List(items))] = members.as_slice() else { panic!("one list") };
+        assert!(matches!(items.as_slice(), [Json::Text(_), Json::Other, Json::Other]));
+        assert!(read(r#"{"l":["a",["\ud800"]]}"#).is_err(), "its form counts all the same");
+    }
+}

@@ -197,12 +197,7 @@ async fn receive<O: Operation>(
     if O::BODY == BodyRule::Optional && received.is_empty() {
         return Ok(fields);
     }
-    if received.len() <= INLINE_BYTES {
-        return fields.with_body(&received);
-    }
-    // Long JSON is read on a thread of its own, so that it holds no other call up.
-    let parsed = tokio::task::spawn_blocking(move || fields.with_body(&received)).await;
-    parsed.map_err(|_| Problem::Internal)?
+    off_the_runtime(received.len(), move || fields.with_body(&received)).await
 }
 
 /// A token narrowed to a key uses that key and no other. A call whose fields are wrong is left to
@@ -239,6 +234,17 @@ fn check_media_type(headers: &HeaderMap, empty: bool) -> Result<(), Problem> {
     if json && utf8 { Ok(()) } else { Err(Problem::MediaType) }
 }
 
+/// Reads or writes a long text on a thread of its own, so that it holds no other call up.
+pub(crate) async fn off_the_runtime<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    if bytes <= INLINE_BYTES {
+        return work();
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::Internal)?
+}
+
 /// The service's errors that need no field to be told of.
 pub(crate) fn from_service(error: pqc_service::Error) -> Problem {
     use pqc_service::Error;
@@ -269,4 +275,4 @@ const BODY_LIMIT: usize = 1024 * 1024;
 /// Room for the longest answer of the two families with keys, in hex.
 const ANSWER_CAPACITY: usize = 24 * 1024;
 /// Longer texts are read and written on threads of their own.
-pub(crate) const INLINE_BYTES: usize = 64 * 1024;
+const INLINE_BYTES: usize = 64 * 1024;

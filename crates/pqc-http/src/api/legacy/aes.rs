@@ -8,7 +8,7 @@ use super::name_of;
 use crate::api::refused;
 use crate::app::{App, Config};
 use crate::fields::{All, Fields};
-use crate::operation::{Answer, INLINE_BYTES, Operation, from_service};
+use crate::operation::{Answer, Operation, from_service, off_the_runtime};
 use crate::problem::{FieldError, Problem};
 
 /// AES-256 encryption of a text.
@@ -96,17 +96,6 @@ impl Operation for DecryptText {
         })
         .await
     }
-}
-
-/// Reads or writes a long text on a thread of its own, so that it holds no other call up.
-async fn off_the_runtime<T: Send + 'static>(
-    bytes: usize,
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    if bytes <= INLINE_BYTES {
-        return work();
-    }
-    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::Internal)?
 }
 
 fn message_box(fields: &Fields) -> Result<MessageBox, FieldError> {
