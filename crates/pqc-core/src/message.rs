@@ -152,6 +152,21 @@ impl MessageBox {
         Ok(Self(bytes))
     }
 
+    /// The bytes of a box that say which key sealed it.
+    pub const HEAD_BYTES: usize = HEAD_BYTES;
+
+    /// What [`Self::key_id`] would be of the box that begins so: for a long one that is not
+    /// decoded yet.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`]: as in [`Self::from_bytes`].
+    pub fn key_id_in_head(head: &[u8; Self::HEAD_BYTES]) -> Result<Option<[u8; 16]>, Error> {
+        if !head.starts_with(&START) {
+            return Err(Error::UnknownFormat { field: Field::MessageBox });
+        }
+        Ok(key_id(head))
+    }
+
     /// The whole box.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -161,9 +176,13 @@ impl MessageBox {
     /// The account key that sealed it; `None` for a caller's key.
     #[must_use]
     pub fn key_id(&self) -> Option<[u8; 16]> {
-        let id: [u8; 16] = self.0.get(START.len()..HEAD_BYTES)?.try_into().ok()?;
-        (id != [0; 16]).then_some(id)
+        key_id(&self.0)
     }
+}
+
+fn key_id(sealed: &[u8]) -> Option<[u8; 16]> {
+    let id: [u8; 16] = sealed.get(START.len()..HEAD_BYTES)?.try_into().ok()?;
+    (id != [0; 16]).then_some(id)
 }
 
 const FORMAT_VERSION: u8 = 1;
@@ -198,6 +217,20 @@ mod tests {
         let caller = BoxKey::from_caller(&account.key);
         assert!(caller.open(&sealed, b"").is_err());
         assert!(account.box_key().open(&sealed, b"").is_ok());
+    }
+
+    #[test]
+    fn the_head_alone_tells_the_key_of_a_box() {
+        let account = AccountKey { id: [3; 16], key: Secret::from([9; 32]) };
+        for (key, id) in
+            [(account.box_key(), Some([3; 16])), (BoxKey::from_caller(&account.key), None)]
+        {
+            let sealed = key.seal(b"x", b"", &mut SysRng).unwrap();
+            let mut head = *sealed.as_bytes().first_chunk().unwrap();
+            assert_eq!(MessageBox::key_id_in_head(&head), Ok(id));
+            head[0] = 0xd3; // What base64 makes of hex: no key is told of such a text.
+            assert!(MessageBox::key_id_in_head(&head).is_err());
+        }
     }
 
     #[test]

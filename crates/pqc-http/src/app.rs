@@ -26,10 +26,17 @@ pub struct Config {
     pub max_bodies_bytes: usize,
     /// The time in which a body has to arrive.
     pub body_timeout: Duration,
-    /// The time in which the headers of a request have to arrive.
+    /// The time in which the head of a connection's first request has to arrive.
     pub header_timeout: Duration,
+    /// The time for which a connection is kept open between requests. Longer than what proxies
+    /// keep theirs for (60 s), so that it is not we who close under their next request.
+    pub idle_timeout: Duration,
+    /// The time in which an answer has to be taken.
+    pub answer_timeout: Duration,
     /// The time that running requests get at shutdown.
     pub drain_timeout: Duration,
+    /// The most connections at a time; more wait to be accepted.
+    pub max_connections: u32,
     /// Whether the listener is on a loopback address: then a foreign `Host` is refused.
     pub loopback: bool,
 }
@@ -41,7 +48,10 @@ impl Default for Config {
             max_bodies_bytes: 512 * 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(75),
+            answer_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(30),
+            max_connections: 4096,
             loopback: true,
         }
     }
@@ -139,8 +149,6 @@ mod tests {
     use axum::routing::any;
     use http::{Request, StatusCode};
     use http_body_util::BodyExt;
-    use pqc_core::Secret;
-    use pqc_service::{Settings, SqliteStore, System};
     use tower::ServiceExt;
 
     #[tokio::test]
@@ -148,12 +156,8 @@ mod tests {
         async fn panics() -> Response {
             panic!("a secret in a panic message")
         }
-        let folder = tempfile::tempdir().unwrap();
-        let host = Arc::new(System);
-        let store = SqliteStore::open(&folder.path().join("store"), host.clone()).await.unwrap();
-        let key = Secret::from([7; 32]);
-        let service = Service::open(Arc::new(store), host, key, Settings::default()).await.unwrap();
-        let app = App::new(Arc::new(service), Config::default());
+        let lab = crate::testing::lab().await;
+        let app = App::new(Arc::clone(&lab.service), Config::default());
         let routes = app.routes().route("/panics", any(panics));
         let app = app.wrap(routes);
         let call = async |path: &str| {

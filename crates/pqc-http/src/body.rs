@@ -38,9 +38,12 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Takes room for `bytes` of a request, if the ceiling leaves it.
-    fn take(&mut self, bytes: usize) -> Result<(), Problem> {
-        let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
+    /// Takes room for `bytes` more of a request, if the ceiling leaves it. Long bodies leave a
+    /// part of it to short ones, so that a few long ones do not stop every call.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Problem> {
+        let long = self.held.saturating_add(bytes) > INLINE_BYTES;
+        let limit = if long { self.limit - self.limit / SHARE_OF_SHORT_BODIES } else { self.limit };
+        let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= limit);
         match self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits) {
             Ok(_) => {
                 self.held += bytes;
@@ -52,32 +55,52 @@ impl Room {
         }
     }
 
-    /// Counts `bytes` of an answer: it is due, so it is those who come later that are refused.
-    fn count(&mut self, bytes: usize) {
-        self.used.fetch_add(bytes, Ordering::AcqRel);
-        self.held += bytes;
+    /// Gives back all but `bytes`.
+    fn shrink(&mut self, bytes: usize) {
+        let over = self.held.saturating_sub(bytes);
+        self.used.fetch_sub(over, Ordering::AcqRel);
+        self.held -= over;
     }
 
-    /// An answer's bytes, which hold this room until they are sent, and are wiped then.
+    /// An answer's bytes, which hold room until they are sent, and are wiped then. They are due,
+    /// so it is those who come later that are refused.
     pub(crate) fn keep(mut self, answer: Zeroizing<Vec<u8>>) -> Bytes {
-        struct Kept(Zeroizing<Vec<u8>>, #[expect(dead_code, reason = "held, not read")] Room);
-        impl AsRef<[u8]> for Kept {
-            fn as_ref(&self) -> &[u8] {
-                &self.0
-            }
-        }
-        self.count(answer.len());
+        let length = answer.len();
+        self.shrink(length);
+        self.used.fetch_add(length - self.held, Ordering::AcqRel);
+        self.held = length;
         Bytes::from_owner(Kept(answer, self))
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.used.fetch_sub(self.held, Ordering::AcqRel);
+        self.shrink(0);
     }
 }
 
-/// Receives a body of at most `limit` bytes within `time`.
+struct Kept(Zeroizing<Vec<u8>>, #[expect(dead_code, reason = "held, not read")] Room);
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Kept {
+    /// Wiping a long answer takes milliseconds, and it is a connection's task that drops it.
+    fn drop(&mut self) {
+        if self.0.len() > INLINE_BYTES
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let answer = std::mem::take(&mut self.0);
+            runtime.spawn_blocking(move || drop(answer));
+        }
+    }
+}
+
+/// Receives a body of at most `limit` bytes within `time`. It takes room for what has come, not
+/// for what was announced.
 pub(crate) async fn receive(
     body: &mut Body,
     limit: usize,
@@ -85,15 +108,13 @@ pub(crate) async fn receive(
     room: &mut Room,
 ) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let too_large = Problem::BodyTooLarge { limit };
-    let announced = body.size_hint().exact().map(usize::try_from);
-    let expected = match announced {
-        Some(Ok(length)) if length <= limit => length,
+    let most = match body.size_hint().exact().map(usize::try_from) {
+        Some(Ok(announced)) if announced <= limit => announced,
         Some(_) => return Err(too_large),
-        None => 0,
+        None => limit,
     };
-    room.take(expected)?;
     let deadline = Instant::now() + time;
-    let mut received = Zeroizing::new(Vec::with_capacity(expected));
+    let mut received = Zeroizing::new(Vec::new());
     while let Some(frame) =
         timeout_at(deadline, body.frame()).await.map_err(|_| Problem::SlowBody)?
     {
@@ -103,34 +124,66 @@ pub(crate) async fn receive(
         if length > limit {
             return Err(too_large);
         }
-        if length > expected {
-            room.take(chunk.len())?;
-        }
-        if length > received.capacity() {
-            // Growing by hand, so that the smaller buffer is wiped.
-            let mut larger =
-                Zeroizing::new(Vec::with_capacity(length.saturating_mul(2).min(limit)));
-            larger.extend_from_slice(&received);
-            received = larger;
+        let capacity = received.capacity();
+        if length > capacity {
+            let larger = length.max(capacity.saturating_mul(4)).min(most.max(length));
+            room.take(larger)?;
+            received = enlarge(received, larger).await?;
+            room.shrink(larger);
         }
         received.extend_from_slice(&chunk);
     }
     Ok(received)
 }
 
+/// Growing by hand, so that the smaller buffer is wiped.
+async fn enlarge(
+    smaller: Zeroizing<Vec<u8>>,
+    capacity: usize,
+) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    off_the_runtime(smaller.len(), move || {
+        let mut larger = Zeroizing::new(Vec::with_capacity(capacity));
+        larger.extend_from_slice(&smaller);
+        Ok(larger)
+    })
+    .await
+}
+
+/// Reads or writes a long text on a thread of its own, so that it holds no other call up.
+pub(crate) async fn off_the_runtime<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    if bytes <= INLINE_BYTES {
+        return work();
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::Internal)?
+}
+
 /// Reads on for a while and forgets, so that a client which is still sending can read the refusal
-/// instead of a reset connection.
+/// instead of a reset connection. Most clients read no answer before they have sent everything.
 pub(crate) async fn discard(mut body: Body) {
-    let deadline = Instant::now() + Duration::from_secs(2);
-    let mut left = 4 * 1024 * 1024_usize;
+    if body.size_hint().lower() > DISCARD_BYTES {
+        return;
+    }
+    let deadline = Instant::now() + DISCARD_TIME;
+    let mut left = DISCARD_BYTES;
     while let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await {
-        let length = frame.data_ref().map_or(0, Bytes::len);
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         match left.checked_sub(length) {
             Some(rest) => left = rest,
             None => break,
         }
     }
 }
+
+/// Longer texts are read, written and wiped on threads of their own.
+const INLINE_BYTES: usize = 64 * 1024;
+/// One part in so many of the ceiling is for bodies that are not long.
+const SHARE_OF_SHORT_BODIES: usize = 16;
+/// Twice the longest body that is admitted by default.
+const DISCARD_BYTES: u64 = 64 * 1024 * 1024;
+const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -154,10 +207,28 @@ mod tests {
         assert!(matches!(refused, Problem::Unavailable { reason: Unavailable::Memory, .. }));
         drop(first);
         let again = receive_with(&ceiling, 60, 80).await.unwrap();
+        // The answer takes the place of what came.
         let sent = again.keep(Zeroizing::new(vec![0; 40]));
-        assert!(receive_with(&ceiling, 1, 80).await.is_err());
+        assert!(receive_with(&ceiling, 61, 80).await.is_err());
+        assert!(receive_with(&ceiling, 60, 80).await.is_ok());
         drop(sent);
         assert!(receive_with(&ceiling, 80, 80).await.is_ok());
+        assert_eq!(ceiling.used.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn long_bodies_leave_a_part_of_the_ceiling_to_short_ones() {
+        let ceiling = Ceiling::new(16 * INLINE_BYTES);
+        let mut long = ceiling.room();
+        long.take(INLINE_BYTES + 1).unwrap();
+        assert!(long.take(14 * INLINE_BYTES).is_err());
+        long.take(14 * INLINE_BYTES - 1).unwrap();
+        assert!(ceiling.room().take(INLINE_BYTES + 1).is_err());
+        let mut short = ceiling.room();
+        short.take(INLINE_BYTES).unwrap();
+        assert!(ceiling.room().take(1).is_err());
+        drop(short);
+        drop(long);
         assert_eq!(ceiling.used.load(Ordering::Relaxed), 0);
     }
 

@@ -74,6 +74,15 @@ impl Fields {
         }
     }
 
+    /// Leaves an empty text in the place of a long one that was read.
+    pub(crate) fn wipe(&mut self, name: &'static str) {
+        for (_, value) in self.body.iter_mut().filter(|(key, _)| key == name) {
+            if let Json::Text(text) = value {
+                *text = Zeroizing::default();
+            }
+        }
+    }
+
     /// A count that may be absent: a JSON integer, or decimal digits in a query.
     pub(crate) fn optional_count(&self, name: &'static str) -> Result<Option<u64>, FieldError> {
         let wrong = |place| wrong_type(place, name, "a whole number that is not negative");

@@ -1,6 +1,6 @@
 //! The HTTP adapter of pqc: the wire contract, its errors, and the server.
 //!
-//! A request goes one way: `server` reads it within limits, `around` gives it a name and a
+//! A request goes one way: `server` accepts its connection, `connection` serves it within limits, `around` gives it a name and a
 //! log line, `operation` takes it through the contract's order of checks, and a row of `api`
 //! turns fields into the core's types, calls one method of the service and writes the answer. No
 //! handler holds cryptography, and nothing below this crate knows a wire name.
@@ -11,11 +11,14 @@ mod app;
 mod around;
 mod auth;
 mod body;
+mod connection;
 mod fields;
 mod json;
 mod operation;
 mod problem;
 mod server;
+#[cfg(test)]
+mod testing;
 
 pub use app::{App, Config};
 pub use server::serve;

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 use crate::app::{App, Config};
 use crate::around::{other_method, without_body};
 use crate::auth::authenticate;
-use crate::body::{self, Room};
+use crate::body::{self, Room, off_the_runtime};
 use crate::fields::Fields;
 use crate::problem::{Attempt, Forbidden, Problem, Unavailable};
 
@@ -36,6 +36,9 @@ pub(crate) trait Operation: Send + Sync + 'static {
     const DEMAND: Demand;
     /// Whether it can do without a body.
     const BODY: BodyRule = BodyRule::Required;
+
+    /// How many copies of its body's length it makes on the way to its answer.
+    const WORKING_COPIES: usize = 0;
 
     /// The limit for its body.
     fn body_limit(_: &Config) -> usize {
@@ -197,6 +200,7 @@ async fn receive<O: Operation>(
     if O::BODY == BodyRule::Optional && received.is_empty() {
         return Ok(fields);
     }
+    room.take(received.len().saturating_mul(O::WORKING_COPIES))?;
     off_the_runtime(received.len(), move || fields.with_body(&received)).await
 }
 
@@ -234,17 +238,6 @@ fn check_media_type(headers: &HeaderMap, empty: bool) -> Result<(), Problem> {
     if json && utf8 { Ok(()) } else { Err(Problem::MediaType) }
 }
 
-/// Reads or writes a long text on a thread of its own, so that it holds no other call up.
-pub(crate) async fn off_the_runtime<T: Send + 'static>(
-    bytes: usize,
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    if bytes <= INLINE_BYTES {
-        return work();
-    }
-    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::Internal)?
-}
-
 /// The service's errors that need no field to be told of.
 pub(crate) fn from_service(error: pqc_service::Error) -> Problem {
     use pqc_service::Error;
@@ -274,5 +267,3 @@ pub(crate) fn from_service(error: pqc_service::Error) -> Problem {
 const BODY_LIMIT: usize = 1024 * 1024;
 /// Room for the longest answer of the two families with keys, in hex.
 const ANSWER_CAPACITY: usize = 24 * 1024;
-/// Longer texts are read and written on threads of their own.
-const INLINE_BYTES: usize = 64 * 1024;

@@ -3,16 +3,16 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use pqc_service::Service;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Config};
+use crate::connection::{self, Patience};
 
 /// Serves until `shutdown` comes; then accepts no more, lets running requests finish within
 /// [`Config::drain_timeout`], and returns.
@@ -27,81 +27,94 @@ pub async fn serve(
 ) -> io::Result<()> {
     config.loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
     let drain_timeout = config.drain_timeout;
-    let connections = connection_builder(&config);
-    let app = TowerToHyperService::new(RequestBody(App::new(service, config).into_service()));
-    let graceful = GracefulShutdown::new();
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut shutdown => break,
-        };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // The connection is gone, or file descriptors are: others go on.
-                tracing::warn!(%error, "accepting a connection");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                continue;
-            }
-        };
-        let _ = stream.set_nodelay(true);
-        let connection = connections.serve_connection(TokioIo::new(stream), app.clone());
-        let connection = graceful.watch(connection.into_owned());
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke off");
-            }
-        });
+    let most = config.max_connections;
+    let places = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
+    let patience = Patience {
+        first_request: config.header_timeout,
+        idle: config.idle_timeout,
+        answer: config.answer_timeout,
+        ending: ENDING_TIMEOUT,
+    };
+    let builder = Arc::new(connection_builder());
+    let app = App::new(service, config).into_service();
+    let (drain, draining) = watch::channel(false);
+
+    let accepting = async {
+        let mut accept = Accept { listener, warned_at: None };
+        // Without a place, those who connect wait in the system's queue.
+        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            let stream = accept.next().await;
+            let _ = stream.set_nodelay(true);
+            let (builder, app, draining) = (Arc::clone(&builder), app.clone(), draining.clone());
+            tokio::spawn(async move {
+                connection::serve(stream, &builder, app, patience, draining).await;
+                drop(place);
+            });
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = shutdown => {}
     }
-    drop(listener);
+    let _ = drain.send(true);
     tracing::info!("shutting down: finishing what runs");
-    if tokio::time::timeout(drain_timeout, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(drain_timeout, places.acquire_many(most)).await.is_err() {
         tracing::warn!("requests were still running at the end of the time for them");
     }
     Ok(())
 }
 
-fn connection_builder(config: &Config) -> Builder<TokioExecutor> {
+/// Accepts on and on.
+struct Accept {
+    listener: TcpListener,
+    warned_at: Option<Instant>,
+}
+
+impl Accept {
+    async fn next(&mut self) -> TcpStream {
+        loop {
+            let error = match self.listener.accept().await {
+                Ok((stream, _)) => return stream,
+                Err(error) => error,
+            };
+            // That connection is gone, or file descriptors are: others go on.
+            if self.warned_at.is_none_or(|at| at.elapsed() >= BETWEEN_WARNINGS) {
+                self.warned_at = Some(Instant::now());
+                tracing::warn!(%error, "accepting a connection");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+fn connection_builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
+    // No time for headers here: it would end connections that wait for their next request. Their
+    // time is looked after by `connection`.
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout)
+        .header_read_timeout(None)
         .max_buf_size(HTTP1_BUFFER_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
+        .keep_alive_interval(HTTP2_PING_INTERVAL)
+        .keep_alive_timeout(HTTP2_PING_TIMEOUT)
         .max_header_list_size(HTTP2_HEADER_BYTES)
         .max_concurrent_streams(HTTP2_STREAMS);
     builder
-}
-
-/// Gives hyper's request body the type that the application takes.
-#[derive(Clone)]
-struct RequestBody<S>(S);
-
-impl<S> tower::Service<http::Request<hyper::body::Incoming>> for RequestBody<S>
-where
-    S: tower::Service<axum::extract::Request>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(
-        &mut self,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<(), S::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: http::Request<hyper::body::Incoming>) -> S::Future {
-        self.0.call(request.map(axum::body::Body::new))
-    }
 }
 
 /// Larger than what the application admits, so that it is the one to refuse with a problem.
 const HTTP1_BUFFER_BYTES: usize = 64 * 1024;
 const HTTP2_HEADER_BYTES: u32 = 64 * 1024;
 const HTTP2_STREAMS: u32 = 100;
+const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
+const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection without a request may take to end at shutdown.
+const ENDING_TIMEOUT: Duration = Duration::from_secs(1);
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

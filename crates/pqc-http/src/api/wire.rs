@@ -18,6 +18,11 @@ pub(crate) fn decode_fixed(
     text: &str,
     lengths: &[usize],
 ) -> Result<Zeroizing<Vec<u8>>, Undecodable> {
+    // A text far too long for a right value is not decoded: that would take as long as it is.
+    let longest = lengths.iter().max().copied().unwrap_or_default();
+    if text.len() > longest.saturating_mul(2).saturating_add(LONGEST_EXCESS) {
+        return Err(Undecodable::Length(text.len() / 2));
+    }
     let readings = [decode_hex(text), decode_base64(text)];
     let mut wrong = Undecodable::Encoding;
     for bytes in readings.into_iter().flatten() {
@@ -34,6 +39,16 @@ pub(crate) fn decode_fixed(
 /// Decodes a value of any length: hex if the whole text is hex.
 pub(crate) fn decode_any(text: &str) -> Result<Zeroizing<Vec<u8>>, Undecodable> {
     decode_hex(text).or_else(|| decode_base64(text)).ok_or(Undecodable::Encoding)
+}
+
+/// The first `N` bytes of a value of any length, without decoding all of it. Of a text that begins
+/// as hex and goes on as base64, this reads as hex what [`decode_any`] will not.
+pub(crate) fn decode_head<const N: usize>(text: &str) -> Result<[u8; N], Undecodable> {
+    let head = |digits: usize| text.get(..digits).unwrap_or(text);
+    decode_hex(head(N * 2))
+        .or_else(|| decode_base64(head(N.div_ceil(3) * 4)))
+        .and_then(|bytes| bytes.first_chunk().copied())
+        .ok_or(Undecodable::Encoding)
 }
 
 pub(crate) fn decode_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
@@ -56,6 +71,9 @@ pub(crate) fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     bytes.truncate(length);
     Some(bytes)
 }
+
+/// Up to so many characters beyond its greatest length, a value is decoded to say how long it is.
+const LONGEST_EXCESS: usize = 64 * 1024;
 
 /// Lower-case hex of a value that is not secret.
 pub(crate) fn to_hex(bytes: impl AsRef<[u8]>) -> String {
@@ -89,6 +107,24 @@ mod tests {
         assert_eq!(decode_fixed("deadbeef", &[4, 6]).unwrap().len(), 4);
         assert_eq!(decode_any("deadbeef").unwrap().len(), 4);
         assert_eq!(decode_fixed("deadbeef", &[5]), Err(Undecodable::Length(4)));
+    }
+
+    #[test]
+    fn a_text_far_too_long_is_refused_undecoded() {
+        let text = "zz".repeat(LONGEST_EXCESS);
+        assert_eq!(decode_fixed(&text, &[32]), Err(Undecodable::Length(LONGEST_EXCESS)));
+        let text = "z!".repeat(32);
+        assert_eq!(decode_fixed(&text, &[32]), Err(Undecodable::Encoding));
+    }
+
+    #[test]
+    fn the_head_of_a_value_is_read_in_every_encoding() {
+        for text in ["fbfffe01fbfffe01", "+//+Afv//gE=", "-__-AfvA", "+//+Abc"] {
+            assert_eq!(decode_head::<3>(text).unwrap(), [0xfb, 0xff, 0xfe], "{text}");
+        }
+        for text in ["", "fbff", "z!z!z!z!"] {
+            assert!(decode_head::<3>(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -9,8 +9,7 @@ use pqc_core::SignatureAlgorithm;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Account, Call, Client, Folder, Issuer, KeyPair, bytes, flipped, shared, text, unreduced,
-    wait_until, with,
+    Account, Call, Client, Issuer, KeyPair, bytes, flipped, shared, text, unreduced, with,
 };
 
 const ENCAPSULATE: &str = "/api/kem/encapsulate_key";
@@ -231,39 +230,5 @@ fn what_fails_in_any_other_operation_has_spent_its_attempt() {
     let token = root.mint_counted(2);
     let wrong = but(VERIFY, &things.verify, "data", json!("y"));
     assert_eq!(token.send(&wrong).ok(), json!({"verified": false}));
-    assert_eq!(token.attempts_left(), 1);
-}
-
-#[test]
-fn an_overload_spends_nothing() {
-    let server = Folder::new().serve();
-    let token = server.root().mint_counted(2);
-    let authorization = format!("Authorization: Bearer {}", token.token);
-    // Sixteen bodies of 33.6 MB are more than 512 MiB; none of them needs to come.
-    let headers = [
-        authorization.as_str(),
-        "Content-Type: application/json",
-        "Content-Length: 33600000",
-        "Expect: 100-continue",
-    ];
-    let announce = || {
-        let mut upload = server.raw();
-        let answer = upload.head(&format!("POST {ENCRYPT} HTTP/1.1"), &headers).answer();
-        (upload, answer)
-    };
-    let mut waiting = Vec::new();
-    for _ in 0..15 {
-        let (upload, answer) = announce();
-        assert_eq!(answer.status, 100);
-        waiting.push(upload);
-    }
-    let (_, refused) = announce();
-    let problem = refused.problem(503);
-    assert!(problem.get("attempt").is_none(), "{problem}");
-    assert_eq!(token.attempts_left(), 2);
-    // What needs little still fits; when one of the others is gone, so does this.
-    token.send(&Call::post(ENCRYPT, &json!({"unencrypted": "x", "key": KEY}))).ok();
-    drop(waiting.pop());
-    wait_until("there is room again", || announce().1.status == 100);
     assert_eq!(token.attempts_left(), 1);
 }

@@ -5,10 +5,11 @@ use pqc_core::{AccountId, Field, KeyId, MessageBox, Secret};
 use pqc_service::Admitted;
 
 use super::name_of;
-use crate::api::refused;
+use crate::api::{refused, wire};
 use crate::app::{App, Config};
+use crate::body::off_the_runtime;
 use crate::fields::{All, Fields};
-use crate::operation::{Answer, Operation, from_service, off_the_runtime};
+use crate::operation::{Answer, Operation, from_service};
 use crate::problem::{FieldError, Problem};
 
 /// AES-256 encryption of a text.
@@ -17,6 +18,8 @@ pub(super) struct EncryptText;
 impl Operation for EncryptText {
     const ALLOW: &'static str = "POST";
     const DEMAND: Demand = Demand::Operation(Scoped::AesEncrypt);
+
+    const WORKING_COPIES: usize = TEXT_COPIES;
 
     fn body_limit(config: &Config) -> usize {
         config.text_body_limit()
@@ -63,6 +66,8 @@ impl Operation for DecryptText {
     const ALLOW: &'static str = "POST";
     const DEMAND: Demand = Demand::Operation(Scoped::AesDecrypt);
 
+    const WORKING_COPIES: usize = TEXT_COPIES;
+
     fn body_limit(config: &Config) -> usize {
         config.text_body_limit()
     }
@@ -71,15 +76,21 @@ impl Operation for DecryptText {
         if optional_key(fields)?.is_some() {
             return Ok(None);
         }
-        Ok(message_box(fields)?.key_id().map(KeyId::Symmetric))
+        // The head is enough: a text of which only the head is hex begins no box in base64.
+        let head = wire::decode_head(fields.text("ciphertext")?)
+            .map_err(|_| fields.error("ciphertext", "is neither hex nor base64", "encoding"))?;
+        let key_id = MessageBox::key_id_in_head(&head);
+        let key_id = key_id.map_err(|e| fields.refused("ciphertext", &e))?;
+        Ok(key_id.map(KeyId::Symmetric))
     }
 
-    async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
+    async fn act(app: &App, by: &Admitted, mut fields: Fields) -> Result<Answer, Problem> {
         let length = fields.text("ciphertext").map_or(0, str::len);
         let (fields, (sealed, key, aad)) = off_the_runtime(length, move || {
             let read = (message_box(&fields), optional_key(&fields), fields.optional_text("aad"));
             let (sealed, key, aad) = read.all()?;
             let aad = aad.unwrap_or_default().as_bytes().to_vec();
+            fields.wipe("ciphertext");
             Ok((fields, (sealed, key, aad)))
         })
         .await?;
@@ -109,3 +120,6 @@ fn optional_key(fields: &Fields) -> Result<Option<Secret<32>>, FieldError> {
     let key = Secret::from_slice(Field::BoxKey, &bytes).map_err(|e| fields.refused("key", &e))?;
     Ok(Some(key))
 }
+
+/// Beside the body or its text: the sealed bytes, and the answer.
+const TEXT_COPIES: usize = 2;

@@ -1,0 +1,282 @@
+//! One connection: served until it ends, or cut when it holds its place for nothing.
+//!
+//! Whoever connects needs no token for it, so a connection has to earn its place: by a request
+//! within a time, and by taking the answer within a time. The connection is looked at once in a
+//! while, in any state that it can be in, also before its version of HTTP is known.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use http::{Request, Response};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+use crate::app::HttpService;
+
+/// How long a connection may do nothing for us.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Until the head of its first request has arrived.
+    pub(crate) first_request: Duration,
+    /// Between requests.
+    pub(crate) idle: Duration,
+    /// Until an answer has left.
+    pub(crate) answer: Duration,
+    /// Without a request once the connection is to end.
+    pub(crate) ending: Duration,
+}
+
+/// Serves a connection to its end; once `draining` says so, no longer than for what runs on it.
+pub(crate) async fn serve<S: HttpService>(
+    stream: TcpStream,
+    builder: &Builder<TokioExecutor>,
+    app: S,
+    patience: Patience,
+    mut draining: watch::Receiver<bool>,
+) {
+    let activity = Arc::new(Activity::new(Instant::now()));
+    let service = Tracked { app, activity: Arc::clone(&activity) };
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut look = tokio::time::interval(patience.between_looks());
+    let mut ending_since = None;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(error, "a connection broke off");
+                }
+                return;
+            }
+            _ = draining.wait_for(|draining| *draining), if ending_since.is_none() => {}
+            _ = look.tick() => match activity.judge(Instant::now(), ending_since, &patience) {
+                Verdict::Goes => continue,
+                Verdict::Ends => {}
+                Verdict::Cut(why) => {
+                    tracing::debug!(why, "cutting a connection");
+                    return;
+                }
+            },
+        }
+        connection.as_mut().graceful_shutdown();
+        ending_since = Some(Instant::now());
+    }
+}
+
+impl Patience {
+    fn between_looks(&self) -> Duration {
+        let shortest = self.first_request.min(self.idle).min(self.answer).min(self.ending);
+        (shortest / 4).clamp(Duration::from_millis(1), Duration::from_secs(1))
+    }
+}
+
+/// What goes on on one connection.
+#[derive(Debug)]
+struct Activity(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// The requests that came and whose answers have not left, with the time since which the
+    /// answer is ready.
+    running: BTreeMap<u64, Option<Instant>>,
+    /// How many requests ever came.
+    requests: u64,
+    /// Since when none has been running.
+    quiet_since: Instant,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Goes,
+    /// It is to end in good order.
+    Ends,
+    Cut(&'static str),
+}
+
+impl Activity {
+    fn new(now: Instant) -> Self {
+        Self(Mutex::new(State { running: BTreeMap::new(), requests: 0, quiet_since: now }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(self: &Arc<Self>) -> Running {
+        let mut state = self.state();
+        state.requests += 1;
+        let number = state.requests;
+        state.running.insert(number, None);
+        Running { activity: Arc::clone(self), number }
+    }
+
+    fn judge(&self, now: Instant, ending_since: Option<Instant>, patience: &Patience) -> Verdict {
+        let state = self.state();
+        let for_long = |since: Instant, limit| now.saturating_duration_since(since) >= limit;
+        if state.running.values().flatten().any(|ready| for_long(*ready, patience.answer)) {
+            return Verdict::Cut("an answer was not taken");
+        }
+        if !state.running.is_empty() {
+            return Verdict::Goes;
+        }
+        match ending_since {
+            Some(ending) if for_long(ending.max(state.quiet_since), patience.ending) => {
+                Verdict::Cut("it did not end")
+            }
+            None if state.requests == 0 && for_long(state.quiet_since, patience.first_request) => {
+                Verdict::Cut("no request came")
+            }
+            None if for_long(state.quiet_since, patience.idle) => Verdict::Ends,
+            _ => Verdict::Goes,
+        }
+    }
+}
+
+/// A request that came, until the last byte of its answer has left or it is given up.
+#[derive(Debug)]
+struct Running {
+    activity: Arc<Activity>,
+    number: u64,
+}
+
+impl Running {
+    fn answer_is_ready(&self) {
+        if let Some(ready) = self.activity.state().running.get_mut(&self.number) {
+            *ready = Some(Instant::now());
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut state = self.activity.state();
+        state.running.remove(&self.number);
+        if state.running.is_empty() {
+            state.quiet_since = Instant::now();
+        }
+    }
+}
+
+/// The application, on one connection.
+struct Tracked<S> {
+    app: S,
+    activity: Arc<Activity>,
+}
+
+impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Tracked<S> {
+    type Response = Response<Tracking>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let running = Arc::new(self.activity.begin());
+        let answer = self.app.clone().oneshot(request.map(Body::new));
+        Box::pin(async move {
+            let response = answer.await?;
+            running.answer_is_ready();
+            Ok(response.map(|body| Tracking { body, running }))
+        })
+    }
+}
+
+/// The body of an answer. Each piece of it keeps the request running until it is dropped, which
+/// the HTTP library does once the piece is written.
+struct Tracking {
+    body: Body,
+    running: Arc<Running>,
+}
+
+impl http_body::Body for Tracking {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
+        let track = |bytes| Bytes::from_owner(Piece(bytes, Arc::clone(&self.running)));
+        Poll::Ready(frame.map(|frame| Ok(frame?.map_data(track))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+struct Piece(Bytes, #[expect(dead_code, reason = "held, not read")] Arc<Running>);
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const PATIENCE: Patience = Patience {
+        first_request: Duration::from_secs(10),
+        idle: Duration::from_secs(60),
+        answer: Duration::from_secs(30),
+        ending: SECOND,
+    };
+
+    #[test]
+    fn a_connection_has_to_send_a_request_and_then_another() {
+        let start = Instant::now();
+        let activity = Arc::new(Activity::new(start));
+        let judge = |after: u32| activity.judge(start + SECOND * after, None, &PATIENCE);
+        assert_eq!(judge(9), Verdict::Goes);
+        assert_eq!(judge(10), Verdict::Cut("no request came"));
+        let running = activity.begin();
+        assert_eq!(judge(1000), Verdict::Goes, "a handler may take its time");
+        drop(running);
+        assert_eq!(judge(59), Verdict::Goes);
+        assert_eq!(judge(61), Verdict::Ends);
+    }
+
+    #[test]
+    fn an_answer_has_to_be_taken_whatever_else_is_asked() {
+        let activity = Arc::new(Activity::new(Instant::now()));
+        let first = activity.begin();
+        first.answer_is_ready();
+        drop(activity.begin());
+        let _another = activity.begin();
+        let now = Instant::now();
+        assert_eq!(activity.judge(now + SECOND * 29, None, &PATIENCE), Verdict::Goes);
+        let late = now + SECOND * 30;
+        assert_eq!(activity.judge(late, None, &PATIENCE), Verdict::Cut("an answer was not taken"));
+        drop(first);
+        assert_eq!(activity.judge(late, None, &PATIENCE), Verdict::Goes);
+    }
+
+    #[test]
+    fn one_that_is_to_end_is_left_its_requests_and_little_more() {
+        let start = Instant::now();
+        let activity = Arc::new(Activity::new(start));
+        let judge = |after| activity.judge(start + after, Some(start), &PATIENCE);
+        assert_eq!(judge(SECOND / 2), Verdict::Goes);
+        assert_eq!(judge(SECOND), Verdict::Cut("it did not end"));
+        let running = activity.begin();
+        assert_eq!(judge(SECOND * 20), Verdict::Goes);
+        drop(running);
+        assert_eq!(judge(SECOND * 2), Verdict::Cut("it did not end"));
+    }
+}
