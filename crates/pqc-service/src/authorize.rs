@@ -5,7 +5,7 @@
 //! makes, so none can be left out.
 
 use pqc_core::token::{self, Demand, Refusal, Scope, TokenHash, TokenKind, TokenValue};
-use pqc_core::{AccountId, KeyId, Timestamp};
+use pqc_core::{AccountId, KeyId, Timestamp, TokenId};
 
 use crate::account::Custody;
 use crate::error::Error;
@@ -28,6 +28,7 @@ pub struct Authorized(Caller);
 #[derive(Debug)]
 pub struct Admitted {
     account: AccountRecord,
+    token: TokenId,
     now: Timestamp,
 }
 
@@ -54,7 +55,7 @@ impl Service {
         if token.state.attempts_left.is_some() {
             self.store.spend(hash).await??;
         }
-        Ok(Admitted { account, now })
+        Ok(Admitted { account, token: token.id, now })
     }
 
     async fn find(&self, hash: &TokenHash) -> Result<Caller, Error> {
@@ -123,6 +124,12 @@ impl Admitted {
     #[must_use]
     pub fn account_id(&self) -> AccountId {
         self.account.id
+    }
+
+    /// The token that it acts by.
+    #[must_use]
+    pub fn token_id(&self) -> TokenId {
+        self.token
     }
 
     /// The store's time at which the token was found to live.

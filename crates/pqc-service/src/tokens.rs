@@ -2,7 +2,7 @@
 //!
 //! A value exists in the answer that brings it into the world and nowhere else.
 
-use pqc_core::token::{OperationSet, Scope, TokenKind, TokenState, TokenValue};
+use pqc_core::token::{OperationSet, Refusal, Scope, TokenKind, TokenState, TokenValue};
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId};
 
 use crate::authorize::Admitted;
@@ -43,9 +43,14 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::Core`]: lifetime or attempts out of range. [`Error::BadName`]: the label.
-    /// [`Error::UnknownKey`]: `key_id`. Those of the store.
+    /// [`Error::UnknownKey`]: `key_id`. [`Error::Unauthorized`]: the caller's own token ended
+    /// meanwhile. Those of the store.
     pub async fn mint(&self, by: &Admitted, request: MintRequest) -> Result<Minted, Error> {
-        self.mint_for(by.account_id(), request).await
+        let (minted, record) = self.prepare_temporary(by.account_id(), request).await?;
+        if !self.store.mint_token(record, by.token_id()).await? {
+            return Err(Refusal::Revoked.into());
+        }
+        Ok(minted)
     }
 
     /// As [`Self::mint`], for an operator, who needs no token.
@@ -57,6 +62,16 @@ impl Service {
         account: AccountId,
         request: MintRequest,
     ) -> Result<Minted, Error> {
+        let (minted, record) = self.prepare_temporary(account, request).await?;
+        self.store.insert_token(record).await?;
+        Ok(minted)
+    }
+
+    async fn prepare_temporary(
+        &self,
+        account: AccountId,
+        request: MintRequest,
+    ) -> Result<(Minted, TokenRecord), Error> {
         let now = self.store.now().await?;
         let MintRequest { lifetime_seconds, attempts, operations, key_id, label } = request;
         let terms = self.settings.mint.terms(now, lifetime_seconds, attempts)?;
@@ -69,26 +84,25 @@ impl Service {
         let value = TokenValue::generate(TokenKind::Temporary, &mut self.rng())?;
         let id = self.new_token_id(now)?;
         let operations = operations.unwrap_or(OperationSet::ALL);
-        self.store
-            .insert_token(TokenRecord {
-                id,
-                account,
-                hash: value.hash(),
-                label,
-                attempts: Some(terms.attempts),
-                created_at: now,
-                last_used_at: None,
-                state: TokenState {
-                    kind: TokenKind::Temporary,
-                    scope: Scope { operations, key_id },
-                    expires_at: Some(terms.expires_at),
-                    attempts_left: Some(terms.attempts),
-                    revoked: false,
-                    account_disabled: false,
-                },
-            })
-            .await?;
-        Ok(Minted { value, id, expires_at: terms.expires_at, attempts: terms.attempts })
+        let record = TokenRecord {
+            id,
+            account,
+            hash: value.hash(),
+            label,
+            attempts: Some(terms.attempts),
+            created_at: now,
+            last_used_at: None,
+            state: TokenState {
+                kind: TokenKind::Temporary,
+                scope: Scope { operations, key_id },
+                expires_at: Some(terms.expires_at),
+                attempts_left: Some(terms.attempts),
+                revoked: false,
+                account_disabled: false,
+            },
+        };
+        let minted = Minted { value, id, expires_at: terms.expires_at, attempts: terms.attempts };
+        Ok((minted, record))
     }
 
     /// A page of the account's tokens, in the order of their making, after `after`.
@@ -179,4 +193,36 @@ fn check_label(label: &str) -> Result<(), Error> {
         what: "label",
         expected: "1 to 100 characters without control characters",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use pqc_core::Secret;
+    use pqc_core::token::Demand;
+
+    use super::*;
+    use crate::{Custody, Settings, SqliteStore, System};
+
+    #[tokio::test]
+    async fn a_call_under_way_mints_nothing_once_its_token_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Arc::new(System);
+        let store = SqliteStore::open(&folder.path().join("store"), host.clone()).await.unwrap();
+        let key = Secret::from([7; 32]);
+        let service = Service::open(Arc::new(store), host, key, Settings::default()).await.unwrap();
+        let pending = service.prepare_account("a", Custody::Server).await.unwrap();
+        let root = service.create_account(pending).await.unwrap();
+        let caller = service.authenticate(&root.expose_text()).await.unwrap();
+        let account = caller.account_id();
+        let admitted = service.spend(caller.authorize(Demand::Root).unwrap()).await.unwrap();
+
+        service.mint(&admitted, MintRequest::default()).await.unwrap();
+        service.reset_root_token(account, false).await.unwrap();
+        let refused = service.mint(&admitted, MintRequest::default()).await;
+        assert!(matches!(refused, Err(Error::Unauthorized(_))), "{refused:?}");
+        // An operator needs no token.
+        service.mint_for(account, MintRequest::default()).await.unwrap();
+    }
 }

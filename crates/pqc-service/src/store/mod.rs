@@ -143,6 +143,10 @@ pub trait Store: Send + Sync + 'static {
     /// Adds a token.
     async fn insert_token(&self, token: TokenRecord) -> Result<(), Error>;
 
+    /// Adds a token of the same account, if the root token `by` is still in force: it, and what
+    /// may have revoked it, are looked at in the step that adds. `false`: it is not.
+    async fn mint_token(&self, token: TokenRecord, by: TokenId) -> Result<bool, Error>;
+
     /// Revokes the account's root token and puts this one in its place, in one step; with
     /// `revoke_temporary`, its temporary tokens too.
     async fn replace_root_token(

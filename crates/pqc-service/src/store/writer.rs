@@ -29,6 +29,7 @@ pub(super) enum Write {
     SetCustody { account: AccountId, custody: Custody },
     SetDisabled { account: AccountId, disabled: bool },
     InsertToken(TokenRecord),
+    MintToken { token: TokenRecord, by: TokenId },
     ReplaceRootToken { token: TokenRecord, revoke_temporary: bool },
     RevokeToken { account: AccountId, token: TokenId },
     InsertKey(KeyRecord),

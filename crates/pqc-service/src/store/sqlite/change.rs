@@ -1,7 +1,7 @@
 //! The statements behind each [`Write`].
 
-use pqc_core::Timestamp;
 use pqc_core::token::TokenKind;
+use pqc_core::{AccountId, Timestamp, TokenId};
 use sqlx::error::ErrorKind;
 use sqlx::sqlite::SqliteQueryResult;
 use sqlx::{Executor, SqliteConnection};
@@ -71,6 +71,12 @@ async fn make(
                     .await?
             }
             Write::InsertToken(token) => insert_token(connection, token).await?,
+            Write::MintToken { token, by } => {
+                if !is_root_in_force(connection, token.account, by).await? {
+                    return Ok(false);
+                }
+                insert_token(connection, token).await?
+            }
             Write::ReplaceRootToken { token, revoke_temporary } => {
                 revoke_tokens(connection, &token, revoke_temporary, now).await?;
                 insert_token(connection, token).await?
@@ -142,6 +148,23 @@ async fn revoke_tokens(
     .execute(connection)
     .await
     .map(drop)
+}
+
+async fn is_root_in_force(
+    connection: &mut SqliteConnection,
+    account: AccountId,
+    token: TokenId,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM tokens JOIN accounts ON accounts.id = tokens.account \
+         WHERE tokens.account = ?1 AND tokens.id = ?2 AND kind = ?3 AND revoked_at IS NULL \
+         AND disabled = 0)",
+    )
+    .bind(account.as_bytes().as_slice())
+    .bind(token.as_bytes().as_slice())
+    .bind(token_kind_name(TokenKind::Root))
+    .fetch_one(connection)
+    .await
 }
 
 async fn insert_token(

@@ -155,6 +155,10 @@ impl Store for SqliteStore {
         self.writer.write(Write::InsertToken(token)).await.map(drop)
     }
 
+    async fn mint_token(&self, token: TokenRecord, by: TokenId) -> Result<bool, Error> {
+        self.writer.write(Write::MintToken { token, by }).await
+    }
+
     async fn replace_root_token(
         &self,
         token: TokenRecord,

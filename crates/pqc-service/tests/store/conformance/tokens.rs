@@ -172,6 +172,30 @@ async fn a_new_root_token_takes_the_place_of_the_old_one() {
 }
 
 #[tokio::test]
+async fn only_a_root_token_in_force_mints() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        for n in [1, 2] {
+            add_account(&*store, n).await;
+        }
+        let mint = async |n, by| store.mint_token(temporary(1, n, 1), token_id(by)).await.unwrap();
+        assert!(mint(5, 0).await);
+        assert!(!mint(6, 5).await, "a temporary token");
+        assert!(!mint(6, 4).await, "no token");
+        store.replace_root_token(root(1, 9), false).await.unwrap();
+        assert!(!mint(6, 0).await, "one that was replaced");
+        store.set_disabled(account_id(1), true).await.unwrap();
+        assert!(!mint(6, 9).await, "that of a disabled account");
+        assert_eq!(store.token_by_hash(&hash(1, 6)).await.unwrap(), None);
+        store.set_disabled(account_id(1), false).await.unwrap();
+        assert!(mint(6, 9).await);
+        // Accounts may have tokens of the same id.
+        store.replace_root_token(root(2, 7), false).await.unwrap();
+        assert!(!mint(8, 7).await, "another account's");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_root_token_that_cannot_be_added_leaves_the_old_one_in_force() {
     on_every_store(async |store: Arc<dyn Store>| {
         for n in [1, 2] {
