@@ -118,11 +118,19 @@ impl DataDir {
     /// not given.
     ///
     /// # Errors
-    /// As there, and the key cannot be written.
+    /// As there; the key cannot be written; a root token is there whose store is not.
     pub(crate) fn master_key_or_new(
         &self,
         file: Option<&Path>,
     ) -> anyhow::Result<(Secret<32>, KeyOrigin)> {
+        if self.root_token_file().exists() && !self.has_store() {
+            bail!(
+                "{} is here and the store {} is not: put the store back from its backup, or remove \
+                 that file to begin a new one",
+                self.root_token_file().display(),
+                self.database().display()
+            );
+        }
         if file.is_some() || self.has_store() || self.own_key().exists() {
             return Ok((self.master_key(file)?, KeyOrigin::Read));
         }

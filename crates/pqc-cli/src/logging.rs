@@ -10,6 +10,7 @@ use std::io::{self, IsTerminal};
 use anyhow::Context;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
@@ -26,11 +27,16 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Starts the log.
+/// The running log; when it is dropped, what waits is written.
+#[must_use]
+pub(crate) struct Log(#[expect(dead_code, reason = "held, not read")] WorkerGuard);
+
+/// Starts the log. Its lines are written by a thread of its own: where nobody reads them, lines
+/// are lost and the server goes on.
 ///
 /// # Errors
 /// The filter is not one.
-pub(crate) fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
+pub(crate) fn start(filter: &str, format: LogFormat) -> anyhow::Result<Log> {
     let wanted = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .parse(filter)
@@ -38,7 +44,12 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
             format!("{filter:?} is no log filter (--log); try info or pqc_http=debug")
         })?
         .and(filter_fn(may_be_heard));
-    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).log_internal_errors(false);
+    let (lines, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LINES_THAT_WAIT)
+        .thread_name("log")
+        .finish(io::stderr());
+    let layer = tracing_subscriber::fmt::layer().with_writer(lines).log_internal_errors(false);
     let layer = match format {
         LogFormat::Human => {
             let colours = io::stderr().is_terminal()
@@ -48,7 +59,8 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
         LogFormat::Json => layer.json().flatten_event(true).with_filter(wanted).boxed(),
     };
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))
-        .context("the log is started already")
+        .context("the log is started already")?;
+    Ok(Log(guard))
 }
 
 /// Warns, in the log or, where a verb has none, on stderr.
@@ -73,6 +85,9 @@ pub(crate) fn keep_panics_silent() {
         }
     }));
 }
+
+/// Some megabytes of them.
+const LINES_THAT_WAIT: usize = 16 * 1024;
 
 fn may_be_heard(event: &Metadata<'_>) -> bool {
     let target = event.target();

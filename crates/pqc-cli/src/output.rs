@@ -34,6 +34,20 @@ impl Output {
         written(self.write_to(&mut io::stdout().lock(), result))
     }
 
+    /// Writes a result that holds a secret which is nowhere else: not to have written it is an
+    /// error, with what there is to do.
+    ///
+    /// # Errors
+    /// Stdout cannot be written, or nobody reads it.
+    pub(crate) fn show_once(
+        self,
+        result: &(impl Human + Serialize),
+        remedy: &str,
+    ) -> anyhow::Result<()> {
+        self.write_to(&mut io::stdout().lock(), result)
+            .with_context(|| format!("done, but the token could not be shown: {remedy}"))
+    }
+
     /// Writes a line for a person; in JSON there is none.
     ///
     /// # Errors

@@ -33,12 +33,11 @@ impl Signals {
     /// shell gives to a process that died of it. What was answered is in the store by then.
     pub(crate) async fn stop(mut self) {
         let first = self.next().await;
-        tracing::info!("{} received", first.name());
         tokio::spawn(async move {
             let second = self.next().await;
-            tracing::warn!("{} again: ending at once", second.name());
             std::process::exit(second.status());
         });
+        tracing::info!("{} received", first.name());
     }
 
     async fn next(&mut self) -> Stop {

@@ -76,6 +76,25 @@ impl Service {
         Ok(self.issuers().await?.own.clone())
     }
 
+    /// The issuers that were added to the server's own.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn trusted_issuer_keys(&self) -> Result<Vec<VerifyingKey>, Error> {
+        self.store.trusted_issuers().await
+    }
+
+    /// Takes an issuer from those that were added; `false`: it was none of them. Other servers on
+    /// the store go on believing it for a second.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn distrust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error> {
+        let removed = self.store.distrust_issuer(issuer).await?;
+        self.reload_issuers().await?;
+        Ok(removed)
+    }
+
     /// Adds an issuer whose word counts; `false`: it did before.
     ///
     /// # Errors

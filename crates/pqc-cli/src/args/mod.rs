@@ -36,7 +36,7 @@ pub(crate) enum Command {
     /// Make, list and change accounts
     #[command(after_help = "Example:\n  pqc account list")]
     Account(AccountArgs),
-    /// Show this server's issuer key, or trust another's
+    /// Show this server's issuer key, and say whose else counts
     #[command(after_help = "Example:\n  pqc issuer show")]
     Issuer(IssuerArgs),
     /// Mint, list and revoke tokens
@@ -115,6 +115,15 @@ pub(crate) enum IssuerVerb {
     Trust {
         /// The public key in hex, a JWK or a JWKS; - is stdin
         file: PathBuf,
+    },
+    /// List the issuers of other servers that are trusted here
+    #[command(after_help = "Example:\n  pqc issuer list")]
+    List,
+    /// Trust another server's issuer no more; a running server follows within a second
+    #[command(after_help = "Example:\n  pqc issuer distrust 9f2d…")]
+    Distrust {
+        /// Its fingerprint, as `pqc issuer list` shows it
+        fingerprint: String,
     },
 }
 

@@ -53,7 +53,8 @@ async fn make(opened: &Opened, name: &str, custody: Custody, output: Output) -> 
     let token = opened.service.create_account(pending).await?;
     let account = Account::from(&opened.service.account(name).await?);
     output::note(format_args!("account {name} is made; its root token is shown this once"));
-    output.show(&Made { account, root_token: &token.expose_text() })
+    let remedy = format!("make another with `pqc token root-reset --account {name}`");
+    output.show_once(&Made { account, root_token: &token.expose_text() }, &remedy)
 }
 
 #[derive(Debug, Serialize)]

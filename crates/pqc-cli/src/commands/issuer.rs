@@ -6,11 +6,13 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use pqc_core::VerifyingKey;
 use pqc_core::keyfile::Jwk;
+use pqc_service::Service;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::args::{IssuerArgs, IssuerVerb, PolicyArgs};
 use crate::config::StoreConfig;
+use crate::exit::Refused;
 use crate::opened::Opened;
 use crate::output::{self, Human, Output};
 use crate::private_file;
@@ -22,35 +24,69 @@ use crate::private_file;
 pub(crate) async fn run(args: IssuerArgs, output: Output) -> anyhow::Result<()> {
     let config = StoreConfig::load(args.store, PolicyArgs::default())?;
     // What is wrong with the file is said before the store is touched.
-    let trusted = match args.verb {
-        IssuerVerb::Show => None,
-        IssuerVerb::Trust { file } => Some(read_keys(&file)?),
+    let task = match args.verb {
+        IssuerVerb::Show => Task::Show,
+        IssuerVerb::List => Task::List,
+        IssuerVerb::Trust { file } => Task::Trust(read_keys(&file)?),
+        IssuerVerb::Distrust { fingerprint } => Task::Distrust(fingerprint),
     };
     let (opened, _) = Opened::open_existing(&config).await?;
-    let done = match trusted {
-        None => show(&opened, output).await,
-        Some(keys) => trust(&opened, &keys, output).await,
+    let service = &opened.service;
+    let done = match task {
+        Task::Show => show(service, output).await,
+        Task::List => list(service, output).await,
+        Task::Trust(keys) => trust(service, &keys, output).await,
+        Task::Distrust(fingerprint) => distrust(service, &fingerprint, output).await,
     };
     opened.close().await;
     done
 }
 
-async fn show(opened: &Opened, output: Output) -> anyhow::Result<()> {
-    let keys = opened.service.issuer_keys().await?;
+enum Task {
+    Show,
+    List,
+    Trust(Vec<VerifyingKey>),
+    Distrust(String),
+}
+
+async fn show(service: &Service, output: Output) -> anyhow::Result<()> {
+    let keys = service.issuer_keys().await?;
     output.show(&KeySet {
         keys: keys.iter().map(Jwk::from).collect(),
         fingerprints: keys.iter().map(fingerprint).collect(),
     })
 }
 
-async fn trust(opened: &Opened, keys: &[VerifyingKey], output: Output) -> anyhow::Result<()> {
+async fn list(service: &Service, output: Output) -> anyhow::Result<()> {
+    let keys = service.trusted_issuer_keys().await?;
+    output.show(&Issuers { issuers: keys.iter().map(|key| Issuer::new(key, "trusted")).collect() })
+}
+
+async fn trust(service: &Service, keys: &[VerifyingKey], output: Output) -> anyhow::Result<()> {
+    let own = service.issuer_keys().await?;
     let mut issuers = Vec::new();
     for key in keys {
-        let added = opened.service.trust_issuer(key).await?;
-        let algorithm = key.algorithm().name();
-        issuers.push(Trusted { algorithm, fingerprint: fingerprint(key), added });
+        let state = if own.contains(key) {
+            "always trusted: it is this server's own"
+        } else if service.trust_issuer(key).await? {
+            "now trusted"
+        } else {
+            "trusted already"
+        };
+        issuers.push(Issuer::new(key, state));
     }
-    output.show(&TrustedList { issuers })
+    output.show(&Issuers { issuers })
+}
+
+async fn distrust(service: &Service, named: &str, output: Output) -> anyhow::Result<()> {
+    let trusted = service.trusted_issuer_keys().await?;
+    let is_named = |key: &&VerifyingKey| fingerprint(key).eq_ignore_ascii_case(named.trim());
+    let Some(key) = trusted.iter().find(is_named) else {
+        let why = "no issuer that was trusted here has that fingerprint; see `pqc issuer list`";
+        return Err(Refused(why.to_owned()).into());
+    };
+    service.distrust_issuer(key).await?;
+    output.show(&Issuers { issuers: vec![Issuer::new(key, "no longer trusted")] })
 }
 
 /// SHA-256 of the encoded public key: what two people compare.
@@ -122,22 +158,27 @@ impl Human for KeySet {
 }
 
 #[derive(Debug, Serialize)]
-struct Trusted {
+struct Issuer {
     algorithm: &'static str,
     fingerprint: String,
-    added: bool,
+    state: &'static str,
+}
+
+impl Issuer {
+    fn new(key: &VerifyingKey, state: &'static str) -> Self {
+        Self { algorithm: key.algorithm().name(), fingerprint: fingerprint(key), state }
+    }
 }
 
 #[derive(Debug, Serialize)]
-struct TrustedList {
-    issuers: Vec<Trusted>,
+struct Issuers {
+    issuers: Vec<Issuer>,
 }
 
-impl Human for TrustedList {
+impl Human for Issuers {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        for Trusted { algorithm, fingerprint, added } in &self.issuers {
-            let done = if *added { "now trusted" } else { "trusted already" };
-            writeln!(out, "{done}: {algorithm}, fingerprint {fingerprint}")?;
+        for Issuer { algorithm, fingerprint, state } in &self.issuers {
+            writeln!(out, "{algorithm}  {fingerprint}  {state}")?;
         }
         Ok(())
     }

@@ -26,11 +26,12 @@ use crate::signals::Signals;
 /// # Errors
 /// The settings, the self-test, the folder, the port, the master key or the store.
 pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
-    let config = ServeConfig::load(args)?;
-    logging::start(&config.log, config.log_format)?;
+    let mut config = ServeConfig::load(args)?;
+    let _log = logging::start(&config.log, config.log_format)?;
     let report = pqc_core::selftest::run(&mut getrandom::SysRng)?;
     tracing::info!(backend = report.backend, checks = report.checks, "self-test passed");
 
+    config.http.max_connections = most_connections(config.http.max_connections);
     let signals = Signals::listen().context("cannot listen for signals")?;
     let data_dir = DataDir::create(&config.store.data_dir)?;
     let _lock = data_dir.lock()?;
@@ -68,6 +69,26 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(CONNECTIONS_THAT_WAIT)
+}
+
+/// No more connections than there are files for, beside those of the store and the program; asks
+/// for as many as there may be. Who runs out of them accepts nobody, and says so over and over.
+fn most_connections(wanted: u32) -> u32 {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut files = getrlimit(Resource::Nofile);
+        let enough = u64::from(wanted).saturating_add(FILES_OF_OUR_OWN);
+        if files.current.is_some_and(|current| current < enough) {
+            files.current = Some(files.maximum.map_or(enough, |maximum| maximum.min(enough)));
+            let _ = setrlimit(Resource::Nofile, files);
+        }
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(enough);
+        let left = files.saturating_sub(FILES_OF_OUR_OWN).max(FEWEST_CONNECTIONS);
+        u32::try_from(left).map_or(wanted, |left| left.min(wanted))
+    }
+    #[cfg(not(unix))]
+    wanted
 }
 
 /// Makes the first account in an empty store. Its token is on disk before the account is: who
@@ -119,5 +140,10 @@ impl Human for Listening {
     }
 }
 
+/// What the store, the log and the runtime have open, and some more.
+#[cfg(unix)]
+const FILES_OF_OUR_OWN: u64 = 64;
+#[cfg(unix)]
+const FEWEST_CONNECTIONS: u64 = 16;
 /// The system may let fewer wait (`net.core.somaxconn`).
 const CONNECTIONS_THAT_WAIT: u32 = 1024;

@@ -63,7 +63,8 @@ async fn reset(
     output::note(format_args!(
         "the root token of account {account} is replaced; the new one is shown this once"
     ));
-    output.show(&RootToken { account, root_token: &token.expose_text() })
+    let remedy = format!("make another with `pqc token root-reset --account {account}`");
+    output.show_once(&RootToken { account, root_token: &token.expose_text() }, &remedy)
 }
 
 async fn mint(service: &Service, args: TempArgs, output: Output) -> anyhow::Result<()> {
@@ -87,12 +88,15 @@ async fn mint(service: &Service, args: TempArgs, output: Output) -> anyhow::Resu
             },
         )
         .await?;
-    output.show(&Temporary {
+    let id = minted.id.to_string();
+    let remedy = format!("mint another, and end this one with `pqc token revoke {id}`");
+    let shown = Temporary {
         token: &minted.value.expose_text(),
-        id: minted.id.to_string(),
+        id,
         expires_at: minted.expires_at.seconds(),
         attempts: minted.attempts,
-    })
+    };
+    output.show_once(&shown, &remedy)
 }
 
 async fn list(service: &Service, account: String, output: Output) -> anyhow::Result<()> {

@@ -22,3 +22,15 @@ fn a_burst_of_connections_waits_its_turn() {
         raw.head("GET /healthz HTTP/1.1", &[]).answer().ok();
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn with_few_files_connections_wait_and_none_is_refused() {
+    let server = Folder::new().serve_after("ulimit -n 100");
+    let mut many: Vec<_> = (0..100).map(|_| server.raw()).collect();
+    for raw in &mut many {
+        raw.head("GET /readyz HTTP/1.1", &["Connection: close"]).answer().ok();
+    }
+    let log = server.stop().stderr;
+    assert!(!log.contains("accepting a connection"), "{log}");
+}

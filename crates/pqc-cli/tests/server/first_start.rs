@@ -161,6 +161,23 @@ fn a_missing_master_key_is_refused_and_none_is_made() {
 }
 
 #[test]
+fn a_store_that_is_missing_beside_its_root_token_is_not_made_anew() {
+    let folder = Folder::new();
+    folder.serve().stop();
+    let store = fs::read(folder.file("pqc.db")).unwrap();
+    fs::remove_file(folder.file("pqc.db")).unwrap();
+    let before = files(&folder);
+    folder.verb("serve --listen 127.0.0.1:0").refused(2, "put the store back from its backup");
+    assert_eq!(files(&folder), before);
+    // Either of the two ways out.
+    fs::write(folder.file("pqc.db"), store).unwrap();
+    folder.serve().stop();
+    fs::remove_file(folder.file("pqc.db")).unwrap();
+    fs::remove_file(folder.file("root-token")).unwrap();
+    folder.serve().root().generate();
+}
+
+#[test]
 fn a_port_in_use_makes_no_store() {
     let folder = Folder::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

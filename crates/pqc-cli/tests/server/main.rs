@@ -33,3 +33,4 @@ mod store_unavailable;
 mod support;
 mod texts;
 mod token_spending;
+mod unread_output;

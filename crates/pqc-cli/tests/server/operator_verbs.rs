@@ -4,7 +4,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{Account, Call, Folder, Issuer, bytes, names, now, pqc, run, shared, text};
+use crate::support::{
+    Account, Call, Folder, Issuer, bytes, names, now, pqc, run, shared, text, wait_until,
+};
 
 #[test]
 fn account_new_prints_a_root_token_that_works_at_once() {
@@ -235,12 +237,12 @@ fn issuer_trust_takes_hex_a_jwk_or_a_jwks_from_a_file_or_stdin() {
     let file = server.folder.beside("issuer.jwks");
     fs::write(&file, jwks.to_string()).unwrap();
     let trusted = server.verb(&format!("issuer trust {} --json", file.display())).json();
-    assert_eq!(names(&trusted["issuers"][0]), ["added", "algorithm", "fingerprint"]);
-    assert_eq!(trusted["issuers"][0]["added"], true);
+    assert_eq!(names(&trusted["issuers"][0]), ["algorithm", "fingerprint", "state"]);
+    assert_eq!(trusted["issuers"][0]["state"], "now trusted");
     for (again, input) in [("hex", hex), ("jwk", jwks["keys"][0].to_string())] {
         let run = server.folder.verb_reading("issuer trust - --json", input.as_bytes());
         let run = run.json();
-        assert_eq!(run["issuers"][0]["added"], false, "{again}");
+        assert_eq!(run["issuers"][0]["state"], "trusted already", "{again}");
         assert_eq!(run["issuers"][0]["fingerprint"], trusted["issuers"][0]["fingerprint"]);
     }
     for wrong in ["", "hunter2", "{}", "00"] {
@@ -249,6 +251,33 @@ fn issuer_trust_takes_hex_a_jwk_or_a_jwks_from_a_file_or_stdin() {
     }
     server.verb("issuer trust /nowhere/at/all").refused(2, "/nowhere/at/all");
     drop(Issuer::new(pqc_core::SignatureAlgorithm::MlDsa87).trusted_by(server));
+}
+
+#[test]
+fn issuer_distrust_counts_beside_a_running_server_and_spares_its_own() {
+    let server = Folder::new().serve();
+    let account = server.account();
+    let other = Folder::new().serve();
+    let foreign = other.root().generate();
+    let listed = || server.verb("issuer list --json").json()["issuers"].clone();
+    assert_eq!(listed(), json!([]));
+
+    let jwks = other.anyone().get("/.well-known/jwks.json").json().to_string();
+    server.folder.verb_reading("issuer trust -", jwks.as_bytes()).ended(0);
+    let encapsulate = Call::post("/api/kem/encapsulate_key", &foreign.to_encapsulate());
+    account.root.send(&encapsulate).ok();
+    let fingerprint = text(&listed()[0], "fingerprint");
+    assert!(server.verb("issuer list").ended(0).stdout.contains(&fingerprint));
+
+    server.verb(&format!("issuer distrust {fingerprint}")).ended(0);
+    wait_until("the server follows", || account.root.send(&encapsulate).status == 403);
+    assert_eq!(listed(), json!([]));
+    server.verb(&format!("issuer distrust {fingerprint}")).refused(1, "issuer list");
+
+    let own = server.verb("issuer show --json").json().to_string();
+    let told = server.folder.verb_reading("issuer trust -", own.as_bytes()).ended(0).stdout;
+    assert!(told.contains("this server's own"), "{told}");
+    assert_eq!(listed(), json!([]), "its own needs no trust, and none can be taken away");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 
 use serde_json::json;
 
-use crate::support::{Call, Folder, block_on};
+use crate::support::{Call, Folder, block_on, run};
 
 /// Another program holds the database's write lock, for longer than the server waits for it.
 #[test]
@@ -25,12 +25,58 @@ fn while_nothing_can_be_written_calls_are_refused_and_lose_nothing() {
         assert!(!problem.to_string().contains("locked"), "no word of the store's inside");
     }
     assert_eq!(token.attempts_left(), 2);
-    assert_eq!(server.anyone().get("/readyz").status, 200, "it can still be read");
+    assert_eq!(server.anyone().get("/readyz").status, 503);
 
     block_on(other.execute("ROLLBACK")).unwrap();
     block_on(other.close()).unwrap();
+    assert_eq!(server.anyone().get("/readyz").status, 200, "by itself");
     token.send(&spending).ok_text();
     assert_eq!(token.attempts_left(), 1);
+}
+
+/// As a user who may not write the file: the superuser may write any.
+#[cfg(unix)]
+#[test]
+fn a_store_that_cannot_be_written_is_told_at_the_start() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    use std::os::unix::process::CommandExt;
+    let folder = Folder::new();
+    folder.serve().stop();
+    let program = folder.beside("pqc");
+    std::fs::copy(env!("CARGO_BIN_EXE_pqc"), &program).unwrap();
+    let database = folder.file("pqc.db");
+    std::fs::set_permissions(&database, PermissionsExt::from_mode(0o444)).unwrap();
+    let mut serve = std::process::Command::new(&program);
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.data_dir());
+    if folder
+        .data_dir()
+        .metadata()
+        .is_ok_and(|data| std::os::unix::fs::MetadataExt::uid(&data) == 0)
+    {
+        const NOBODY: u32 = 65534;
+        for path in [folder.beside("."), folder.data_dir()] {
+            chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        for file in std::fs::read_dir(folder.data_dir()).unwrap() {
+            chown(file.unwrap().path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        serve.uid(NOBODY).gid(NOBODY);
+    }
+    let refused = run(&mut serve, b"");
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("readonly"), "{refused:?}");
+    assert_eq!(refused.stdout, "");
+}
+
+#[test]
+fn a_clock_that_is_behind_the_store_is_told() {
+    let folder = Folder::new();
+    folder.serve().stop();
+    let mut store = block_on(open(&folder.file("pqc.db")));
+    block_on(store.execute("UPDATE clock SET greatest = greatest + 3600000")).unwrap();
+    block_on(store.close()).unwrap();
+    let server = folder.serve();
+    assert!(server.stderr.wait_for("clock is behind the store's time"));
 }
 
 async fn open(path: &std::path::Path) -> SqliteConnection {

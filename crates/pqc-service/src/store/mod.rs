@@ -88,7 +88,7 @@ pub trait Store: Send + Sync + 'static {
     /// The store's time: never less than any time it has committed.
     async fn now(&self) -> Result<Timestamp, Error>;
 
-    /// Whether the store answers.
+    /// Whether the store answers, and can write, as far as that is known without a change.
     async fn ping(&self) -> Result<(), Error>;
 
     /// The check values of the master keys, by version.
@@ -185,6 +185,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds an issuer to the trusted ones; `false`: it is one already.
     async fn trust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error>;
+
+    /// Takes an issuer from the trusted ones; `false`: it was none.
+    async fn distrust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error>;
 
     /// The issuers that were added.
     async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error>;

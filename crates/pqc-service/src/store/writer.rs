@@ -6,7 +6,7 @@
 //! wait. There is no SQL here; an [`Engine`] knows how one database begins, applies and commits.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use pqc_core::token::{Refusal, TokenHash};
@@ -34,6 +34,7 @@ pub(super) enum Write {
     RevokeToken { account: AccountId, token: TokenId },
     InsertKey(KeyRecord),
     TrustIssuer(VerifyingKey),
+    DistrustIssuer(VerifyingKey),
 }
 
 /// Why a transaction came to nothing, or may have. Every change in it gets this answer.
@@ -85,17 +86,24 @@ pub(super) trait Engine: Send + 'static {
 pub(super) struct Writer<E> {
     /// `None` once it was closed; the task ends when every sender is gone.
     jobs: RwLock<Option<mpsc::Sender<Job>>>,
-    commits: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     task: Mutex<Option<JoinHandle<E>>>,
+}
+
+/// What became of transactions.
+#[derive(Debug, Default)]
+struct Counts {
+    commits: AtomicU64,
+    failed_last: AtomicBool,
 }
 
 impl<E: Engine> Writer<E> {
     /// Starts the task.
     pub(super) fn start(engine: E) -> Self {
         let (jobs, queue) = mpsc::channel(MAX_WAITING);
-        let commits = Arc::default();
-        let task = tokio::spawn(run(engine, queue, Arc::clone(&commits)));
-        Self { jobs: RwLock::new(Some(jobs)), commits, task: Mutex::new(Some(task)) }
+        let counts = Arc::default();
+        let task = tokio::spawn(run(engine, queue, Arc::clone(&counts)));
+        Self { jobs: RwLock::new(Some(jobs)), counts, task: Mutex::new(Some(task)) }
     }
 
     /// Makes one change; the answer comes after its commit.
@@ -106,6 +114,16 @@ impl<E: Engine> Writer<E> {
     /// Spends one attempt of the token; the answer comes after its commit.
     pub(super) async fn spend(&self, token: TokenHash) -> Result<Spent, Error> {
         self.submit(|answer| Job::Spend(token, answer)).await
+    }
+
+    /// Whether the last transaction came to nothing.
+    pub(super) fn failed_last(&self) -> bool {
+        self.counts.failed_last.load(Ordering::Relaxed)
+    }
+
+    /// Makes a transaction that changes nothing but the time.
+    pub(super) async fn try_out(&self) -> Result<(), Error> {
+        self.submit(Job::TryOut).await
     }
 
     /// Has the time committed, soon. Where the queue is full, the next transaction does it anyway.
@@ -122,7 +140,7 @@ impl<E: Engine> Writer<E> {
 
     /// How many transactions were committed.
     pub(super) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
+        self.counts.commits.load(Ordering::Relaxed)
     }
 
     /// Lets no more changes in and waits until those that wait are answered; the first caller gets
@@ -163,20 +181,17 @@ impl<E> Writer<E> {
 enum Job {
     Write(Box<Write>, Answer<bool>),
     Spend(TokenHash, Answer<Spent>),
+    TryOut(Answer<()>),
     CommitTime,
 }
 
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
 
-async fn run<E: Engine>(
-    mut engine: E,
-    mut queue: mpsc::Receiver<Job>,
-    commits: Arc<AtomicU64>,
-) -> E {
+async fn run<E: Engine>(mut engine: E, mut queue: mpsc::Receiver<Job>, counts: Arc<Counts>) -> E {
     let mut jobs = Vec::with_capacity(MAX_BATCH);
     while queue.recv_many(&mut jobs, MAX_BATCH).await > 0 {
         if let Some(batch) = Batch::of(&mut jobs) {
-            batch.carry_out(&mut engine, &commits).await;
+            batch.carry_out(&mut engine, &counts).await;
             // Those who were answered may have their next change ready.
             tokio::task::yield_now().await;
         }
@@ -193,6 +208,7 @@ struct Batch {
     write_answers: Vec<Answer<bool>>,
     tokens: Vec<TokenHash>,
     token_answers: Vec<Answer<Spent>>,
+    tried_out: Vec<Answer<()>>,
 }
 
 impl Batch {
@@ -212,6 +228,7 @@ impl Batch {
                     batch.tokens.push(token);
                     batch.token_answers.push(answer);
                 }
+                Job::TryOut(answer) => batch.tried_out.push(answer),
                 Job::CommitTime => {}
             }
             any = true;
@@ -219,15 +236,21 @@ impl Batch {
         any.then_some(batch)
     }
 
-    async fn carry_out(self, engine: &mut impl Engine, commits: &AtomicU64) {
-        let Self { writes, write_answers, tokens, token_answers } = self;
-        match transact(engine, writes, &tokens).await {
+    async fn carry_out(self, engine: &mut impl Engine, counts: &Counts) {
+        let Self { writes, write_answers, tokens, token_answers, tried_out } = self;
+        let done = transact(engine, writes, &tokens).await;
+        counts.failed_last.store(done.is_err(), Ordering::Relaxed);
+        match done {
             Ok((made, spent)) => {
-                commits.fetch_add(1, Ordering::Relaxed);
+                counts.commits.fetch_add(1, Ordering::Relaxed);
                 answer_each(write_answers, made);
                 answer_each(token_answers, spent);
+                for answer in tried_out {
+                    let _ = answer.send(Ok(()));
+                }
             }
             Err(failure) => {
+                answer_all(tried_out, &failure);
                 tracing::warn!(%failure, "a store transaction failed");
                 answer_all(write_answers, &failure);
                 answer_all(token_answers, &failure);

@@ -44,7 +44,15 @@ impl Folder {
 
     /// Starts a server on it with these options, separated by spaces.
     pub(crate) fn serve_with(&self, options: &str) -> Server {
-        Server::start(self, options)
+        Server::start(self, pqc(), options)
+    }
+
+    /// Starts a server on it in a shell that has done this before.
+    pub(crate) fn serve_after(&self, shell: &str) -> Server {
+        let program = pqc();
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{shell}; exec \"$0\" \"$@\"")]).arg(program.get_program());
+        Server::start(self, command, "--log info")
     }
 
     /// Runs a verb on it, to its end.
@@ -90,9 +98,9 @@ pub(crate) struct Ended {
 }
 
 impl Server {
-    fn start(folder: &Folder, options: &str) -> Self {
+    fn start(folder: &Folder, mut command: Command, options: &str) -> Self {
         let started = Instant::now();
-        let mut child = pqc()
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder.data_dir())
             .args(options.split_whitespace())

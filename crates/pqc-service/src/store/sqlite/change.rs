@@ -103,6 +103,12 @@ async fn make(
                 .execute(connection)
                 .await?
             }
+            Write::DistrustIssuer(issuer) => {
+                sqlx::query("DELETE FROM trusted_issuers WHERE public_key = ?1")
+                    .bind(issuer.as_bytes())
+                    .execute(connection)
+                    .await?
+            }
         };
     Ok(done.rows_affected() > 0)
 }

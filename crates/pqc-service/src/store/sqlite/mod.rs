@@ -49,6 +49,8 @@ impl SqliteStore {
         let connection = open::open(&options).await?;
         let readers = open::readers(options.clone()).await?;
         let clock = Arc::new(Clock::new(host));
+        clock.learn(read::clock(&readers).await?);
+        clock.now();
         let engine = write::SqliteEngine::new(options, connection, Arc::clone(&clock));
         Ok(Self { readers, writer: Writer::start(engine), clock })
     }
@@ -91,6 +93,9 @@ impl Store for SqliteStore {
     async fn ping(&self) -> Result<(), Error> {
         if !self.writer.is_alive() {
             return Err(Error::Unavailable("the task that writes has ended".to_owned()));
+        }
+        if self.writer.failed_last() {
+            self.writer.try_out().await?;
         }
         read::clock(&self.readers).await.map(drop)
     }
@@ -204,6 +209,10 @@ impl Store for SqliteStore {
         self.writer.write(Write::TrustIssuer(issuer.clone())).await
     }
 
+    async fn distrust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error> {
+        self.writer.write(Write::DistrustIssuer(issuer.clone())).await
+    }
+
     async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error> {
         read::trusted_issuers(&self.readers).await
     }
@@ -220,16 +229,44 @@ struct Clock {
     greatest: AtomicU64,
     /// The greatest time that the writer was asked to commit for its own sake.
     asked: AtomicU64,
+    /// The host's time at which it was last said that it is behind.
+    warned: AtomicU64,
 }
 
 impl Clock {
     fn new(host: Arc<dyn Host>) -> Self {
-        Self { host, greatest: AtomicU64::new(0), asked: AtomicU64::new(0) }
+        Self {
+            host,
+            greatest: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+            warned: AtomicU64::new(0),
+        }
     }
 
     fn now(&self) -> Timestamp {
         let host = self.host.now().millis();
-        Timestamp::from_millis(self.greatest.fetch_max(host, Ordering::Relaxed).max(host))
+        let now = self.greatest.fetch_max(host, Ordering::Relaxed).max(host);
+        if now.saturating_sub(host) >= SUSPICIOUS_MILLIS {
+            self.warn_that_host_is_behind(now, host);
+        }
+        Timestamp::from_millis(now)
+    }
+
+    /// Once in a while: this clock was set back, or ran ahead before.
+    fn warn_that_host_is_behind(&self, now: u64, host: u64) {
+        let warned = self.warned.load(Ordering::Relaxed);
+        let due = warned == 0 || host.abs_diff(warned) >= SUSPICIOUS_MILLIS;
+        let ours = || {
+            let relaxed = Ordering::Relaxed;
+            self.warned.compare_exchange(warned, host, relaxed, relaxed).is_ok()
+        };
+        if due && ours() {
+            tracing::warn!(
+                seconds = now.saturating_sub(host) / 1000,
+                "this machine's clock is behind the store's time, which stands still until it is \
+                 passed: tokens live longer by so much"
+            );
+        }
     }
 
     /// Takes note of a time that was committed, maybe by another process.
@@ -257,6 +294,8 @@ impl std::fmt::Debug for Clock {
     }
 }
 
+/// How far behind the store's time a clock is no more than unpunctual.
+const SUSPICIOUS_MILLIS: u64 = 60_000;
 /// How far the time that is given out may run ahead of the time that is committed.
 const FAR_MILLIS: u64 = 500;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, Executor, Row, SqliteConnection, SqlitePool};
 
 use super::{ERROR, code, error, is_locked};
 use crate::error::Error;
@@ -79,10 +79,14 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<(), OpenError> {
         let why = "its file system cannot share memory between processes (no write-ahead log)";
         return Err(OpenError::Other(Error::Unavailable(why.to_owned())));
     }
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     if found == Schema::Current {
+        // A file that cannot be written is said now, and not by the first call that changes
+        // something: without a write, SQLite takes it for one to be read.
+        transaction.execute("UPDATE clock SET greatest = greatest").await?;
+        transaction.rollback().await?;
         return Ok(());
     }
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     // Another process may have been here meanwhile.
     if let Schema::Older { applied } = schema(&mut transaction).await? {
         transaction.ensure_migrations_table(MIGRATIONS_TABLE).await?;

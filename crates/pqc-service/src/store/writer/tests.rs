@@ -117,6 +117,22 @@ async fn a_failure_is_everyones_answer_and_the_next_batch_is_served() {
 }
 
 #[tokio::test]
+async fn a_writer_that_failed_can_be_tried_out() {
+    let engine = FakeEngine::default();
+    let fake = Arc::clone(&engine.0);
+    let writer = Arc::new(Writer::start(engine));
+    assert!(!writer.failed_last());
+    for _ in 0..2 {
+        fake.fail_once(Step::Commit, Failure::Unavailable("room".to_owned()));
+        assert!(writer.try_out().await.is_err());
+        assert!(writer.failed_last());
+    }
+    writer.try_out().await.unwrap();
+    assert!(!writer.failed_last());
+    assert_eq!((writer.commits(), fake.committed.load(Ordering::SeqCst)), (1, 0));
+}
+
+#[tokio::test]
 async fn a_writer_that_dies_leaves_its_callers_in_doubt_and_takes_no_more() {
     let engine = FakeEngine::default();
     let fake = Arc::clone(&engine.0);

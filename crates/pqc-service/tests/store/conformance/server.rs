@@ -33,6 +33,10 @@ async fn an_issuer_is_trusted_once() {
             assert!(!store.trust_issuer(issuer).await.unwrap());
         }
         assert_eq!(store.trusted_issuers().await.unwrap(), issuers);
+        assert!(store.distrust_issuer(&issuers[0]).await.unwrap());
+        assert!(!store.distrust_issuer(&issuers[0]).await.unwrap());
+        assert_eq!(store.trusted_issuers().await.unwrap(), issuers[1..]);
+        assert!(store.trust_issuer(&issuers[0]).await.unwrap());
     })
     .await;
 }
