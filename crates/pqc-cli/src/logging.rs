@@ -86,8 +86,8 @@ pub(crate) fn keep_panics_silent() {
     }));
 }
 
-/// Some megabytes of them.
-const LINES_THAT_WAIT: usize = 16 * 1024;
+/// About a megabyte of them.
+const LINES_THAT_WAIT: usize = 4096;
 
 fn may_be_heard(event: &Metadata<'_>) -> bool {
     let target = event.target();

@@ -28,6 +28,8 @@ fn a_burst_of_connections_waits_its_turn() {
 fn with_few_files_connections_wait_and_none_is_refused() {
     let server = Folder::new().serve_after("ulimit -n 100");
     let mut many: Vec<_> = (0..100).map(|_| server.raw()).collect();
+    // Time for it to accept as many as it ever will.
+    std::thread::sleep(std::time::Duration::from_millis(300));
     for raw in &mut many {
         raw.head("GET /readyz HTTP/1.1", &["Connection: close"]).answer().ok();
     }
