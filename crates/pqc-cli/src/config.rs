@@ -3,6 +3,7 @@
 //! clap merges the first two; [`Raw`] is one of the two layers that are left, and everything that
 //! can be wrong is refused on the way to [`StoreConfig`] and [`ServeConfig`].
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use pqc_core::token::MintPolicy;
 use pqc_service::Settings;
 
 use crate::args::{Listen, PolicyArgs, ServeArgs, StoreArgs, StoreUrl};
-use crate::logging::LogFormat;
+use crate::logging::{self, LogFormat};
 
 /// What the verbs that work on a store need to know.
 #[derive(Debug)]
@@ -93,6 +94,9 @@ struct Raw {
 
 impl Raw {
     fn merged(args: ServeArgs) -> anyhow::Result<Self> {
+        for name in unknown_variables(std::env::vars_os().map(|(name, _)| name)) {
+            logging::warn(format_args!("the environment variable {name} is no setting"));
+        }
         let file = match &args.store.config {
             Some(path) => Self::read(path)?,
             None => Self::default(),
@@ -165,6 +169,15 @@ impl Raw {
             },
         })
     }
+}
+
+/// Those that begin as settings do and are none: misspelt, they would be passed over.
+fn unknown_variables(names: impl Iterator<Item = OsString>) -> Vec<String> {
+    let is_unknown = |name: &String| {
+        let key = name.strip_prefix("PQC_").map(str::to_lowercase);
+        key.is_some_and(|key| key != "config" && !KEYS.contains(&key.as_str()))
+    };
+    names.filter_map(|name| name.into_string().ok()).filter(is_unknown).collect()
 }
 
 fn unknown_key(key: &str) -> String {
@@ -281,6 +294,13 @@ mod tests {
         assert_eq!(typed.listen.port(), 2);
         assert_eq!(typed.http.max_text_bytes, 7);
         assert!(!typed.store.settings.dangerously_trust_any_issuer);
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_found() {
+        let names = ["PQC_MAX_TEXT", "PQC_CONFIG", "PATH", "PQC_MASTER_KEYFILE", "PQCX"];
+        let unknown = unknown_variables(names.into_iter().map(OsString::from));
+        assert_eq!(unknown, ["PQC_MASTER_KEYFILE"]);
     }
 
     #[test]

@@ -20,13 +20,15 @@ pub(crate) struct Fields {
 impl Fields {
     /// Reads the query. What is secret must not stand there, so finding it is an error of the
     /// call, told when its fields are asked for.
-    pub(crate) fn from_query(query: Option<&str>) -> Self {
-        let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-            .map(|(name, value)| {
-                (name.into_owned(), Json::Text(Zeroizing::new(value.into_owned())))
-            })
-            .collect();
-        Self { query, body: Vec::new() }
+    pub(crate) fn from_query(query: Option<&str>) -> Result<Self, Problem> {
+        let mut fields = Vec::new();
+        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            if fields.iter().any(|(known, _)| *known == name) {
+                return Err(Problem::BadRequest("A name stands twice in the query."));
+            }
+            fields.push((name.into_owned(), Json::Text(Zeroizing::new(value.into_owned()))));
+        }
+        Ok(Self { query: fields, body: Vec::new() })
     }
 
     /// Adds the members of a JSON object in UTF-8.
@@ -270,6 +272,17 @@ mod tests {
         Fields::default().with_body(json.as_bytes())
     }
 
+    fn from_query(query: &str) -> Fields {
+        Fields::from_query(Some(query)).unwrap()
+    }
+
+    #[test]
+    fn a_name_stands_once_in_a_query_too() {
+        assert!(Fields::from_query(Some("pk=1&account=2&pk=1")).is_err());
+        assert!(Fields::from_query(Some("pk=1&PK=1")).is_ok());
+        assert!(Fields::from_query(None).is_ok());
+    }
+
     #[test]
     fn what_is_not_a_json_object_is_refused() {
         for json in
@@ -291,11 +304,11 @@ mod tests {
 
     #[test]
     fn null_is_absent_and_the_body_goes_before_the_query() {
-        let fields = Fields::from_query(Some("a=q&n=5&l=x,y")).with_body(br#"{"a":null}"#).unwrap();
+        let fields = from_query("a=q&n=5&l=x,y").with_body(br#"{"a":null}"#).unwrap();
         assert_eq!(fields.text("a").unwrap(), "q");
         assert_eq!(fields.optional_count("n").unwrap(), Some(5));
         assert_eq!(fields.optional_list("l").unwrap().unwrap(), ["x", "y"]);
-        let fields = Fields::from_query(Some("a=q")).with_body(br#"{"a":"b"}"#).unwrap();
+        let fields = from_query("a=q").with_body(br#"{"a":"b"}"#).unwrap();
         assert_eq!(fields.text("a").unwrap(), "b");
     }
 
@@ -312,9 +325,9 @@ mod tests {
 
     #[test]
     fn secrets_in_a_query_are_named() {
-        let fields = Fields::from_query(Some("pk=1&sk=2&data=3"));
+        let fields = from_query("pk=1&sk=2&data=3");
         let Err(Problem::Invalid(errors)) = fields.refuse_secrets_in_query() else { panic!() };
         assert_eq!(errors.len(), 2);
-        assert!(Fields::from_query(Some("pk=1")).refuse_secrets_in_query().is_ok());
+        assert!(from_query("pk=1").refuse_secrets_in_query().is_ok());
     }
 }

@@ -190,7 +190,7 @@ async fn receive<O: Operation>(
     body: &mut Body,
     room: &mut Room,
 ) -> Result<Fields, Problem> {
-    let fields = Fields::from_query(parts.uri.query());
+    let fields = Fields::from_query(parts.uri.query())?;
     if O::BODY == BodyRule::Optional && body.is_end_stream() {
         return Ok(fields);
     }
@@ -219,12 +219,16 @@ async fn check_key<O: Operation>(
 }
 
 fn check_media_type(headers: &HeaderMap, empty: bool) -> Result<(), Problem> {
-    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+    let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(CONTENT_ENCODING).iter().all(is_plain) {
         return Err(Problem::MediaType);
     }
-    let Some(value) = headers.get(CONTENT_TYPE) else {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let value = match (types.next(), types.next()) {
+        (Some(value), None) => value,
         // A body without a type is not taken for JSON; that there is none is told later.
-        return if empty { Ok(()) } else { Err(Problem::MediaType) };
+        (None, None) if empty => return Ok(()),
+        _ => return Err(Problem::MediaType),
     };
     let value = value.to_str().map_err(|_| Problem::MediaType)?;
     let mut parts = value.split(';').map(str::trim);

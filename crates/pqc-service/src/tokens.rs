@@ -186,13 +186,20 @@ impl Service {
 
 fn check_label(label: &str) -> Result<(), Error> {
     let length = label.chars().count();
-    if (1..=100).contains(&length) && !label.chars().any(char::is_control) {
+    if (1..=100).contains(&length) && !label.chars().any(rules_display) {
         return Ok(());
     }
     Err(Error::BadName {
         what: "label",
-        expected: "1 to 100 characters without control characters",
+        expected: "1 to 100 characters, none of which controls the display",
     })
+}
+
+/// Control characters, and those that turn the order of what stands around them or break a line:
+/// on a terminal, a label with them could pass for something else.
+fn rules_display(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -204,6 +211,16 @@ mod tests {
 
     use super::*;
     use crate::{Custody, Settings, SqliteStore, System};
+
+    #[test]
+    fn a_label_is_text_that_shows_as_it_is() {
+        for label in ["a", "Zürich 7 \u{1f511}", "مفتاح", &"x".repeat(100)] {
+            assert!(check_label(label).is_ok(), "{label:?}");
+        }
+        for label in ["", "a\nb", "\u{202e}toor", "a\u{2069}", "\u{85}", &"x".repeat(101)] {
+            assert!(check_label(label).is_err(), "{label:?}");
+        }
+    }
 
     #[tokio::test]
     async fn a_call_under_way_mints_nothing_once_its_token_is_replaced() {

@@ -95,6 +95,8 @@ fn a_name_twice_and_text_that_is_not_unicode_are_400() {
         assert_bad(&root, [b"{\"data\":\"", bytes, b"\"}"].concat());
     }
     root.send(&Call::post_raw(SIGN, r#"{"data":"\ud83d\ude00","other":1}"#)).ok();
+    root.get("/api/kem/generate_keys?x=1&%78=2").problem(400);
+    root.get("/api/kem/generate_keys?x=1&y=1").ok();
 }
 
 #[test]

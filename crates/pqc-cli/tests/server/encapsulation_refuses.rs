@@ -239,5 +239,18 @@ fn another_content_type_is_refused() {
     for fine in ["application/json", "Application/JSON; charset=UTF-8", "application/json;x=y"] {
         root.send(&call.clone().header("content-type", fine)).ok();
     }
-    root.send(&call.header("content-encoding", "identity")).ok();
+    root.send(&call.header("content-encoding", "Identity")).ok();
+
+    let length = format!("Content-Length: {}", right.to_string().len());
+    let token = format!("Authorization: Bearer {}", root.token);
+    let twice = |header: &str| {
+        let headers = [token.as_str(), "Content-Type: application/json", &length, header];
+        let mut raw = shared().raw();
+        raw.head(&format!("POST {PATH} HTTP/1.1"), &headers).write(right.to_string()).answer()
+    };
+    twice("X-Other: 1").ok();
+    for second in ["Content-Type: text/plain", "Content-Type: application/json"] {
+        twice(second).problem(415);
+    }
+    twice("Content-Encoding: identity\r\nContent-Encoding: gzip").problem(415);
 }

@@ -19,12 +19,14 @@ use crate::data_dir::DataDir;
 use crate::exit::Refused;
 use crate::opened::Opened;
 use crate::output::{Human, Output};
+use crate::signals::Signals;
 
 /// Starts the server, plays the flow, and stops; nothing is left behind.
 ///
 /// # Errors
 /// A step did not go as it should; the server cannot be started.
 pub(crate) async fn run(output: Output) -> anyhow::Result<()> {
+    let signals = Signals::listen().context("cannot listen for signals")?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let data_dir = DataDir::create(&folder.path().join("pqc-data"))?;
     let master_key = Secret::generate(&mut getrandom::SysRng)?;
@@ -47,7 +49,7 @@ pub(crate) async fn run(output: Output) -> anyhow::Result<()> {
     let root_token = root_token.expose_text();
     let played = tokio::select! {
         played = flow::play(&server, &root_token, &mut stage) => played,
-        _ = tokio::signal::ctrl_c() => Err(Refused("interrupted".to_owned()).into()),
+        () = signals.stop() => Err(Refused("interrupted".to_owned()).into()),
     };
 
     drop(stop);

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::rows::{self, millis};
-use super::{Clock, ERROR, FULL, change, code, failure, is_locked, spend};
+use super::{Clock, ERROR, FULL, IOERR, change, code, failure, is_locked, spend};
 use crate::error::Error;
 use crate::store::writer::{Engine, Failure, Spent, Write};
 
@@ -116,7 +116,9 @@ impl Engine for SqliteEngine {
             Some(connection) => sqlx::query("ROLLBACK").execute(connection).await.is_ok(),
             None => false,
         };
-        if undone {
+        // What could not be flushed may stand in the log all the same, and be found by the next
+        // open of the file.
+        if undone && code(&error) != Some(IOERR) {
             return Err(failure(&error));
         }
         self.disconnect().await;
