@@ -42,6 +42,13 @@ pub enum Error {
     /// The expanded decapsulation key's hash does not fit (FIPS 203, Section 7.3).
     #[error("the expanded decapsulation key fails the hash check of FIPS 203, Section 7.3")]
     DecapsulationKeyHash,
+    /// The X25519 part has a low order, so that part of X-Wing would protect nothing (RFC 7748,
+    /// Section 6.1).
+    #[error("the X25519 part of the {field} has a low order")]
+    LowOrder {
+        /// The value with that part.
+        field: Field,
+    },
     /// A coefficient of the expanded signing key is out of range, or its parts disagree.
     #[error("the expanded signing key is not one that FIPS 204 key generation makes")]
     InconsistentSigningKey,

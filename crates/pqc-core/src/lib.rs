@@ -45,6 +45,7 @@ mod aead;
 pub mod attest;
 pub mod backend;
 pub mod error;
+mod hybrid;
 pub mod id;
 pub mod kem;
 pub mod keyfile;
