@@ -163,26 +163,14 @@ pub(crate) async fn off_the_runtime<T: Send + 'static>(
 /// Reads on for a while and forgets, so that a client which is still sending can read the refusal
 /// instead of a reset connection. Most clients read no answer before they have sent everything.
 pub(crate) async fn discard(mut body: Body) {
-    if body.size_hint().lower() > DISCARD_BYTES {
-        return;
-    }
     let deadline = Instant::now() + DISCARD_TIME;
-    let mut left = DISCARD_BYTES;
-    while let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await {
-        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-        match left.checked_sub(length) {
-            Some(rest) => left = rest,
-            None => break,
-        }
-    }
+    while let Ok(Some(Ok(_))) = timeout_at(deadline, body.frame()).await {}
 }
 
 /// Longer texts are read, written and wiped on threads of their own.
 const INLINE_BYTES: usize = 64 * 1024;
 /// One part in so many of the ceiling is for bodies that are not long.
 const SHARE_OF_SHORT_BODIES: usize = 16;
-/// Twice the longest body that is admitted by default.
-const DISCARD_BYTES: u64 = 64 * 1024 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! while, in any state that it can be in, also before its version of HTTP is known.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 use tower::ServiceExt;
 
 use crate::app::HttpService;
@@ -175,14 +175,16 @@ struct Tracked<S> {
 
 impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Tracked<S> {
     type Response = Response<Tracking>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Error = JoinError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, JoinError>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let running = Arc::new(self.activity.begin());
-        let answer = self.app.clone().oneshot(request.map(Body::new));
+        // A task of its own: a client that goes away stops no call halfway, which may have changed
+        // something and would have no line in the log.
+        let answer = tokio::spawn(self.app.clone().oneshot(request.map(Body::new)));
         Box::pin(async move {
-            let response = answer.await?;
+            let Ok(response) = answer.await?;
             running.answer_is_ready();
             Ok(response.map(|body| Tracking { body, running }))
         })

@@ -45,12 +45,13 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     let served = async {
         first_start(&opened.service, &data_dir).await?;
         warn(&config, &data_dir, origin, address);
+        let stopped = signals.stop();
         match output.show(&Listening { listening: format!("http://{address}") }) {
             Err(error) if error.is::<OutputClosed>() => {} // Nobody reads it; the server serves.
             shown => shown?,
         }
         let service = Arc::clone(&opened.service);
-        pqc_http::serve(listener, service, config.http.clone(), signals.stop())
+        pqc_http::serve(listener, service, config.http.clone(), stopped)
             .await
             .context("the server ended")
     };

@@ -162,10 +162,36 @@ async fn an_overload_spends_nothing() {
 async fn who_reads_no_answer_before_all_is_sent_can_read_the_refusal() {
     let server = server(Config { max_text_bytes: MIB, ..Config::default() }).await;
     // Most clients are so. A connection that is reset under them is no answer.
-    let mut too_long = server.upload(40 * MIB, 40 * MIB).await;
+    let mut too_long = server.upload(100 * MIB, 100 * MIB).await;
     assert_eq!(status(&mut too_long).await, 413);
     let mut unauthorized = server.upload_by("X: none", 40 * MIB, 40 * MIB).await;
     assert_eq!(status(&mut unauthorized).await, 401);
+}
+
+#[tokio::test]
+async fn who_says_that_no_more_comes_gets_the_answer() {
+    let server = server(Config::default()).await;
+    let mut stream = server.upload(MIB, MIB).await;
+    stream.shutdown().await.unwrap();
+    assert_eq!(status(&mut stream).await, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_stops_no_call_halfway() {
+    let server = server(Config::default()).await;
+    let Lab { service, account, authorization, .. } = &server.lab;
+    let mint = format!("GET /api/token/new HTTP/1.1\r\nHost: localhost\r\n{authorization}\r\n\r\n");
+    for _ in 0..100 {
+        // The system resets the connection, for an answer that is not read.
+        drop(server.send(mint.as_bytes()).await);
+    }
+    let all = async {
+        // One is the root token.
+        while service.tokens(*account, None, 1000).await.unwrap().len() < 101 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(IN_TIME, all).await.expect("each call was carried out");
 }
 
 #[tokio::test]
