@@ -99,7 +99,7 @@ impl Drop for Kept {
     }
 }
 
-/// Receives a body of at most `limit` bytes within `time`. It takes room for what has come, not
+/// Receives a body of at most `limit` bytes, each mebibyte of it within `time`. It takes room for what has come, not
 /// for what was announced.
 pub(crate) async fn receive(
     body: &mut Body,
@@ -113,7 +113,8 @@ pub(crate) async fn receive(
         Some(_) => return Err(too_large),
         None => limit,
     };
-    let deadline = Instant::now() + time;
+    let mut deadline = Instant::now() + time;
+    let mut mebibytes = 0;
     let mut received = Zeroizing::new(Vec::new());
     while let Some(frame) =
         timeout_at(deadline, body.frame()).await.map_err(|_| Problem::SlowBody)?
@@ -132,6 +133,10 @@ pub(crate) async fn receive(
             room.shrink(larger);
         }
         received.extend_from_slice(&chunk);
+        while received.len() / MEBIBYTE > mebibytes {
+            mebibytes += 1;
+            deadline += time;
+        }
     }
     Ok(received)
 }
@@ -167,6 +172,7 @@ pub(crate) async fn discard(mut body: Body) {
     while let Ok(Some(Ok(_))) = timeout_at(deadline, body.frame()).await {}
 }
 
+const MEBIBYTE: usize = 1024 * 1024;
 /// Longer texts are read, written and wiped on threads of their own.
 const INLINE_BYTES: usize = 64 * 1024;
 /// One part in so many of the ceiling is for bodies that are not long.

@@ -27,7 +27,7 @@ use crate::signals::Signals;
 /// The settings, the self-test, the folder, the port, the master key or the store.
 pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     let mut config = ServeConfig::load(args)?;
-    let _log = logging::start(&config.log, config.log_format)?;
+    let log = logging::start(&config.log, config.log_format)?;
     let report = pqc_core::selftest::run(&mut getrandom::SysRng)?;
     tracing::info!(backend = report.backend, checks = report.checks, "self-test passed");
 
@@ -58,6 +58,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     let served = served.await;
     opened.close().await;
     tracing::info!("stopped");
+    log.end();
     served
 }
 
