@@ -190,15 +190,23 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Tracked<S> {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let running = Arc::new(self.activity.begin());
-        // A task of its own: a client that goes away stops no call halfway, which may have changed
-        // something and would have no line in the log.
-        let answer = tokio::spawn(self.app.clone().oneshot(request.map(Body::new)));
+        let answer = carried_through(self.app.clone(), request.map(Body::new));
         Box::pin(async move {
-            let Ok(response) = answer.await?;
+            let response = answer.await?;
             running.answer_is_ready();
             Ok(response.map(|body| Tracking { body, rest: Bytes::new(), running }))
         })
     }
+}
+
+/// A task of its own: a client that goes away stops no call halfway, which may have changed
+/// something and would have no line in the log.
+async fn carried_through<S: HttpService>(
+    app: S,
+    request: Request<Body>,
+) -> Result<Response<Body>, JoinError> {
+    let Ok(response) = tokio::spawn(app.oneshot(request)).await?;
+    Ok(response)
 }
 
 /// The body of an answer, in pieces. Each of them keeps the request running until it is dropped,
@@ -311,6 +319,28 @@ mod tests {
         assert_ne!(activity.judge(late + SECOND * 30, None), Verdict::Goes);
         drop(first);
         assert_eq!(activity.judge(late + SECOND * 30, None), Verdict::Goes);
+    }
+
+    #[tokio::test]
+    async fn a_call_is_carried_through_when_nobody_waits() {
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (done, is_done) = tokio::sync::oneshot::channel();
+        let senders = Arc::new(Mutex::new(Some((begun, done))));
+        let app = tower::service_fn(move |_: Request<Body>| {
+            let senders = Arc::clone(&senders);
+            async move {
+                let (begun, done) = senders.lock().unwrap().take().unwrap();
+                begun.send(()).unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                done.send(()).unwrap();
+                Ok(Response::new(Body::empty()))
+            }
+        });
+        tokio::select! {
+            _ = carried_through(app, Request::new(Body::empty())) => panic!("it waits"),
+            begun = has_begun => begun.unwrap(),
+        }
+        is_done.await.unwrap();
     }
 
     #[test]

@@ -189,8 +189,8 @@ async fn who_reads_no_answer_before_all_is_sent_can_read_the_refusal() {
     let mut too_long = server.upload(100 * MIB, 100 * MIB).await;
     assert_eq!(status(&mut too_long).await, 413);
     let mut no_body_wanted = server.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n").await;
-    no_body_wanted.write_all(b"Content-Length: 3145728\r\n\r\n").await.unwrap();
-    no_body_wanted.write_all(&vec![b'x'; 3 * MIB]).await.unwrap();
+    no_body_wanted.write_all(b"Content-Length: 31457280\r\n\r\n").await.unwrap();
+    no_body_wanted.write_all(&vec![b'x'; 30 * MIB]).await.unwrap();
     assert_eq!(status(&mut no_body_wanted).await, 200);
     let mut unauthorized = server.upload_by("X: none", 40 * MIB, 40 * MIB).await;
     assert_eq!(status(&mut unauthorized).await, 401);
