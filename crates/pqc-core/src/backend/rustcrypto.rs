@@ -1,20 +1,24 @@
 //! RustCrypto's ml-kem and ml-dsa: portable, the reference that the other backend is held to, and
-//! on every build the one that reads expanded signing keys.
+//! on every build the one that reads expanded signing keys, signs and verifies an external μ, and
+//! holds prepared ML-DSA keys. A prepared ML-KEM key is decoded and hashed, but ml-kem samples its
+//! matrix anew at each call.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use ml_dsa::{ExpandedSigningKey, MlDsa44, MlDsa65, MlDsa87};
+use ml_dsa::{ExpandedSigningKey, MlDsa44, MlDsa65, MlDsa87, MlDsaParams};
 use ml_kem::kem::{Decapsulate, KeyExport};
 use ml_kem::{MlKem512, MlKem768, MlKem1024};
-use shake::Shake256;
-use shake::digest::{ExtendableOutput, Update, XofReader};
 use zeroize::Zeroize;
 
-use super::{Backend, internal};
+use super::{
+    Backend, PreparedDecapsulation, PreparedEncapsulation, PreparedSigning, PreparedVerifying,
+    internal,
+};
 use crate::error::Error;
 use crate::kem::KemAlgorithm;
 use crate::secret::{Secret, SecretVec};
-use crate::sign::SignatureAlgorithm;
+use crate::sign::{SignatureAlgorithm, shake256};
 
 /// The crates ml-kem and ml-dsa.
 #[derive(Debug)]
@@ -85,28 +89,15 @@ impl Backend for RustCrypto {
         key: &[u8],
         message: &Secret<32>,
     ) -> Result<(Vec<u8>, Secret<32>), Error> {
-        by_kem!(algorithm, Set => {
-            let key = key.try_into().map_err(|_| internal("encapsulation"))?;
-            let key = ml_kem::EncapsulationKey::<Set>::new(key)
-                .map_err(|_| internal("encapsulation"))?;
-            let (ciphertext, secret) = key.encapsulate_deterministic(message.expose_bytes().into());
-            Ok((ciphertext.to_vec(), Secret::from(<[u8; 32]>::from(secret))))
-        })
+        Ok(Self::prepare_encapsulation_key(algorithm, key)?.encapsulate(message))
     }
 
-    #[expect(deprecated, reason = "the expanded form is FIPS 203's, and this seam's")]
     fn decapsulate(
         algorithm: KemAlgorithm,
         expanded: &[u8],
         ciphertext: &[u8],
     ) -> Result<Secret<32>, Error> {
-        by_kem!(algorithm, Set => {
-            let key = expanded.try_into().map_err(|_| internal("decapsulation"))?;
-            let key = ml_kem::DecapsulationKey::<Set>::from_expanded(key)
-                .map_err(|_| internal("decapsulation"))?;
-            let ciphertext = ciphertext.try_into().map_err(|_| internal("decapsulation"))?;
-            Ok(Secret::from(<[u8; 32]>::from(key.decapsulate(ciphertext))))
-        })
+        Self::prepare_decapsulation_key(algorithm, expanded)?.decapsulate(ciphertext)
     }
 
     #[expect(deprecated, reason = "the expanded form is FIPS 204's, and this seam's")]
@@ -155,6 +146,123 @@ impl Backend for RustCrypto {
             })
         })
     }
+
+    fn sign_internal(
+        algorithm: SignatureAlgorithm,
+        expanded: &[u8],
+        framed: &[u8],
+        hedge: &Secret<32>,
+    ) -> Result<Vec<u8>, Error> {
+        // Not by ml-dsa's own `sign_internal`, which panics where the sampling gives up.
+        let tr = expanded.get(64..128).ok_or_else(|| internal("signing"))?;
+        prepare_signing_key(algorithm, expanded)?.sign_mu(&shake256(&[tr, framed]), hedge)
+    }
+
+    fn verify_internal(
+        algorithm: SignatureAlgorithm,
+        key: &[u8],
+        framed: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        let mu = shake256(&[&shake256::<64>(&[key]), framed]);
+        prepare_verifying_key(algorithm, key).is_ok_and(|key| key.verify_mu(&mu, signature))
+    }
+
+    fn prepare_encapsulation_key(
+        algorithm: KemAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn PreparedEncapsulation>, Error> {
+        by_kem!(algorithm, Set => {
+            let key = key.try_into().map_err(|_| internal("encapsulation key"))?;
+            let key = ml_kem::EncapsulationKey::<Set>::new(key)
+                .map_err(|_| internal("encapsulation key"))?;
+            Ok(Box::new(key))
+        })
+    }
+
+    #[expect(deprecated, reason = "the expanded form is FIPS 203's, and this seam's")]
+    fn prepare_decapsulation_key(
+        algorithm: KemAlgorithm,
+        expanded: &[u8],
+    ) -> Result<Box<dyn PreparedDecapsulation>, Error> {
+        by_kem!(algorithm, Set => {
+            let key = expanded.try_into().map_err(|_| internal("decapsulation key"))?;
+            let key = ml_kem::DecapsulationKey::<Set>::from_expanded(key)
+                .map_err(|_| internal("decapsulation key"))?;
+            Ok(Box::new(key))
+        })
+    }
+}
+
+/// Decodes an expanded signing key and expands its matrix once: for many calls.
+///
+/// # Errors
+/// [`Error::Internal`]: an input of another length.
+#[expect(deprecated, reason = "the expanded form is FIPS 204's, and this seam's")]
+pub fn prepare_signing_key(
+    algorithm: SignatureAlgorithm,
+    expanded: &[u8],
+) -> Result<Box<dyn PreparedSigning>, Error> {
+    by_signature!(algorithm, Set => {
+        let key = expanded.try_into().map_err(|_| internal("signing key"))?;
+        Ok(Box::new(ExpandedSigningKey::<Set>::from_expanded(key)))
+    })
+}
+
+/// Decodes a verifying key and expands its matrix once: for many calls.
+///
+/// # Errors
+/// [`Error::Internal`]: an input of another length.
+pub fn prepare_verifying_key(
+    algorithm: SignatureAlgorithm,
+    key: &[u8],
+) -> Result<Box<dyn PreparedVerifying>, Error> {
+    by_signature!(algorithm, Set => {
+        let key = key.try_into().map_err(|_| internal("verifying key"))?;
+        Ok(Box::new(ml_dsa::VerifyingKey::<Set>::decode(key)))
+    })
+}
+
+macro_rules! prepared_kem {
+    ($($set:ty),*) => {
+        $(
+            impl PreparedEncapsulation for ml_kem::EncapsulationKey<$set> {
+                fn encapsulate(&self, message: &Secret<32>) -> (Vec<u8>, Secret<32>) {
+                    let message = message.expose_bytes().into();
+                    let (ciphertext, secret) = self.encapsulate_deterministic(message);
+                    (ciphertext.to_vec(), Secret::from(<[u8; 32]>::from(secret)))
+                }
+            }
+
+            impl PreparedDecapsulation for ml_kem::DecapsulationKey<$set> {
+                fn decapsulate(&self, ciphertext: &[u8]) -> Result<Secret<32>, Error> {
+                    let ciphertext =
+                        ciphertext.try_into().map_err(|_| internal("decapsulation"))?;
+                    Ok(Secret::from(<[u8; 32]>::from(Decapsulate::decapsulate(self, ciphertext))))
+                }
+            }
+        )*
+    };
+}
+
+prepared_kem!(MlKem512, MlKem768, MlKem1024);
+
+impl<P: MlDsaParams + Send + Sync> PreparedSigning for ExpandedSigningKey<P> {
+    fn sign_mu(&self, mu: &[u8; 64], hedge: &Secret<32>) -> Result<Vec<u8>, Error> {
+        self.sign_mu_randomized(mu.into(), &mut Replay(hedge))
+            .map(|signature| signature.encode().to_vec())
+            .map_err(|_| internal("signing"))
+    }
+}
+
+impl<P: MlDsaParams + Send + Sync> PreparedVerifying for ml_dsa::VerifyingKey<P> {
+    fn verify_mu(&self, mu: &[u8; 64], signature: &[u8]) -> bool {
+        let Ok(signature) = signature.try_into() else {
+            return false;
+        };
+        ml_dsa::Signature::<P>::decode(signature)
+            .is_some_and(|signature| Self::verify_mu(self, mu.into(), &signature))
+    }
 }
 
 /// The verifying key of an expanded signing key, once s1 and s2 are seen to be in range and `tr`
@@ -169,9 +277,7 @@ pub(crate) fn verifying_key_of_expanded(
         let key = expanded.try_into().map_err(|_| Error::InconsistentSigningKey)?;
         ExpandedSigningKey::<Set>::from_expanded(key).verifying_key().encode().to_vec()
     });
-    let mut recomputed = [0; 64];
-    Shake256::default().chain(&public).finalize_xof().read(&mut recomputed);
-    if recomputed == *tr { Ok(public) } else { Err(Error::InconsistentSigningKey) }
+    if shake256(&[&public]) == *tr { Ok(public) } else { Err(Error::InconsistentSigningKey) }
 }
 
 /// `tr` of the key, if every coefficient of s1 and s2 is in −η..=η (FIPS 204, Algorithm 25).

@@ -3,9 +3,11 @@
 //! Bytes become a key or a ciphertext once, through the checks of FIPS 203, Sections 7.2 and 7.3;
 //! from there on only types travel. A decapsulation key is kept as its 64-byte seed. Encapsulation
 //! to a key that no issuer vouches for has a loud name, [`EncapsulationKey::encapsulate_unattested`];
-//! the quiet one is on [`crate::VerifiedEncapsulationKey`].
+//! the quiet one is on [`crate::VerifiedEncapsulationKey`]. A key for many calls is prepared once:
+//! [`EncapsulationKey::prepare`], [`DecapsulationKey::prepare`].
 
 mod algorithm;
+mod prepared;
 
 use alloc::vec::Vec;
 
@@ -19,6 +21,7 @@ use crate::seal::{MasterKeys, RecordKind, RecordName, SealedRecord};
 use crate::secret::{Secret, SecretVec};
 
 pub use algorithm::KemAlgorithm;
+pub use prepared::{PreparedDecapsulationKey, PreparedEncapsulationKey};
 
 /// An encapsulation key that passed the modulus check (FIPS 203, Section 7.2):
 /// 800, 1184 or 1568 bytes.
@@ -50,8 +53,43 @@ impl EncapsulationKey {
         &self,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<(Ciphertext, SharedSecret), Error> {
-        let message = Secret::generate(rng)?;
-        let (bytes, secret) = Active::encapsulate(self.algorithm, &self.bytes, &message)?;
+        self.encapsulate_message(&Secret::generate(rng)?)
+    }
+
+    /// ML-KEM.Encaps_internal (FIPS 203, Algorithm 17): encapsulates the `message` that the caller
+    /// chose. With the feature `hazmat` alone.
+    ///
+    /// Who can guess the message knows the shared secret, and whoever decapsulates learns it. It must
+    /// be 32 fresh random bytes, used once: so this is for test vectors, and for protocols that say
+    /// how they derive it. FIPS 203, Section 6 keeps it out of applications' reach.
+    ///
+    /// ```
+    /// use pqc_core::{DecapsulationKey, KemAlgorithm, Secret};
+    /// # fn main() -> Result<(), pqc_core::Error> {
+    /// let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, &mut getrandom::SysRng)?;
+    /// let message = Secret::from([7; 32]);
+    /// let key = key.encapsulation_key();
+    /// let (ciphertext, _) = key.hazmat_encapsulate_deterministic(&message)?;
+    /// assert_eq!(key.hazmat_encapsulate_deterministic(&message)?.0, ciphertext);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: not for a key that this crate made or read.
+    #[cfg(feature = "hazmat")]
+    pub fn hazmat_encapsulate_deterministic(
+        &self,
+        message: &Secret<32>,
+    ) -> Result<(Ciphertext, SharedSecret), Error> {
+        self.encapsulate_message(message)
+    }
+
+    fn encapsulate_message(
+        &self,
+        message: &Secret<32>,
+    ) -> Result<(Ciphertext, SharedSecret), Error> {
+        let (bytes, secret) = Active::encapsulate(self.algorithm, &self.bytes, message)?;
         Ok((Ciphertext { algorithm: self.algorithm, bytes }, SharedSecret(secret)))
     }
 

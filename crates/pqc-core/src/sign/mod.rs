@@ -1,9 +1,21 @@
-//! ML-DSA (FIPS 204), all three parameter sets, pure, with a context.
+//! ML-DSA (FIPS 204), all three parameter sets, pure and pre-hashed, with a context.
 //!
 //! A signing key is kept as its 32-byte seed. Signing is hedged: fresh randomness goes into every
-//! signature (FIPS 204, Algorithm 2), so that a fault or a bad generator alone leaks nothing.
+//! signature (FIPS 204, Algorithm 2), so that a fault or a bad generator alone leaks nothing. Who
+//! needs the same signature for the same message says so: `sign_deterministic`.
+//!
+//! | the signer has | sign | verify |
+//! |---|---|---|
+//! | the message | [`SigningKey::sign`] | [`VerifyingKey::verify`] |
+//! | its [`Mu`], for this key and context | [`SigningKey::sign_mu`] | as above, or [`VerifyingKey::verify_mu`] |
+//! | its digest, a [`PreHash`] | [`SigningKey::sign_prehash`] | [`VerifyingKey::verify_prehash`] |
+//!
+//! A key for many signatures is prepared once: [`SigningKey::prepare`], [`VerifyingKey::prepare`].
 
 mod algorithm;
+mod mu;
+mod prehash;
+mod prepared;
 
 use alloc::vec::Vec;
 
@@ -17,6 +29,10 @@ use crate::seal::{MasterKeys, RecordKind, RecordName, SealedRecord};
 use crate::secret::{Secret, SecretVec};
 
 pub use algorithm::SignatureAlgorithm;
+pub(crate) use mu::shake256;
+pub use mu::{Mu, MuHasher};
+pub use prehash::{PreHash, PreHashAlgorithm, PreHasher};
+pub use prepared::{PreparedSigningKey, PreparedVerifyingKey};
 
 /// A context: 0 to 255 bytes that bind a signature to its purpose (FIPS 204, Algorithm 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +64,12 @@ impl<'a> Context<'a> {
     pub const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
+
+    /// The length, as M′ has it.
+    #[expect(clippy::cast_possible_truncation, reason = "a context has at most 255 bytes")]
+    const fn length(self) -> u8 {
+        self.0.len() as u8
+    }
 }
 
 /// A verifying key (FIPS 204: public key): 1312, 1952 or 2592 bytes. Every string of that length
@@ -77,6 +99,25 @@ impl VerifyingKey {
     pub fn verify(&self, message: &[u8], context: Context<'_>, signature: &Signature) -> bool {
         self.algorithm == signature.algorithm
             && Active::verify(self.algorithm, &self.bytes, message, context.0, &signature.bytes)
+    }
+
+    /// HashML-DSA.Verify (FIPS 204, Algorithm 5).
+    #[must_use]
+    pub fn verify_prehash(
+        &self,
+        digest: &PreHash,
+        context: Context<'_>,
+        signature: &Signature,
+    ) -> bool {
+        let framed = digest.framed(context);
+        self.algorithm == signature.algorithm
+            && Active::verify_internal(self.algorithm, &self.bytes, &framed, &signature.bytes)
+    }
+
+    /// ML-DSA.Verify (FIPS 204, Algorithm 3) of the message whose μ this is.
+    #[must_use]
+    pub fn verify_mu(&self, mu: &Mu, signature: &Signature) -> bool {
+        self.prepare().is_ok_and(|key| key.verify_mu(mu, signature))
     }
 
     /// The parameter set.
@@ -180,7 +221,7 @@ impl SigningKey {
     }
 
     /// ML-DSA.Sign (FIPS 204, Algorithm 2), hedged. By a key that was read in expanded form the
-    /// signature is verified before it leaves.
+    /// signature is verified before it leaves; so it is in every other way of signing.
     ///
     /// # Errors
     /// [`Error::Randomness`]; [`Error::InconsistentSigningKey`]: the key was read in expanded form,
@@ -191,18 +232,106 @@ impl SigningKey {
         context: Context<'_>,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Signature, Error> {
-        let hedge = Secret::generate(rng)?;
-        let algorithm = self.algorithm();
+        self.sign_with(message, context, &Secret::generate(rng)?)
+    }
+
+    /// ML-DSA.Sign (FIPS 204, Algorithm 2), the deterministic variant: the same signature for the
+    /// same message and context. A fault while it is made can leak the key: prefer [`Self::sign`].
+    ///
+    /// # Errors
+    /// As [`Self::sign`], without [`Error::Randomness`].
+    pub fn sign_deterministic(
+        &self,
+        message: &[u8],
+        context: Context<'_>,
+    ) -> Result<Signature, Error> {
+        self.sign_with(message, context, &not_hedged())
+    }
+
+    /// HashML-DSA.Sign (FIPS 204, Algorithm 4), hedged.
+    ///
+    /// # Errors
+    /// As [`Self::sign`].
+    pub fn sign_prehash(
+        &self,
+        digest: &PreHash,
+        context: Context<'_>,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Signature, Error> {
+        self.sign_prehash_with(digest, context, &Secret::generate(rng)?)
+    }
+
+    /// HashML-DSA.Sign (FIPS 204, Algorithm 4), the deterministic variant, with what
+    /// [`Self::sign_deterministic`] says of it.
+    ///
+    /// # Errors
+    /// As [`Self::sign`], without [`Error::Randomness`].
+    pub fn sign_prehash_deterministic(
+        &self,
+        digest: &PreHash,
+        context: Context<'_>,
+    ) -> Result<Signature, Error> {
+        self.sign_prehash_with(digest, context, &not_hedged())
+    }
+
+    /// ML-DSA.Sign (FIPS 204, Algorithm 2), hedged, of the message whose μ this is. A μ for another
+    /// key gives a signature that never verifies.
+    ///
+    /// # Errors
+    /// As [`Self::sign`].
+    pub fn sign_mu(
+        &self,
+        mu: &Mu,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Signature, Error> {
+        self.prepare()?.sign_mu(mu, rng)
+    }
+
+    /// ML-DSA.Sign (FIPS 204, Algorithm 2), the deterministic variant, of the message whose μ this
+    /// is, with what [`Self::sign_deterministic`] says of it.
+    ///
+    /// # Errors
+    /// As [`Self::sign`], without [`Error::Randomness`].
+    pub fn sign_mu_deterministic(&self, mu: &Mu) -> Result<Signature, Error> {
+        self.prepare()?.sign_mu_deterministic(mu)
+    }
+
+    fn sign_with(
+        &self,
+        message: &[u8],
+        context: Context<'_>,
+        hedge: &Secret<32>,
+    ) -> Result<Signature, Error> {
         let expanded = self.expanded.expose_bytes();
-        let made = Active::sign(algorithm, expanded, message, context.0, &hedge)
-            .map(|bytes| Signature { algorithm, bytes });
+        let made = Active::sign(self.algorithm(), expanded, message, context.0, hedge);
+        self.release(made, |signature| self.verifying_key.verify(message, context, signature))
+    }
+
+    fn sign_prehash_with(
+        &self,
+        digest: &PreHash,
+        context: Context<'_>,
+        hedge: &Secret<32>,
+    ) -> Result<Signature, Error> {
+        let (expanded, framed) = (self.expanded.expose_bytes(), digest.framed(context));
+        let made = Active::sign_internal(self.algorithm(), expanded, &framed, hedge);
+        self.release(made, |signature| {
+            self.verifying_key.verify_prehash(digest, context, signature)
+        })
+    }
+
+    /// What was made, unless the key was read in expanded form and it does not verify.
+    fn release(
+        &self,
+        made: Result<Vec<u8>, Error>,
+        verifies: impl FnOnce(&Signature) -> bool,
+    ) -> Result<Signature, Error> {
+        let made = made.map(|bytes| Signature { algorithm: self.algorithm(), bytes });
         if self.seed.is_some() {
             return made;
         }
         // With a wrong t0 the sampling may also give up: then too the key is to blame, not we.
-        made.ok()
-            .filter(|signature| self.verifying_key.verify(message, context, signature))
-            .ok_or(Error::InconsistentSigningKey)
+        made.ok().filter(verifies).ok_or(Error::InconsistentSigningKey)
     }
 
     /// The parameter set.
@@ -316,6 +445,11 @@ impl Signature {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// rnd of the deterministic variant (FIPS 204, Algorithm 2, line 5).
+fn not_hedged() -> Secret<32> {
+    Secret::from([0; 32])
 }
 
 fn record_name(
