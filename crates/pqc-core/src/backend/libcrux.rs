@@ -3,6 +3,7 @@
 //! Its key types are plain arrays that nobody wipes: what is secret is copied into boxed, wiped
 //! memory, and the array it came in is overwritten here.
 
+mod signing;
 mod unpacked;
 
 use alloc::boxed::Box;
@@ -12,7 +13,10 @@ use libcrux_ml_dsa::{ml_dsa_44, ml_dsa_65, ml_dsa_87};
 use libcrux_ml_kem::{mlkem512, mlkem768, mlkem1024};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Backend, PreparedDecapsulation, PreparedEncapsulation, internal};
+use super::{
+    Backend, PreparedDecapsulation, PreparedEncapsulation, PreparedSigning, PreparedVerifying,
+    RustCrypto, internal,
+};
 use crate::error::Error;
 use crate::kem::KemAlgorithm;
 use crate::secret::{Secret, SecretVec};
@@ -190,5 +194,27 @@ impl Backend for Libcrux {
         expanded: &[u8],
     ) -> Result<Box<dyn PreparedDecapsulation>, Error> {
         unpacked::decapsulation_key(algorithm, expanded)
+    }
+
+    fn prepare_signing_key(
+        algorithm: SignatureAlgorithm,
+        expanded: &[u8],
+    ) -> Result<Box<dyn PreparedSigning>, Error> {
+        Ok(Box::new(signing::SigningKey {
+            algorithm,
+            expanded: SecretVec::copy_of(expanded),
+            for_mu: RustCrypto::prepare_signing_key(algorithm, expanded)?,
+        }))
+    }
+
+    fn prepare_verifying_key(
+        algorithm: SignatureAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn PreparedVerifying>, Error> {
+        Ok(Box::new(signing::VerifyingKey {
+            algorithm,
+            bytes: key.to_vec(),
+            for_mu: RustCrypto::prepare_verifying_key(algorithm, key)?,
+        }))
     }
 }

@@ -6,9 +6,10 @@
 //! lengths: the types above the seam see to that. No `cfg` that chooses between them stands outside
 //! this folder.
 //!
-//! libcrux-ml-dsa has no external mu, no incremental input and no prepared keys. These run on
-//! ml-dsa on every build, by functions of this module instead of [`Backend`]'s. Pre-hashed signing
-//! is the internal interface on a framed message, which both have.
+//! libcrux-ml-dsa has no external mu, no incremental input and no prepared keys: what needs these
+//! runs on ml-dsa on every build. A prepared key of [`Libcrux`] holds ml-dsa's for μ, and signs and
+//! verifies whole messages as libcrux does it, which is faster (`benches/`). Pre-hashed signing is
+//! the internal interface on a framed message, which both have.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -27,7 +28,6 @@ pub use libcrux::Libcrux;
 pub use rustcrypto::RustCrypto;
 
 pub(crate) use rustcrypto::verifying_key_of_expanded;
-pub use rustcrypto::{prepare_signing_key, prepare_verifying_key};
 
 /// The backend that this build computes with.
 #[cfg(all(feature = "libcrux", any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -129,6 +129,24 @@ pub trait Backend {
         algorithm: KemAlgorithm,
         expanded: &[u8],
     ) -> Result<Box<dyn PreparedDecapsulation>, Error>;
+
+    /// Decodes an expanded signing key once: for many calls.
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: an input of another length.
+    fn prepare_signing_key(
+        algorithm: SignatureAlgorithm,
+        expanded: &[u8],
+    ) -> Result<Box<dyn PreparedSigning>, Error>;
+
+    /// Decodes a verifying key once: for many calls.
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: an input of another length.
+    fn prepare_verifying_key(
+        algorithm: SignatureAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn PreparedVerifying>, Error>;
 }
 
 /// A decoded encapsulation key.
@@ -146,8 +164,20 @@ pub trait PreparedDecapsulation: Send + Sync {
     fn decapsulate(&self, ciphertext: &[u8]) -> Result<Secret<32>, Error>;
 }
 
-/// A decoded signing key with its matrix, wiped when it is dropped.
+/// A decoded signing key, wiped when it is dropped.
 pub trait PreparedSigning: Send + Sync {
+    /// As [`Backend::sign`].
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: rejection sampling gave up.
+    fn sign(&self, message: &[u8], context: &[u8], hedge: &Secret<32>) -> Result<Vec<u8>, Error>;
+
+    /// As [`Backend::sign_internal`].
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: rejection sampling gave up.
+    fn sign_internal(&self, framed: &[u8], hedge: &Secret<32>) -> Result<Vec<u8>, Error>;
+
     /// ML-DSA.Sign_internal (FIPS 204, Algorithm 7) from its line 7 on: μ is given.
     ///
     /// # Errors
@@ -155,8 +185,14 @@ pub trait PreparedSigning: Send + Sync {
     fn sign_mu(&self, mu: &[u8; 64], hedge: &Secret<32>) -> Result<Vec<u8>, Error>;
 }
 
-/// A decoded verifying key with its matrix.
+/// A decoded verifying key.
 pub trait PreparedVerifying: Send + Sync {
+    /// As [`Backend::verify`].
+    fn verify(&self, message: &[u8], context: &[u8], signature: &[u8]) -> bool;
+
+    /// As [`Backend::verify_internal`].
+    fn verify_internal(&self, framed: &[u8], signature: &[u8]) -> bool;
+
     /// ML-DSA.Verify_internal (FIPS 204, Algorithm 8) from its line 8 on: μ is given.
     fn verify_mu(&self, mu: &[u8; 64], signature: &[u8]) -> bool;
 }

@@ -3,11 +3,13 @@
 //! holds prepared ML-DSA keys. A prepared ML-KEM key is decoded and hashed, but ml-kem samples its
 //! matrix anew at each call.
 
+mod prepared;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use ml_dsa::{ExpandedSigningKey, MlDsa44, MlDsa65, MlDsa87, MlDsaParams};
-use ml_kem::kem::{Decapsulate, KeyExport};
+use ml_dsa::{ExpandedSigningKey, MlDsa44, MlDsa65, MlDsa87};
+use ml_kem::kem::KeyExport;
 use ml_kem::{MlKem512, MlKem768, MlKem1024};
 use zeroize::Zeroize;
 
@@ -111,7 +113,6 @@ impl Backend for RustCrypto {
         })
     }
 
-    #[expect(deprecated, reason = "the expanded form is FIPS 204's, and this seam's")]
     fn sign(
         algorithm: SignatureAlgorithm,
         expanded: &[u8],
@@ -119,14 +120,7 @@ impl Backend for RustCrypto {
         context: &[u8],
         hedge: &Secret<32>,
     ) -> Result<Vec<u8>, Error> {
-        by_signature!(algorithm, Set => {
-            let key = expanded.try_into().map_err(|_| internal("signing"))?;
-            let key = ExpandedSigningKey::<Set>::from_expanded(key);
-            let mut rng = Replay(hedge);
-            key.sign_randomized(message, context, &mut rng)
-                .map(|signature| signature.encode().to_vec())
-                .map_err(|_| internal("signing"))
-        })
+        Self::prepare_signing_key(algorithm, expanded)?.sign(message, context, hedge)
     }
 
     fn verify(
@@ -136,15 +130,8 @@ impl Backend for RustCrypto {
         context: &[u8],
         signature: &[u8],
     ) -> bool {
-        by_signature!(algorithm, Set => {
-            let (Ok(key), Ok(signature)) = (key.try_into(), signature.try_into()) else {
-                return false;
-            };
-            ml_dsa::Signature::<Set>::decode(signature).is_some_and(|signature| {
-                ml_dsa::VerifyingKey::<Set>::decode(key)
-                    .verify_with_context(message, context, &signature)
-            })
-        })
+        Self::prepare_verifying_key(algorithm, key)
+            .is_ok_and(|key| key.verify(message, context, signature))
     }
 
     fn sign_internal(
@@ -153,9 +140,7 @@ impl Backend for RustCrypto {
         framed: &[u8],
         hedge: &Secret<32>,
     ) -> Result<Vec<u8>, Error> {
-        // Not by ml-dsa's own `sign_internal`, which panics where the sampling gives up.
-        let tr = expanded.get(64..128).ok_or_else(|| internal("signing"))?;
-        prepare_signing_key(algorithm, expanded)?.sign_mu(&shake256(&[tr, framed]), hedge)
+        Self::prepare_signing_key(algorithm, expanded)?.sign_internal(framed, hedge)
     }
 
     fn verify_internal(
@@ -164,8 +149,8 @@ impl Backend for RustCrypto {
         framed: &[u8],
         signature: &[u8],
     ) -> bool {
-        let mu = shake256(&[&shake256::<64>(&[key]), framed]);
-        prepare_verifying_key(algorithm, key).is_ok_and(|key| key.verify_mu(&mu, signature))
+        Self::prepare_verifying_key(algorithm, key)
+            .is_ok_and(|key| key.verify_internal(framed, signature))
     }
 
     fn prepare_encapsulation_key(
@@ -192,76 +177,29 @@ impl Backend for RustCrypto {
             Ok(Box::new(key))
         })
     }
-}
 
-/// Decodes an expanded signing key and expands its matrix once: for many calls.
-///
-/// # Errors
-/// [`Error::Internal`]: an input of another length.
-#[expect(deprecated, reason = "the expanded form is FIPS 204's, and this seam's")]
-pub fn prepare_signing_key(
-    algorithm: SignatureAlgorithm,
-    expanded: &[u8],
-) -> Result<Box<dyn PreparedSigning>, Error> {
-    by_signature!(algorithm, Set => {
-        let key = expanded.try_into().map_err(|_| internal("signing key"))?;
-        Ok(Box::new(ExpandedSigningKey::<Set>::from_expanded(key)))
-    })
-}
-
-/// Decodes a verifying key and expands its matrix once: for many calls.
-///
-/// # Errors
-/// [`Error::Internal`]: an input of another length.
-pub fn prepare_verifying_key(
-    algorithm: SignatureAlgorithm,
-    key: &[u8],
-) -> Result<Box<dyn PreparedVerifying>, Error> {
-    by_signature!(algorithm, Set => {
-        let key = key.try_into().map_err(|_| internal("verifying key"))?;
-        Ok(Box::new(ml_dsa::VerifyingKey::<Set>::decode(key)))
-    })
-}
-
-macro_rules! prepared_kem {
-    ($($set:ty),*) => {
-        $(
-            impl PreparedEncapsulation for ml_kem::EncapsulationKey<$set> {
-                fn encapsulate(&self, message: &Secret<32>) -> (Vec<u8>, Secret<32>) {
-                    let message = message.expose_bytes().into();
-                    let (ciphertext, secret) = self.encapsulate_deterministic(message);
-                    (ciphertext.to_vec(), Secret::from(<[u8; 32]>::from(secret)))
-                }
-            }
-
-            impl PreparedDecapsulation for ml_kem::DecapsulationKey<$set> {
-                fn decapsulate(&self, ciphertext: &[u8]) -> Result<Secret<32>, Error> {
-                    let ciphertext =
-                        ciphertext.try_into().map_err(|_| internal("decapsulation"))?;
-                    Ok(Secret::from(<[u8; 32]>::from(Decapsulate::decapsulate(self, ciphertext))))
-                }
-            }
-        )*
-    };
-}
-
-prepared_kem!(MlKem512, MlKem768, MlKem1024);
-
-impl<P: MlDsaParams + Send + Sync> PreparedSigning for ExpandedSigningKey<P> {
-    fn sign_mu(&self, mu: &[u8; 64], hedge: &Secret<32>) -> Result<Vec<u8>, Error> {
-        self.sign_mu_randomized(mu.into(), &mut Replay(hedge))
-            .map(|signature| signature.encode().to_vec())
-            .map_err(|_| internal("signing"))
+    #[expect(deprecated, reason = "the expanded form is FIPS 204's, and this seam's")]
+    fn prepare_signing_key(
+        algorithm: SignatureAlgorithm,
+        expanded: &[u8],
+    ) -> Result<Box<dyn PreparedSigning>, Error> {
+        by_signature!(algorithm, Set => {
+            let bytes = expanded.try_into().map_err(|_| internal("signing key"))?;
+            let key = ExpandedSigningKey::<Set>::from_expanded(bytes);
+            let (_, rest) = expanded.split_at_checked(64).ok_or(internal("signing key"))?;
+            let tr = *rest.first_chunk().ok_or(internal("signing key"))?;
+            Ok(Box::new(prepared::SigningKey { key, tr }))
+        })
     }
-}
 
-impl<P: MlDsaParams + Send + Sync> PreparedVerifying for ml_dsa::VerifyingKey<P> {
-    fn verify_mu(&self, mu: &[u8; 64], signature: &[u8]) -> bool {
-        let Ok(signature) = signature.try_into() else {
-            return false;
-        };
-        ml_dsa::Signature::<P>::decode(signature)
-            .is_some_and(|signature| Self::verify_mu(self, mu.into(), &signature))
+    fn prepare_verifying_key(
+        algorithm: SignatureAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn PreparedVerifying>, Error> {
+        by_signature!(algorithm, Set => {
+            let key = key.try_into().map_err(|_| internal("verifying key"))?;
+            Ok(Box::new(ml_dsa::VerifyingKey::<Set>::decode(key)))
+        })
     }
 }
 
@@ -304,32 +242,3 @@ fn short_vectors_in_range(algorithm: SignatureAlgorithm, expanded: &[u8]) -> Opt
     };
     in_range.then_some(tr)
 }
-
-/// Gives the hedge that the caller drew as if it were a generator: ml-dsa takes rnd no other way.
-struct Replay<'a>(&'a Secret<32>);
-
-impl rand_core::TryRng for Replay<'_> {
-    type Error = Exhausted;
-
-    fn try_next_u32(&mut self) -> Result<u32, Exhausted> {
-        Err(Exhausted)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Exhausted> {
-        Err(Exhausted)
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Exhausted> {
-        if bytes.len() != 32 {
-            return Err(Exhausted);
-        }
-        bytes.copy_from_slice(self.0.expose_bytes());
-        Ok(())
-    }
-}
-
-impl rand_core::TryCryptoRng for Replay<'_> {}
-
-#[derive(Debug, thiserror::Error)]
-#[error("only one draw of 32 bytes can be replayed")]
-struct Exhausted;

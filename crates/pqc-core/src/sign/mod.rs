@@ -16,11 +16,11 @@ mod algorithm;
 mod mu;
 mod prehash;
 mod prepared;
+mod verifying;
 
 use alloc::vec::Vec;
 
 use rand_core::TryCryptoRng;
-use sha2::{Digest, Sha256};
 
 use crate::backend::{self, Active, Backend};
 use crate::error::{Error, Field};
@@ -33,6 +33,7 @@ pub(crate) use mu::shake256;
 pub use mu::{Mu, MuHasher};
 pub use prehash::{PreHash, PreHashAlgorithm, PreHasher};
 pub use prepared::{PreparedSigningKey, PreparedVerifyingKey};
+pub use verifying::VerifyingKey;
 
 /// A context: 0 to 255 bytes that bind a signature to its purpose (FIPS 204, Algorithm 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,79 +70,6 @@ impl<'a> Context<'a> {
     #[expect(clippy::cast_possible_truncation, reason = "a context has at most 255 bytes")]
     const fn length(self) -> u8 {
         self.0.len() as u8
-    }
-}
-
-/// A verifying key (FIPS 204: public key): 1312, 1952 or 2592 bytes. Every string of that length
-/// is one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct VerifyingKey {
-    algorithm: SignatureAlgorithm,
-    bytes: Vec<u8>,
-}
-
-impl VerifyingKey {
-    /// Reads a key; its length names its parameter set.
-    ///
-    /// # Errors
-    /// [`Error::Length`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let algorithm = SignatureAlgorithm::of_length(
-            Field::VerifyingKey,
-            SignatureAlgorithm::verifying_key_bytes,
-            bytes.len(),
-        )?;
-        Ok(Self { algorithm, bytes: bytes.to_vec() })
-    }
-
-    /// ML-DSA.Verify (FIPS 204, Algorithm 3). A signature of another parameter set is a wrong one.
-    #[must_use]
-    pub fn verify(&self, message: &[u8], context: Context<'_>, signature: &Signature) -> bool {
-        self.algorithm == signature.algorithm
-            && Active::verify(self.algorithm, &self.bytes, message, context.0, &signature.bytes)
-    }
-
-    /// HashML-DSA.Verify (FIPS 204, Algorithm 5).
-    #[must_use]
-    pub fn verify_prehash(
-        &self,
-        digest: &PreHash,
-        context: Context<'_>,
-        signature: &Signature,
-    ) -> bool {
-        let framed = digest.framed(context);
-        self.algorithm == signature.algorithm
-            && Active::verify_internal(self.algorithm, &self.bytes, &framed, &signature.bytes)
-    }
-
-    /// ML-DSA.Verify (FIPS 204, Algorithm 3) of the message whose μ this is.
-    #[must_use]
-    pub fn verify_mu(&self, mu: &Mu, signature: &Signature) -> bool {
-        self.prepare().is_ok_and(|key| key.verify_mu(mu, signature))
-    }
-
-    /// The parameter set.
-    #[must_use]
-    pub fn algorithm(&self) -> SignatureAlgorithm {
-        self.algorithm
-    }
-
-    /// The encoded key.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// SHA-256 of the encoded key: what people compare.
-    #[must_use]
-    pub fn fingerprint(&self) -> [u8; 32] {
-        Sha256::digest(&self.bytes).into()
-    }
-
-    /// The id of the key pair it belongs to.
-    #[must_use]
-    pub fn key_id(&self) -> KeyId {
-        KeyId::of_pair(self.algorithm.name(), &self.bytes)
     }
 }
 
@@ -320,18 +248,12 @@ impl SigningKey {
         })
     }
 
-    /// What was made, unless the key was read in expanded form and it does not verify.
     fn release(
         &self,
         made: Result<Vec<u8>, Error>,
         verifies: impl FnOnce(&Signature) -> bool,
     ) -> Result<Signature, Error> {
-        let made = made.map(|bytes| Signature { algorithm: self.algorithm(), bytes });
-        if self.seed.is_some() {
-            return made;
-        }
-        // With a wrong t0 the sampling may also give up: then too the key is to blame, not we.
-        made.ok().filter(verifies).ok_or(Error::InconsistentSigningKey)
+        released(self.algorithm(), made, self.seed.is_none().then_some(verifies))
     }
 
     /// The parameter set.
@@ -444,6 +366,21 @@ impl Signature {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+/// What was made, unless there is a `check` and it fails: there is one for a key that was read in
+/// expanded form.
+fn released(
+    algorithm: SignatureAlgorithm,
+    made: Result<Vec<u8>, Error>,
+    check: Option<impl FnOnce(&Signature) -> bool>,
+) -> Result<Signature, Error> {
+    let made = made.map(|bytes| Signature { algorithm, bytes });
+    match check {
+        None => made,
+        // With a wrong t0 the sampling may also give up: then too the key is to blame, not we.
+        Some(verifies) => made.ok().filter(verifies).ok_or(Error::InconsistentSigningKey),
     }
 }
 

@@ -66,11 +66,6 @@ impl Mu {
         self.0
     }
 
-    /// μ of an M′ that is framed already.
-    pub(super) fn of_framed(tr: &[u8; 64], framed: &[u8]) -> Self {
-        Self(shake256(&[tr, framed]))
-    }
-
     pub(super) const fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
     }
@@ -136,12 +131,9 @@ impl VerifyingKey {
     /// Computes μ of a message that comes in pieces, in `context`, for this key.
     #[must_use]
     pub fn mu_hasher(&self, context: Context<'_>) -> MuHasher {
-        MuHasher::new(&self.tr(), context)
-    }
-
-    /// tr, the hash of this key (FIPS 204, Algorithm 6, line 9).
-    pub(super) fn tr(&self) -> [u8; 64] {
-        shake256(&[&self.bytes])
+        // FIPS 204, Algorithm 6, line 9.
+        let tr = shake256(&[&self.bytes]);
+        MuHasher::new(&tr, context)
     }
 }
 

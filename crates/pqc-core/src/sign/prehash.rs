@@ -1,7 +1,7 @@
 //! HashML-DSA: signing the digest of a message (FIPS 204, Algorithms 4 and 5).
 //!
 //! The signature names the hash function, and is of another domain than a pure one: neither
-//! verifies as the other, even over the same bytes. Prefer [`Mu`] where the signer's
+//! verifies as the other, even over the same bytes. Prefer [`Mu`](super::Mu) where the signer's
 //! verifying key is known before the message is read: its signatures are pure ones.
 
 use alloc::boxed::Box;
@@ -12,7 +12,7 @@ use sha3::{Sha3_224, Sha3_256, Sha3_384, Sha3_512};
 use shake::digest::{Digest, ExtendableOutput, Update, XofReader};
 use shake::{Shake128, Shake256};
 
-use super::{Context, Mu};
+use super::Context;
 use crate::error::{Error, Field};
 
 /// An approved hash function for HashML-DSA (FIPS 204, Section 5.4.1; FIPS 180-4, FIPS 202).
@@ -199,11 +199,6 @@ impl PreHash {
     pub(super) fn framed(&self, context: Context<'_>) -> Vec<u8> {
         let head = [PRE_HASHED, context.length()];
         [&head, context.as_bytes(), &self.algorithm.oid(), &self.digest].concat()
-    }
-
-    /// μ of M′, for the key hashed to `tr` (FIPS 204, Algorithm 7, line 6).
-    pub(super) fn mu(&self, tr: &[u8; 64], context: Context<'_>) -> Mu {
-        Mu::of_framed(tr, &self.framed(context))
     }
 }
 
