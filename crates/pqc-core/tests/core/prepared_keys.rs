@@ -8,8 +8,6 @@ use pqc_core::{
 
 use crate::support::{Repeatable, flipped};
 
-const CONTEXT: Context<'_> = Context::EMPTY;
-
 #[test]
 fn prepared_kem_keys_give_what_the_plain_ones_give() {
     let mut rng = Repeatable::new(1);
@@ -82,28 +80,28 @@ fn prepared_signing_keys_make_the_signatures_of_the_plain_ones() {
             let public = prepared.verifying_key().prepare().unwrap();
             assert_eq!(public.verifying_key(), key.verifying_key());
             let message = rng.bytes(100);
-            let mu = key.verifying_key().mu(&message, CONTEXT);
+            let mu = key.verifying_key().mu(&message, context());
             let digest = PreHash::of(PreHashAlgorithm::Sha512, &message);
             let rng = || Repeatable::new(seed);
             let pure = [
-                key.sign(&message, CONTEXT, &mut rng()),
+                key.sign(&message, context(), &mut rng()),
                 key.sign_mu(&mu, &mut rng()),
-                prepared.sign(&message, CONTEXT, &mut rng()),
+                prepared.sign(&message, context(), &mut rng()),
                 prepared.sign_mu(&mu, &mut rng()),
             ];
             let pure_deterministic = [
-                key.sign_deterministic(&message, CONTEXT),
+                key.sign_deterministic(&message, context()),
                 key.sign_mu_deterministic(&mu),
-                prepared.sign_deterministic(&message, CONTEXT),
+                prepared.sign_deterministic(&message, context()),
                 prepared.sign_mu_deterministic(&mu),
             ];
             let prehashed = [
-                key.sign_prehash(&digest, CONTEXT, &mut rng()),
-                prepared.sign_prehash(&digest, CONTEXT, &mut rng()),
+                key.sign_prehash(&digest, context(), &mut rng()),
+                prepared.sign_prehash(&digest, context(), &mut rng()),
             ];
             let prehashed_deterministic = [
-                key.sign_prehash_deterministic(&digest, CONTEXT),
-                prepared.sign_prehash_deterministic(&digest, CONTEXT),
+                key.sign_prehash_deterministic(&digest, context()),
+                prepared.sign_prehash_deterministic(&digest, context()),
             ];
             let [pure, pure_deterministic, prehashed, prehashed_deterministic] = [
                 the_same(pure),
@@ -112,13 +110,13 @@ fn prepared_signing_keys_make_the_signatures_of_the_plain_ones() {
                 the_same(prehashed_deterministic),
             ];
             for signature in [&pure, &pure_deterministic] {
-                assert!(public.verify(&message, CONTEXT, signature));
+                assert!(public.verify(&message, context(), signature));
                 assert!(public.verify_mu(&mu, signature));
-                assert!(!public.verify_prehash(&digest, CONTEXT, signature));
+                assert!(!public.verify_prehash(&digest, context(), signature));
             }
             for signature in [&prehashed, &prehashed_deterministic] {
-                assert!(public.verify_prehash(&digest, CONTEXT, signature));
-                assert!(!public.verify(&message, CONTEXT, signature));
+                assert!(public.verify_prehash(&digest, context(), signature));
+                assert!(!public.verify(&message, context(), signature));
                 assert!(!public.verify_mu(&mu, signature));
             }
             assert_ne!(pure, pure_deterministic);
@@ -135,15 +133,15 @@ fn a_prepared_key_refuses_a_signature_of_another_set() {
     for key in &keys {
         let public = key.verifying_key().prepare().unwrap();
         for other in &keys {
-            let mu = key.verifying_key().mu(b"message", CONTEXT);
+            let mu = key.verifying_key().mu(b"message", context());
             let digest = PreHash::of(PreHashAlgorithm::Shake256, b"message");
             let same = other.algorithm() == key.algorithm();
-            let signature = other.sign_deterministic(b"message", CONTEXT).unwrap();
-            assert_eq!(public.verify(b"message", CONTEXT, &signature), same);
+            let signature = other.sign_deterministic(b"message", context()).unwrap();
+            assert_eq!(public.verify(b"message", context(), &signature), same);
             let signature = other.sign_mu_deterministic(&mu).unwrap();
             assert_eq!(public.verify_mu(&mu, &signature), same);
-            let signature = other.sign_prehash_deterministic(&digest, CONTEXT).unwrap();
-            assert_eq!(public.verify_prehash(&digest, CONTEXT, &signature), same);
+            let signature = other.sign_prehash_deterministic(&digest, context()).unwrap();
+            assert_eq!(public.verify_prehash(&digest, context(), &signature), same);
         }
     }
 }
@@ -156,6 +154,10 @@ fn a_prepared_secret_key_prints_no_secret() {
     let key = SigningKey::generate(SignatureAlgorithm::MlDsa44, rng).unwrap().prepare().unwrap();
     let shown = format!("PreparedSigningKey {{ verifying_key: {:?}, .. }}", key.verifying_key());
     assert_eq!(format!("{key:?}"), shown);
+}
+
+fn context() -> Context<'static> {
+    Context::new(b"context").unwrap()
 }
 
 fn the_same<const N: usize>(made: [Result<Signature, Error>; N]) -> Signature {
