@@ -81,6 +81,16 @@ fn prepared(criterion: &mut Criterion) {
     }
     group.finish();
 
+    let mut group = criterion.benchmark_group("sign/sign-mu-prepared");
+    for set in SignatureAlgorithm::ALL {
+        let key = SigningKey::generate(set, &mut SysRng).unwrap().prepare().unwrap();
+        let mu = key.verifying_key().mu(MESSAGE, Context::EMPTY);
+        group.bench_function(set.name(), |bencher| {
+            bencher.iter(|| key.sign_mu(&mu, &mut SysRng).unwrap());
+        });
+    }
+    group.finish();
+
     let mut group = criterion.benchmark_group("sign/verify-prepared");
     for set in SignatureAlgorithm::ALL {
         let key = SigningKey::generate(set, &mut SysRng).unwrap();
