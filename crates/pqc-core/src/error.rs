@@ -152,6 +152,10 @@ pub enum Field {
     SigningKey,
     /// A signature (FIPS 204).
     Signature,
+    /// A message representative μ (FIPS 204).
+    Mu,
+    /// The digest of a message, for pre-hashed signing (FIPS 204).
+    Digest,
     /// An attestation.
     Attestation,
     /// A key for a message box.
@@ -189,6 +193,8 @@ impl core::fmt::Display for Field {
             Self::VerifyingKey => "verifying key",
             Self::SigningKey => "signing key",
             Self::Signature => "signature",
+            Self::Mu => "mu",
+            Self::Digest => "digest",
             Self::Attestation => "attestation",
             Self::BoxKey => "key",
             Self::MessageBox => "encrypted text",

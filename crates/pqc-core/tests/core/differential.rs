@@ -56,6 +56,10 @@ fn kem_keys_of_any_coefficients_are_judged_and_used_alike() {
         let [active, reference] = both_backends().map(|backend| {
             let (ciphertext, secret) =
                 (backend.encapsulate)(set, &key, &Secret::from(message)).unwrap();
+            let prepared = (backend.prepare_encapsulation_key)(set, &key).unwrap();
+            let by_prepared = prepared.encapsulate(&Secret::from(message));
+            assert_eq!(by_prepared.0, ciphertext);
+            assert!(by_prepared.1.ct_eq(&secret));
             (ciphertext, *secret.expose_bytes())
         });
         assert_eq!(active, reference);
@@ -180,9 +184,47 @@ fn hostile_expanded_signing_keys_sign_alike() {
     say(&format!("signatures by keys with a wrong t0: {outcomes:?}"));
 }
 
+/// Each backend's internal interface, and its prepared keys, which may compute in another way.
+#[test]
+fn prepared_keys_and_framed_messages_give_the_same_on_both() {
+    for_each_case("prepared and framed ML-DSA", SignatureAlgorithm::ALL, |set, rng| {
+        let hedge = Secret::from(rng.array());
+        let framed = random_length(rng, 500);
+        let (message, context) = (random_length(rng, 500), random_length(rng, 256));
+        let (public, key) = (both_backends()[0].signing_key_pair)(set, &Secret::from(rng.array()));
+        let key = key.expose_bytes();
+        let [active, reference] = both_backends().map(|backend| {
+            let prepared = (backend.prepare_signing_key)(set, key).unwrap();
+            let made = (backend.sign_internal)(set, key, &framed, &hedge).unwrap();
+            assert_eq!(prepared.sign_internal(&framed, &hedge).unwrap(), made);
+            let pure = prepared.sign(&message, &context, &hedge).unwrap();
+            let by_mu = prepared.sign_mu(&[7; 64], &hedge).unwrap();
+            [made, pure, by_mu]
+        });
+        assert_eq!(active, reference);
+        let [made, pure, by_mu] = active;
+        let altered = flipped(&made, rng.below(made.len() * 8));
+        for backend in both_backends() {
+            let prepared = (backend.prepare_verifying_key)(set, &public).unwrap();
+            assert!((backend.verify_internal)(set, &public, &framed, &made));
+            assert!(!(backend.verify_internal)(set, &public, &framed, &altered));
+            assert!(prepared.verify_internal(&framed, &made));
+            assert!(!prepared.verify_internal(&framed, &altered));
+            assert!(prepared.verify(&message, &context, &pure));
+            assert!(!prepared.verify(&message, &context, &altered));
+            assert!(prepared.verify_mu(&[7; 64], &by_mu));
+            assert!(!prepared.verify_mu(&[7; 64], &altered));
+        }
+    });
+}
+
 fn decapsulated(set: KemAlgorithm, expanded: &[u8], ciphertext: &[u8]) -> [u8; 32] {
-    let [active, reference] = both_backends()
-        .map(|backend| *(backend.decapsulate)(set, expanded, ciphertext).unwrap().expose_bytes());
+    let [active, reference] = both_backends().map(|backend| {
+        let plain = (backend.decapsulate)(set, expanded, ciphertext).unwrap();
+        let prepared = (backend.prepare_decapsulation_key)(set, expanded).unwrap();
+        assert!(prepared.decapsulate(ciphertext).unwrap().ct_eq(&plain));
+        *plain.expose_bytes()
+    });
     assert_eq!(active, reference);
     active
 }

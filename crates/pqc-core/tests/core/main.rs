@@ -18,6 +18,8 @@ mod failing_randomness;
 mod formats;
 mod kat_acvp;
 mod kat_wycheproof;
+mod prepared_keys;
 mod properties;
+mod signing_ways;
 mod support;
 mod token_policy;
