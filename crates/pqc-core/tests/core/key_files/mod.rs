@@ -4,6 +4,7 @@
 
 mod encryption;
 mod examples;
+mod interop;
 mod properties;
 mod refusals;
 
