@@ -1,7 +1,8 @@
-//! Another program opens our key files, we open its, and both use what they find there.
+//! Other programs open our key files, we open theirs, and both use what they find there.
 //!
-//! That is PyPI `cryptography`, by tests/interop/key_files.py, run by the program that the variable
-//! `PQC_INTEROP_PYTHON` names or by `python3`.
+//! That is PyPI `cryptography` 50 and Node 26, by the scripts in tests/interop. The variables
+//! `PQC_INTEROP_PYTHON` and `PQC_INTEROP_NODE` name the programs that run them, if they are not
+//! `python3` and `node`.
 
 use std::env;
 use std::io::Write;
@@ -11,10 +12,10 @@ use std::process::{Command, Stdio};
 use pqc_core::keyfile::{
     Content, FileEncoding, KeyAlgorithm, KeyDerivation, PrivateKey, PublicKey, inspect,
 };
-use pqc_core::{Ciphertext, Context, Signature};
+use pqc_core::{Ciphertext, Context, DecapsulationKey, Signature, SigningKey};
 use serde_json::{Map, Value, json};
 
-use super::key;
+use super::{expanded, key};
 use crate::support::{Repeatable, say};
 
 const PASSPHRASE: &[u8] = "Grüße, 世界".as_bytes();
@@ -26,6 +27,16 @@ const MISSING: i32 = 77;
 
 #[test]
 fn python_opens_our_files_and_we_open_its() {
+    exchange("PQC_INTEROP_PYTHON", "python3", "key_files.py", &["ML-KEM-512"]);
+}
+
+#[test]
+fn node_opens_our_files_and_we_open_its() {
+    exchange("PQC_INTEROP_NODE", "node", "key_files.mjs", &[]);
+}
+
+/// Exchanges keys of every algorithm but those that may be unknown to the script's program.
+fn exchange(variable: &str, program: &str, script: &str, may_lack: &[&str]) {
     let mut ours = Map::new();
     let mut secrets = Map::new();
     for algorithm in KeyAlgorithm::ALL {
@@ -39,21 +50,26 @@ fn python_opens_our_files_and_we_open_its() {
         "message": hex::encode(MESSAGE),
         "context": hex::encode(CONTEXT),
     });
-    let Some(answer) = python("key_files.py", &request) else { return };
+    let program = env::var(variable).unwrap_or_else(|_| program.to_owned());
+    let Some(answer) = run(&program, script, &request) else { return };
     let mut exchanged = vec![];
     for (name, theirs) in answer["keys"].as_object().unwrap() {
         let algorithm = KeyAlgorithm::ALL.into_iter().find(|set| set.name() == name).unwrap();
         read(algorithm, theirs, &secrets[name]);
         exchanged.push(name.as_str());
     }
-    let unsupported = answer["unsupported"].as_array().unwrap();
+    let lacks: Vec<&str> = answer["unsupported"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
     say(&format!(
-        "key files: exchanged with cryptography {}: {}; not in it: {unsupported:?}",
+        "key files: {script} {} exchanged {exchanged:?}, lacks {lacks:?}",
         answer["version"],
-        exchanged.join(", "),
     ));
-    assert!(unsupported.iter().all(|name| name == "ML-KEM-512"), "{unsupported:?}");
-    assert_eq!(exchanged.len() + unsupported.len(), 6);
+    assert!(lacks.iter().all(|name| may_lack.contains(name)), "{lacks:?}");
+    assert_eq!(exchanged.len() + lacks.len(), KeyAlgorithm::ALL.len());
 }
 
 /// Our files of a key, what we made for it, and the secret that is not told.
@@ -79,11 +95,21 @@ fn write(algorithm: KeyAlgorithm) -> (Value, Value) {
         "private_der": hex::encode(key.to_der().unwrap().expose_bytes()),
         "encrypted_pem": hex::encode(key.to_encrypted_pem(PASSPHRASE, &mut rng).unwrap()),
         "encrypted_der": hex::encode(key.to_encrypted_der(PASSPHRASE, &mut rng).unwrap()),
+        "expanded_pem": hex::encode(&*without_seed(&key).to_pem().unwrap()),
         "public_pem": hex::encode(public.to_pem().unwrap()),
         "public_der": hex::encode(public.to_der().unwrap()),
         made: hex::encode(bytes),
     });
     (files, secret)
+}
+
+fn without_seed(key: &PrivateKey) -> PrivateKey {
+    match key {
+        PrivateKey::Decapsulation(_) => {
+            DecapsulationKey::from_expanded(expanded(key)).unwrap().into()
+        }
+        _ => SigningKey::from_expanded(expanded(key)).unwrap().into(),
+    }
 }
 
 /// Opens their files, and uses their key and what they made with ours.
@@ -94,13 +120,18 @@ fn read(algorithm: KeyAlgorithm, theirs: &Value, secret: &Value) {
     assert_eq!(public.algorithm(), algorithm);
     assert_eq!(PublicKey::from_der(&part("public_der")).unwrap(), public);
     assert_eq!(public.to_pem().unwrap(), text("public_pem"));
-    let private = [
+    let mut private = vec![
         PrivateKey::from_pem(&text("private_pem")).unwrap(),
         PrivateKey::from_der(&part("private_der")).unwrap(),
         PrivateKey::from_encrypted_pem(&text("encrypted_pem"), PASSPHRASE).unwrap(),
         PrivateKey::from_encrypted_der(&part("encrypted_der"), PASSPHRASE).unwrap(),
-        PrivateKey::from_encrypted_der(&part("scrypt_der"), PASSPHRASE).unwrap(),
     ];
+    if theirs.get("scrypt_der").is_some() {
+        let file = part("scrypt_der");
+        let derivation = KeyDerivation::Scrypt { n: 16384, r: 8, p: 1 };
+        assert_eq!(inspect(&file).unwrap().content, Content::EncryptedPrivateKey { derivation });
+        private.push(PrivateKey::from_encrypted_der(&file, PASSPHRASE).unwrap());
+    }
     for key in &private {
         assert_eq!(key.public_key(), public);
         assert_eq!(*key.to_pem().unwrap(), text("private_pem"));
@@ -111,12 +142,8 @@ fn read(algorithm: KeyAlgorithm, theirs: &Value, secret: &Value) {
         encrypted.content,
         Content::EncryptedPrivateKey { derivation: KeyDerivation::Pbkdf2HmacSha256 { .. } }
     ));
-    let derivation = KeyDerivation::Scrypt { n: 16384, r: 8, p: 1 };
-    let scrypt = inspect(&part("scrypt_der")).unwrap().content;
-    assert_eq!(scrypt, Content::EncryptedPrivateKey { derivation });
 
-    let [theirs_key, ..] = private;
-    match (theirs_key, key(algorithm, 0), public) {
+    match (private.remove(0), key(algorithm, 0), public) {
         (PrivateKey::Signing(_), PrivateKey::Signing(ours), PublicKey::Verifying(public)) => {
             let context = Context::new(CONTEXT).unwrap();
             let signature = |name| Signature::from_bytes(&part(name)).unwrap();
@@ -137,14 +164,13 @@ fn read(algorithm: KeyAlgorithm, theirs: &Value, secret: &Value) {
 }
 
 /// What the script answers; nothing if it can't run here, which is said, and in CI is a failure.
-fn python(script: &str, request: &Value) -> Option<Value> {
-    let program = env::var("PQC_INTEROP_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+fn run(program: &str, script: &str, request: &Value) -> Option<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(script);
     let missing = |why: &str| {
         say(&format!("\nSKIPPED: {program} can't run tests/interop/{script}: {why}\n"));
         assert!(env::var_os("CI").is_none(), "CI needs it: {why}");
     };
-    let mut command = Command::new(&program);
+    let mut command = Command::new(program);
     command.arg(&path).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = match command.spawn() {
         Ok(child) => child,
