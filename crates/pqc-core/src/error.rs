@@ -65,6 +65,18 @@ pub enum Error {
         /// The value of that format.
         field: Field,
     },
+    /// Two parts of a key file belong to different keys.
+    #[error("the key file's {parts} do not belong together")]
+    InconsistentKeyFile {
+        /// The parts that disagree, such as `seed and expanded key`.
+        parts: &'static str,
+    },
+    /// The key file is encrypted in a way that this build does not know.
+    #[error("the key file's encryption must be {expected}")]
+    UnsupportedKeyFileEncryption {
+        /// The schemes that would do.
+        expected: &'static str,
+    },
     /// A number lies outside its range.
     #[error("{field} must be from {min} to {max}")]
     OutOfRange {
@@ -92,6 +104,9 @@ pub enum Error {
     /// A box does not authenticate under this key and associated data.
     #[error("authentication failed: wrong key, wrong associated data, or altered text")]
     BoxAuthentication,
+    /// An encrypted key file does not decrypt under this passphrase.
+    #[error("the key file does not decrypt: wrong passphrase, or altered file")]
+    KeyFileDecryption,
 
     // ---- our own stored secrets ----
     /// A sealed record does not open: wrong master key, or a record moved or altered.
@@ -182,6 +197,18 @@ pub enum Field {
     TokenId,
     /// A JSON Web Key.
     Jwk,
+    /// A key file of a kind not yet known.
+    KeyFile,
+    /// A private key file: PKCS#8 (RFC 5958).
+    PrivateKeyFile,
+    /// An encrypted private key file: PKCS#8 (RFC 5958).
+    EncryptedKeyFile,
+    /// A public key file: SubjectPublicKeyInfo (RFC 5280).
+    PublicKeyFile,
+    /// The cost of scrypt, N · r · p, in a key file (RFC 7914).
+    ScryptCost,
+    /// The iterations of PBKDF2 in a key file (RFC 8018).
+    Pbkdf2Iterations,
 }
 
 impl core::fmt::Display for Field {
@@ -208,6 +235,12 @@ impl core::fmt::Display for Field {
             Self::KeyId => "key id",
             Self::TokenId => "token id",
             Self::Jwk => "JSON Web Key",
+            Self::KeyFile => "key file",
+            Self::PrivateKeyFile => "private key file",
+            Self::EncryptedKeyFile => "encrypted private key file",
+            Self::PublicKeyFile => "public key file",
+            Self::ScryptCost => "cost N · r · p of scrypt",
+            Self::Pbkdf2Iterations => "count of PBKDF2's iterations",
         })
     }
 }

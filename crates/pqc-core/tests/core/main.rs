@@ -1,7 +1,7 @@
 //! The core's tests from outside, one module a topic, linked once.
 //!
 //! Vectors: `kat_acvp` (NIST), `kat_wycheproof`, `formats` (ours, frozen). Agreement of the two
-//! backends: `differential`. Behaviour: the others.
+//! backends: `differential`. Files: `key_files`. Behaviour: the others.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,6 +18,7 @@ mod failing_randomness;
 mod formats;
 mod kat_acvp;
 mod kat_wycheproof;
+mod key_files;
 mod prepared_keys;
 mod properties;
 mod signing_ways;
