@@ -53,3 +53,22 @@ fn a_header_with_another_commitment_does_not_open() {
     let (header, _) = StreamHeader::split_from(&stream).unwrap();
     assert_eq!(StreamOpener::new(&key(), &header, b"").unwrap_err(), Error::BoxAuthentication);
 }
+
+/// Only who has the key could make these, so that a text would have a second stream.
+#[test]
+fn a_text_that_is_cut_otherwise_does_not_open() {
+    let (sealer, header) = StreamSealer::new(&key(), b"", &mut SysRng).unwrap();
+    let opener = StreamOpener::new(&key(), &header, b"").unwrap();
+    let opens = |index, is_last, text_bytes| {
+        let text = &[0; 2 * CHUNK_BYTES][..text_bytes];
+        let chunk = sealer.cipher.0.encrypt(index, is_last, text).unwrap();
+        opener.open_at(ChunkPlace { index, is_last }, &chunk).is_ok()
+    };
+    assert!(opens(0, true, 0) && opens(0, true, 1) && opens(0, true, CHUNK_BYTES));
+    assert!(opens(1, true, 1) && opens(1, true, CHUNK_BYTES) && opens(1, false, CHUNK_BYTES));
+    assert!(!opens(1, true, 0) && !opens(1, true, CHUNK_BYTES + 1));
+    assert!(!opens(0, true, CHUNK_BYTES + 1));
+    for text_bytes in [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES + 1] {
+        assert!(!opens(0, false, text_bytes) && !opens(1, false, text_bytes));
+    }
+}

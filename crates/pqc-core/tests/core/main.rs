@@ -19,5 +19,7 @@ mod formats;
 mod kat_acvp;
 mod kat_wycheproof;
 mod properties;
+mod stream;
+mod stream_properties;
 mod support;
 mod token_policy;
