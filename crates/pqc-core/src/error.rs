@@ -101,7 +101,7 @@ pub enum Error {
     /// The attestation's time is over.
     #[error("the attestation is not valid at this time")]
     AttestationExpired,
-    /// A box does not authenticate under this key and associated data.
+    /// A box or a stream does not authenticate under this key and associated data.
     #[error("authentication failed: wrong key, wrong associated data, or altered text")]
     BoxAuthentication,
     /// An encrypted key file does not decrypt under this passphrase.
@@ -177,6 +177,12 @@ pub enum Field {
     BoxKey,
     /// A message box.
     MessageBox,
+    /// The header of a stream.
+    StreamHeader,
+    /// A chunk of a stream.
+    StreamChunk,
+    /// The length of a stream, in bytes.
+    StreamLength,
     /// A sealed record.
     SealedRecord,
     /// A master key.
@@ -225,6 +231,9 @@ impl core::fmt::Display for Field {
             Self::Attestation => "attestation",
             Self::BoxKey => "key",
             Self::MessageBox => "encrypted text",
+            Self::StreamHeader => "header of the stream",
+            Self::StreamChunk => "chunk of the stream",
+            Self::StreamLength => "length of the stream in bytes",
             Self::SealedRecord => "sealed record",
             Self::MasterKey => "master key",
             Self::Token => "token",

@@ -6,8 +6,8 @@ use pqc_core::sign::{PreHash, PreHashAlgorithm};
 use pqc_core::token::{TokenKind, TokenValue};
 use pqc_core::{
     AccountId, BoxKey, DecapsulationKey, Error, Issuer, KemAlgorithm, MasterKey, MasterKeys,
-    RecordKind, RecordName, Secret, SignatureAlgorithm, SigningKey, Timestamp, TrustedIssuers,
-    UnverifiedKey, VerifiedEncapsulationKey, selftest,
+    RecordKind, RecordName, Secret, SignatureAlgorithm, SigningKey, StreamKey, StreamSealer,
+    Timestamp, TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey, selftest,
 };
 
 use crate::support::{Failing, Repeatable};
@@ -85,6 +85,10 @@ fn every_randomized_function_reports_a_failing_generator() {
     let box_key = BoxKey::from_caller(&Secret::from([2; 32]));
     draws("BoxKey::seal", 1, |rng| box_key.seal(b"text", b"", rng));
 
+    let stream_key = StreamKey::from_caller(&Secret::from([2; 32]));
+    draws("StreamSealer::new", 1, |rng| StreamSealer::new(&stream_key, b"", rng));
+    draws("StreamKey::seal", 1, |rng| stream_key.seal(b"text", b"", rng));
+
     let name = RecordName {
         account: ACCOUNT,
         kind: RecordKind::AesKey,
@@ -122,6 +126,11 @@ fn what_is_drawn_is_used() {
     assert_ne!(encapsulate(1), encapsulate(2));
 
     let key = BoxKey::from_caller(&Secret::from([2; 32]));
+    let seal = |seed| key.seal(b"text", b"", &mut Repeatable::new(seed)).unwrap();
+    assert_eq!(seal(1), seal(1));
+    assert_ne!(seal(1), seal(2));
+
+    let key = StreamKey::from_caller(&Secret::from([2; 32]));
     let seal = |seed| key.seal(b"text", b"", &mut Repeatable::new(seed)).unwrap();
     assert_eq!(seal(1), seal(1));
     assert_ne!(seal(1), seal(2));

@@ -22,5 +22,7 @@ mod key_files;
 mod prepared_keys;
 mod properties;
 mod signing_ways;
+mod stream;
+mod stream_properties;
 mod support;
 mod token_policy;
