@@ -1,8 +1,9 @@
 //! No secret is left in heap memory that is given back: an allocator reads each block as it is
 //! freed, and looks for the secrets of the run. A binary of its own, since it sets the allocator.
 //!
-//! What is looked for are encodings: seeds, secret parts of expanded keys, shared secrets, keys,
-//! texts. Of an ML-KEM key the unpacked coefficients are looked for too. The stack is not seen.
+//! What is looked for: seeds, the secret parts of expanded keys, shared secrets, keys, texts; and as
+//! the trace of an unpacked key the coefficients of ML-KEM's ŝ and of ML-DSA's t0. Other values that
+//! a computation makes of a secret are not looked for, and the stack is not seen.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -12,6 +13,7 @@
 mod watch;
 
 use std::hint::black_box;
+use std::mem::ManuallyDrop;
 
 use hkdf::Hkdf;
 use pqc_core::backend::{Active, Backend, RustCrypto};
@@ -55,6 +57,37 @@ fn a_secret_that_is_freed_unwiped_is_found() {
     nothing("its twin, wiped", &secrets, || SecretVec::copy_of(black_box(&secret)));
 }
 
+/// The control for unpacked keys: this is how the backends hold a key that they have read. (ml-kem
+/// holds the same 16-bit coefficients as libcrux, in a box that it wipes.)
+#[test]
+fn an_unpacked_key_that_is_freed_unwiped_is_found() {
+    #[cfg(feature = "libcrux")]
+    {
+        use libcrux_ml_kem::mlkem768::portable::unpacked;
+        let key = DecapsulationKey::from_seed(KemAlgorithm::MlKem768, Secret::from(random()));
+        let encoded = key.expose_expanded().expose_bytes();
+        let secrets = Secrets::default().with("ŝ unpacked", &kem_coefficients(&encoded[..3 * 384]));
+        let left = left_by(&secrets, || {
+            let mut pair = Box::new(unpacked::init_key_pair());
+            let private = encoded.try_into().unwrap();
+            unpacked::key_pair_from_private_mut(&private, &mut pair);
+            black_box(pair)
+        });
+        assert_eq!(left.pieces["ŝ unpacked"], 3 * 256 * 2 / 16, "{left:?}");
+    }
+
+    let seed = random::<32>();
+    let key = SigningKey::from_seed(SignatureAlgorithm::MlDsa65, Secret::from(seed));
+    let encoded = key.expose_expanded().expose_bytes();
+    let t0 = &encoded[encoded.len() - t0_bytes(SignatureAlgorithm::MlDsa65)..];
+    let secrets = Secrets::default().with("t0 unpacked", &t0_coefficients(t0));
+    let left = left_by(&secrets, || {
+        let key = ml_dsa::SigningKey::<ml_dsa::MlDsa65>::from_seed(&seed.into());
+        black_box(Box::new(ManuallyDrop::new(key.expanded_key().clone())))
+    });
+    assert_eq!(left.pieces["t0 unpacked"], 6 * 256 * 4 / 16, "{left:?}");
+}
+
 #[test]
 fn ml_kem_leaves_no_secret() {
     for set in KemAlgorithm::ALL {
@@ -69,7 +102,7 @@ fn ml_kem_leaves_no_secret() {
         let secrets = Secrets::default()
             .with("seed", &seed)
             .with("dk_PKE", secret_part)
-            .with("dk_PKE unpacked", &unpacked(secret_part))
+            .with("ŝ unpacked", &kem_coefficients(secret_part))
             .with("message", &message)
             .with("shared secret", shared.expose_bytes())
             .with("other shared secret", other.unwrap().1.expose_bytes());
@@ -127,6 +160,7 @@ fn ml_dsa_leaves_no_secret() {
             .with("seed", &seed)
             .with("K", &expanded[32..64])
             .with("s1, s2, t0", &expanded[128..])
+            .with("t0 unpacked", &t0_coefficients(&expanded[expanded.len() - t0_bytes(set)..]))
             .with("hedge", &hedge);
 
         let name = set.name();
@@ -245,11 +279,28 @@ fn nothing_but<T>(what: &str, secrets: &Secrets, work: impl FnOnce() -> T) -> T 
     kept.unwrap()
 }
 
-/// The 12-bit coefficients of an encoded ML-KEM key as 16-bit ones, as both backends hold them.
-fn unpacked(encoded: &[u8]) -> Vec<u8> {
+/// The 12-bit coefficients of an encoded ML-KEM key (FIPS 203, Algorithm 6), in 16 bits each.
+fn kem_coefficients(encoded: &[u8]) -> Vec<u8> {
     let (groups, _) = encoded.as_chunks::<3>();
     let pairs = groups.iter().flat_map(|[a, b, c]| [*a, b & 0x0f, b >> 4 | c << 4, c >> 4]);
     pairs.collect()
+}
+
+/// The coefficients of t0, each packed in 13 bits as 2¹² − c (FIPS 204, Algorithm 24), modulo q in
+/// 32 bits each.
+fn t0_coefficients(packed: &[u8]) -> Vec<u8> {
+    const Q: u32 = 8_380_417;
+    let bit = |at: usize| u32::from(packed[at / 8] >> (at % 8) & 1);
+    let number = |at: usize| (0..13).fold(0, |number, i| number | bit(13 * at + i) << i);
+    (0..packed.len() * 8 / 13).flat_map(|at| ((Q + 4096 - number(at)) % Q).to_le_bytes()).collect()
+}
+
+fn t0_bytes(set: SignatureAlgorithm) -> usize {
+    416 * match set.name() {
+        "ML-DSA-44" => 4,
+        "ML-DSA-65" => 6,
+        _ => 8,
+    }
 }
 
 fn derived(key: &[u8; 32], info: &[u8]) -> [u8; 32] {
