@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask test`, `ci` and `load`.
+//! The project's own tasks: `cargo xtask test`, `ci`, `ct` and `load`.
 //!
 //! A task is a list of commands, run from the workspace's root, and it stops at the first one that
 //! fails, with that command's exit status. Tasks install nothing: `.ci/run` does that.
@@ -12,6 +12,7 @@
 
 mod checks;
 mod command;
+mod ct;
 mod load;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Task {
     Test,
     /// Run all that continuous integration runs: test, fmt, clippy, doc, deny.
     Ci,
+    /// Run the core's operations on secrets under valgrind (needs valgrind and libclang).
+    Ct,
     /// Measure encapsulate_key over HTTP: 16 connections for 10 seconds (needs wrk).
     Load,
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().task {
         Task::Test => checks::test(),
         Task::Ci => checks::ci(),
+        Task::Ct => ct::run(),
         Task::Load => load::run(),
     };
     match done {
