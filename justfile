@@ -32,6 +32,10 @@ advisories:
 ci:
     cargo xtask ci
 
+# the core with no feature, each and all; without the standard library
+features:
+    cargo xtask features
+
 # the core's operations on secrets under valgrind (needs valgrind and libclang)
 ct:
     cargo xtask ct
