@@ -65,10 +65,9 @@ fn decapsulate<B: Backend>() -> Vec<u8> {
     results
 }
 
-/// Hedged by a secret, for each parameter set and several messages: each is rejected and tried
-/// again another number of times. That number, the commitment of a rejected attempt, the signature
-/// and t0 are public (FIPS 204, Section 3.6.1 and Appendix C); libcrux marks them as defined where
-/// it branches on them.
+/// Hedged by a secret, for each parameter set and ten messages, each of which is rejected and tried
+/// again another number of times. What libcrux takes for public in that, it marks as defined where
+/// it branches on it, and gives its reasons there.
 fn sign() -> Vec<u8> {
     let mut results = Vec::new();
     for set in SignatureAlgorithm::ALL {
