@@ -133,6 +133,11 @@ impl TryRng for Failing {
 
 impl TryCryptoRng for Failing {}
 
+/// How many cases each comparison of implementations takes: `PQC_CASES`, or 1,002 in all.
+pub(crate) fn cases() -> usize {
+    std::env::var("PQC_CASES").map_or(1002, |cases| cases.parse().unwrap())
+}
+
 /// Writes a line that shows even when the test passes.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
@@ -172,7 +177,7 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    fn of<B: Backend>() -> Self {
+    pub(crate) fn of<B: Backend>() -> Self {
         Self {
             name: B::NAME,
             kem_key_pair: B::kem_key_pair,
