@@ -32,6 +32,14 @@ advisories:
 ci:
     cargo xtask ci
 
+# the core with no feature, each and all; without the standard library
+features:
+    cargo xtask features
+
+# the core's operations on secrets under valgrind (needs valgrind and libclang)
+ct:
+    cargo xtask ct
+
 # a server on http://127.0.0.1:8000, its data in ./pqc-data
 serve *options:
     cargo run --release -- serve {{ options }}

@@ -8,6 +8,7 @@ use std::env;
 use anyhow::ensure;
 
 use crate::command::{cargo, cargo_with, is_installed};
+use crate::features;
 
 /// Programs that tests start: the examples' flows.
 const TEST_TOOLS: [&str; 3] = ["python3", "node", "curl"];
@@ -22,7 +23,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
     cargo("test --workspace --doc")
 }
 
-/// [`test()`], then format, lints, documentation and dependencies.
+/// [`test()`], then format, lints, features, documentation and dependencies.
 ///
 /// # Errors
 /// The first command that fails.
@@ -31,6 +32,7 @@ pub(crate) fn ci() -> anyhow::Result<()> {
     cargo("fmt --all --check")?;
     cargo("clippy --workspace --all-targets -- -D warnings")?;
     cargo("clippy --package pqc-core --no-default-features -- -D warnings")?;
+    features::run()?;
     cargo_with("doc --workspace --no-deps", &[("RUSTDOCFLAGS", "-D warnings")])?;
     cargo("deny check --hide-inclusion-graph bans licenses sources")
 }

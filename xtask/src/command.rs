@@ -64,7 +64,7 @@ pub(crate) fn is_installed(tool: &str) -> bool {
 }
 
 /// The workspace's root.
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here)
 }

@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask test`, `ci` and `load`.
+//! The project's own tasks: `cargo xtask test`, `ci`, `ct`, `features` and `load`.
 //!
 //! A task is a list of commands, run from the workspace's root, and it stops at the first one that
 //! fails, with that command's exit status. Tasks install nothing: `.ci/run` does that.
@@ -12,6 +12,8 @@
 
 mod checks;
 mod command;
+mod ct;
+mod features;
 mod load;
 
 use std::process::ExitCode;
@@ -32,8 +34,12 @@ struct Args {
 enum Task {
     /// Run every test: units, integration, examples, benches (once each), doc tests.
     Test,
-    /// Run all that continuous integration runs: test, fmt, clippy, doc, deny.
+    /// Run all that continuous integration runs: test, fmt, clippy, features, doc, deny.
     Ci,
+    /// Run the core's operations on secrets under valgrind (needs valgrind and libclang).
+    Ct,
+    /// Check the core with no feature, each and all; link and run it without std.
+    Features,
     /// Measure encapsulate_key over HTTP: 16 connections for 10 seconds (needs wrk).
     Load,
 }
@@ -42,6 +48,8 @@ fn main() -> ExitCode {
     let done = match Args::parse().task {
         Task::Test => checks::test(),
         Task::Ci => checks::ci(),
+        Task::Ct => ct::run(),
+        Task::Features => features::run(),
         Task::Load => load::run(),
     };
     match done {

@@ -42,4 +42,34 @@ pub(crate) fn all(criterion: &mut Criterion) {
         });
     }
     group.finish();
+
+    let mut group = criterion.benchmark_group("kem/encapsulate-prepared");
+    for set in KemAlgorithm::ALL {
+        let key = DecapsulationKey::generate(set, &mut SysRng).unwrap();
+        let public = key.encapsulation_key().prepare().unwrap();
+        group.bench_function(set.name(), |bencher| {
+            bencher.iter(|| public.encapsulate_unattested(&mut SysRng).unwrap());
+        });
+    }
+    group.finish();
+
+    let mut group = criterion.benchmark_group("kem/decapsulate-prepared");
+    for set in KemAlgorithm::ALL {
+        let key = DecapsulationKey::generate(set, &mut SysRng).unwrap();
+        let (ciphertext, _) = key.encapsulation_key().encapsulate_unattested(&mut SysRng).unwrap();
+        let key = key.prepare().unwrap();
+        group.bench_function(set.name(), |bencher| {
+            bencher.iter(|| key.decapsulate(&ciphertext).unwrap());
+        });
+    }
+    group.finish();
+
+    let mut group = criterion.benchmark_group("kem/prepare");
+    for set in KemAlgorithm::ALL {
+        let key = DecapsulationKey::generate(set, &mut SysRng).unwrap();
+        group.bench_function(set.name(), |bencher| {
+            bencher.iter(|| key.prepare().unwrap());
+        });
+    }
+    group.finish();
 }

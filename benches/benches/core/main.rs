@@ -11,6 +11,7 @@ mod attest;
 mod kem;
 mod reference;
 mod sign;
+mod stream;
 mod token;
 
 use criterion::{criterion_group, criterion_main};
@@ -20,6 +21,7 @@ criterion_group!(
     kem::all,
     sign::all,
     aead::all,
+    stream::all,
     attest::all,
     token::all,
     reference::all,

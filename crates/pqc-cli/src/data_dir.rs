@@ -42,6 +42,12 @@ impl DataDir {
     pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
         private_file::create_folder(path)
             .with_context(|| format!("cannot make the data folder {}", path.display()))?;
+        if private_file::is_writable_by_others(path) {
+            logging::warn(format_args!(
+                "others can write into {}: run chmod 700 on it",
+                path.display()
+            ));
+        }
         Ok(Self { path: path.to_owned() })
     }
 

@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal};
 use anyhow::Context;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
@@ -29,7 +29,20 @@ pub(crate) enum LogFormat {
 
 /// The running log; when it is dropped, what waits is written.
 #[must_use]
-pub(crate) struct Log(#[expect(dead_code, reason = "held, not read")] WorkerGuard);
+pub(crate) struct Log {
+    lost: ErrorCounter,
+    _guard: WorkerGuard,
+}
+
+impl Log {
+    /// Says how many lines were lost, if any were.
+    pub(crate) fn end(self) {
+        match self.lost.dropped_lines() {
+            0 => {}
+            lines => tracing::warn!(lines, "lines of this log were lost, for nobody read them"),
+        }
+    }
+}
 
 /// Starts the log. Its lines are written by a thread of its own: where nobody reads them, lines
 /// are lost and the server goes on.
@@ -49,6 +62,7 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> anyhow::Result<Log> {
         .buffered_lines_limit(LINES_THAT_WAIT)
         .thread_name("log")
         .finish(io::stderr());
+    let lost = lines.error_counter();
     let layer = tracing_subscriber::fmt::layer().with_writer(lines).log_internal_errors(false);
     let layer = match format {
         LogFormat::Human => {
@@ -60,7 +74,7 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> anyhow::Result<Log> {
     };
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))
         .context("the log is started already")?;
-    Ok(Log(guard))
+    Ok(Log { lost, _guard: guard })
 }
 
 /// Warns, in the log or, where a verb has none, on stderr.

@@ -42,7 +42,8 @@ pub(crate) fn write(path: &Path, secret: &[u8], existing: Existing) -> io::Resul
 pub(crate) fn remove_leftovers(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_name().as_encoded_bytes().starts_with(UNNAMED.as_bytes()) {
+        let ours = entry.file_name().as_encoded_bytes().starts_with(UNNAMED.as_bytes());
+        if ours && entry.file_type()?.is_file() {
             fs::remove_file(entry.path())?;
         }
     }
@@ -80,6 +81,20 @@ pub(crate) fn is_open_to_others(path: &Path) -> bool {
     #[cfg(not(unix))]
     {
         let _ = path;
+        false
+    }
+}
+
+/// Whether others than the owner may put files into the folder, or take some away.
+pub(crate) fn is_writable_by_others(folder: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(folder).is_ok_and(|folder| folder.permissions().mode() & 0o022 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
         false
     }
 }
@@ -169,9 +184,10 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         fs::write(path(".pqc-new-Ab12Cd"), b"half").unwrap();
         fs::write(path(".new-notes"), b"someone's own").unwrap();
+        fs::create_dir(path(".pqc-new-folder")).unwrap();
         remove_leftovers(folder.path()).unwrap();
         assert!(!path(".pqc-new-Ab12Cd").exists());
-        assert!(path(".new-notes").exists());
+        assert!(path(".new-notes").exists() && path(".pqc-new-folder").exists());
     }
 
     #[test]

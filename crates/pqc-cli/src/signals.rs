@@ -1,22 +1,64 @@
 //! The signals that end a server: the first one kindly, the second at once.
 
+use std::future::Future;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Listens from its making on, so that a signal that comes during the start is not lost.
+use tokio::sync::oneshot;
+
+/// The signals, heard from its making on.
 #[derive(Debug)]
 pub(crate) struct Signals {
+    first: oneshot::Receiver<Signal>,
+    kindly: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// Begins to listen. Until [`Self::stop`] is called a signal ends the process at once, with the
+    /// status that a shell gives to one that died of it: a start may hang on a file.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let mut source = Source::listen()?;
+        let (tell, first) = oneshot::channel();
+        let kindly = Arc::<AtomicBool>::default();
+        let is_kind = Arc::clone(&kindly);
+        tokio::spawn(async move {
+            let mut signal = source.next().await;
+            if is_kind.load(Ordering::SeqCst) {
+                let _ = tell.send(signal);
+                signal = source.next().await;
+            }
+            // What was answered is in the store by then.
+            std::process::exit(signal.status());
+        });
+        Ok(Self { first, kindly })
+    }
+
+    /// From this call on, the first signal ends the future, and only the second one the process.
+    pub(crate) fn stop(self) -> impl Future<Output = ()> + Send {
+        self.kindly.store(true, Ordering::SeqCst);
+        async move {
+            match self.first.await {
+                Ok(signal) => tracing::info!("{} received", signal.name()),
+                Err(_) => std::future::pending().await,
+            }
+        }
+    }
+}
+
+/// Where signals come from.
+struct Source {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
 }
 
-impl Signals {
-    /// Begins to listen.
-    ///
-    /// # Errors
-    /// The system refuses.
-    pub(crate) fn listen() -> io::Result<Self> {
+impl Source {
+    fn listen() -> io::Result<Self> {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
@@ -29,41 +71,30 @@ impl Signals {
         Ok(Self {})
     }
 
-    /// Ends with the first signal; the next one ends the process at once, with the status that a
-    /// shell gives to a process that died of it. What was answered is in the store by then.
-    pub(crate) async fn stop(mut self) {
-        let first = self.next().await;
-        tokio::spawn(async move {
-            let second = self.next().await;
-            std::process::exit(second.status());
-        });
-        tracing::info!("{} received", first.name());
-    }
-
-    async fn next(&mut self) -> Stop {
+    async fn next(&mut self) -> Signal {
         #[cfg(unix)]
         tokio::select! {
-            _ = self.terminate.recv() => Stop::Terminate,
-            _ = self.interrupt.recv() => Stop::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.interrupt.recv() => Signal::Interrupt,
         }
         #[cfg(not(unix))]
         {
             if tokio::signal::ctrl_c().await.is_err() {
                 std::future::pending::<()>().await;
             }
-            Stop::Interrupt
+            Signal::Interrupt
         }
     }
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Stop {
+enum Signal {
     #[cfg(unix)]
     Terminate,
     Interrupt,
 }
 
-impl Stop {
+impl Signal {
     fn name(self) -> &'static str {
         match self {
             #[cfg(unix)]

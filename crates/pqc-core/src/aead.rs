@@ -1,5 +1,5 @@
-//! What a message box and a sealed record share: HKDF-SHA-256 (RFC 5869) for the key, XAES-256-GCM
-//! (C2SP) for the secret, and the frame `head ‖ nonce (24) ‖ ciphertext ‖ tag (16)`.
+//! What a message box and a sealed record share: HKDF-SHA-256 (RFC 5869) for the key, which a stream
+//! has too, XAES-256-GCM (C2SP) for the secret, and the frame `head ‖ nonce (24) ‖ ciphertext ‖ tag (16)`.
 //!
 //! What a head says and what is associated data is for `message.rs` and `seal.rs`.
 
@@ -24,9 +24,14 @@ pub(crate) const OVERHEAD_BYTES: usize = NONCE_BYTES + TAG_BYTES;
 
 /// A key from `key` for the purpose that `info`, in one or more parts, names; without salt.
 pub(crate) fn derive(key: &Secret<32>, info: &[&[u8]]) -> Secret<32> {
+    derive_salted(key, None, info)
+}
+
+/// The same with a salt.
+pub(crate) fn derive_salted(key: &Secret<32>, salt: Option<&[u8]>, info: &[&[u8]]) -> Secret<32> {
     let Ok(derived) = Secret::fill_with(|derived| {
         // HKDF-Expand fails only past 255 × 32 bytes; 32 are asked for.
-        let _ = Hkdf::<Sha256>::new(None, key.expose_bytes()).expand_multi_info(info, derived);
+        let _ = Hkdf::<Sha256>::new(salt, key.expose_bytes()).expand_multi_info(info, derived);
         Ok::<_, Infallible>(())
     });
     derived

@@ -72,6 +72,18 @@ pub enum Error {
         /// The value of that format.
         field: Field,
     },
+    /// Two parts of a key file belong to different keys.
+    #[error("the key file's {parts} do not belong together")]
+    InconsistentKeyFile {
+        /// The parts that disagree, such as `seed and expanded key`.
+        parts: &'static str,
+    },
+    /// The key file is encrypted in a way that this build does not know.
+    #[error("the key file's encryption must be {expected}")]
+    UnsupportedKeyFileEncryption {
+        /// The schemes that would do.
+        expected: &'static str,
+    },
     /// A number lies outside its range.
     #[error("{field} must be from {min} to {max}")]
     OutOfRange {
@@ -96,9 +108,12 @@ pub enum Error {
     /// The attestation's time is over.
     #[error("the attestation is not valid at this time")]
     AttestationExpired,
-    /// A box does not authenticate under this key and associated data.
+    /// A box or a stream does not authenticate under this key and associated data.
     #[error("authentication failed: wrong key, wrong associated data, or altered text")]
     BoxAuthentication,
+    /// An encrypted key file does not decrypt under this passphrase.
+    #[error("the key file does not decrypt: wrong passphrase, or altered file")]
+    KeyFileDecryption,
 
     // ---- our own stored secrets ----
     /// A sealed record does not open: wrong master key, or a record moved or altered.
@@ -159,12 +174,22 @@ pub enum Field {
     SigningKey,
     /// A signature (FIPS 204).
     Signature,
+    /// A message representative μ (FIPS 204).
+    Mu,
+    /// The digest of a message, for pre-hashed signing (FIPS 204).
+    Digest,
     /// An attestation.
     Attestation,
     /// A key for a message box.
     BoxKey,
     /// A message box.
     MessageBox,
+    /// The header of a stream.
+    StreamHeader,
+    /// A chunk of a stream.
+    StreamChunk,
+    /// The length of a stream, in bytes.
+    StreamLength,
     /// A sealed record.
     SealedRecord,
     /// A master key.
@@ -185,6 +210,18 @@ pub enum Field {
     TokenId,
     /// A JSON Web Key.
     Jwk,
+    /// A key file of a kind not yet known.
+    KeyFile,
+    /// A private key file: PKCS#8 (RFC 5958).
+    PrivateKeyFile,
+    /// An encrypted private key file: PKCS#8 (RFC 5958).
+    EncryptedKeyFile,
+    /// A public key file: SubjectPublicKeyInfo (RFC 5280).
+    PublicKeyFile,
+    /// The cost of scrypt, N · r · p, in a key file (RFC 7914).
+    ScryptCost,
+    /// The iterations of PBKDF2 in a key file (RFC 8018).
+    Pbkdf2Iterations,
 }
 
 impl core::fmt::Display for Field {
@@ -196,9 +233,14 @@ impl core::fmt::Display for Field {
             Self::VerifyingKey => "verifying key",
             Self::SigningKey => "signing key",
             Self::Signature => "signature",
+            Self::Mu => "mu",
+            Self::Digest => "digest",
             Self::Attestation => "attestation",
             Self::BoxKey => "key",
             Self::MessageBox => "encrypted text",
+            Self::StreamHeader => "header of the stream",
+            Self::StreamChunk => "chunk of the stream",
+            Self::StreamLength => "length of the stream in bytes",
             Self::SealedRecord => "sealed record",
             Self::MasterKey => "master key",
             Self::Token => "token",
@@ -209,6 +251,12 @@ impl core::fmt::Display for Field {
             Self::KeyId => "key id",
             Self::TokenId => "token id",
             Self::Jwk => "JSON Web Key",
+            Self::KeyFile => "key file",
+            Self::PrivateKeyFile => "private key file",
+            Self::EncryptedKeyFile => "encrypted private key file",
+            Self::PublicKeyFile => "public key file",
+            Self::ScryptCost => "cost N · r · p of scrypt",
+            Self::Pbkdf2Iterations => "count of PBKDF2's iterations",
         })
     }
 }

@@ -10,6 +10,7 @@
 //! * [`attest`]: the issuer's statement about an encapsulation key, and
 //!   [`VerifiedEncapsulationKey`], the proof that it was checked.
 //! * [`message`]: one text, one AES-256 key, one self-describing box.
+//! * [`stream`]: the same for data of any length, chunk by chunk, in constant memory.
 //! * [`token`]: token values and the policy that admits or refuses a call.
 //! * [`seal`]: secrets at rest under a master key.
 //! * [`selftest`]: known answers, run before a program trusts this build.
@@ -54,6 +55,7 @@ pub mod seal;
 pub mod secret;
 pub mod selftest;
 pub mod sign;
+pub mod stream;
 pub mod time;
 pub mod token;
 
@@ -65,4 +67,5 @@ pub use message::{BoxKey, MessageBox};
 pub use seal::{MasterKey, MasterKeys, RecordKind, RecordName, SealedRecord};
 pub use secret::{Secret, SecretVec};
 pub use sign::{Context, Signature, SignatureAlgorithm, SigningKey, VerifyingKey};
+pub use stream::{StreamHeader, StreamKey, StreamLayout, StreamOpener, StreamSealer};
 pub use time::Timestamp;

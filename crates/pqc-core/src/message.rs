@@ -15,6 +15,7 @@ use crate::error::{Error, Field};
 use crate::id::{AccountId, KeyId};
 use crate::seal::{MasterKeys, RecordKind, RecordName, SealedRecord};
 use crate::secret::{Secret, SecretVec};
+use crate::stream::StreamKey;
 
 /// The bytes that a box is longer than its text.
 pub const OVERHEAD_BYTES: usize = HEAD_BYTES + aead::OVERHEAD_BYTES;
@@ -96,6 +97,12 @@ impl AccountKey {
     #[must_use]
     pub fn box_key(&self) -> BoxKey {
         BoxKey { key: aead::derive(&self.key, &[b"pqc/v1/box/account"]), key_id: self.id }
+    }
+
+    /// The key for streams.
+    #[must_use]
+    pub fn stream_key(&self) -> StreamKey {
+        StreamKey::derived_from(&self.key, b"pqc/v1/stream/account", self.id)
     }
 
     /// Seals it for `account`'s record.

@@ -112,6 +112,11 @@ impl SecretVec {
         Self(bytes.to_vec())
     }
 
+    /// Room for `count` bytes that are written in place.
+    pub(crate) fn zeroed(count: usize) -> Self {
+        Self(alloc::vec![0; count])
+    }
+
     /// The secret bytes: for the one call that needs them.
     #[must_use]
     pub fn expose_bytes(&self) -> &[u8] {

@@ -24,14 +24,14 @@ pub struct Config {
     pub max_text_bytes: usize,
     /// The ceiling on all bodies in memory together.
     pub max_bodies_bytes: usize,
-    /// The time in which a body has to arrive.
+    /// The time in which each mebibyte of a body has to arrive.
     pub body_timeout: Duration,
     /// The time in which the head of a connection's first request has to arrive.
     pub header_timeout: Duration,
     /// The time for which a connection is kept open between requests. Longer than what proxies
     /// keep theirs for (60 s), so that it is not we who close under their next request.
     pub idle_timeout: Duration,
-    /// The time in which an answer has to be taken.
+    /// The time in which each mebibyte of an answer has to be taken.
     pub answer_timeout: Duration,
     /// The time that running requests get at shutdown.
     pub drain_timeout: Duration,

@@ -9,6 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, EXPECT, HOST, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use http_body::Body as _;
 use pqc_core::AccountId;
@@ -95,6 +96,20 @@ pub(crate) async fn without_body(request: Request, answer: Response) -> Response
         body::discard(body).await;
     }
     answer
+}
+
+/// Answers a call that takes these methods and no body.
+pub(crate) async fn answer_bodiless(
+    request: Request,
+    allow: &'static str,
+    answer: impl AsyncFnOnce(&Parts) -> Response,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let answer = match other_method(&parts.method, allow) {
+        Some(answer) => answer,
+        None => answer(&parts).await,
+    };
+    without_body(Request::from_parts(parts, body), answer).await
 }
 
 /// The answer to OPTIONS, and to a method that the path does not take.

@@ -99,7 +99,7 @@ impl Drop for Kept {
     }
 }
 
-/// Receives a body of at most `limit` bytes within `time`. It takes room for what has come, not
+/// Receives a body of at most `limit` bytes, each mebibyte of it within `time`. It takes room for what has come, not
 /// for what was announced.
 pub(crate) async fn receive(
     body: &mut Body,
@@ -113,7 +113,8 @@ pub(crate) async fn receive(
         Some(_) => return Err(too_large),
         None => limit,
     };
-    let deadline = Instant::now() + time;
+    let mut deadline = Instant::now() + time;
+    let mut mebibytes = 0;
     let mut received = Zeroizing::new(Vec::new());
     while let Some(frame) =
         timeout_at(deadline, body.frame()).await.map_err(|_| Problem::SlowBody)?
@@ -132,6 +133,10 @@ pub(crate) async fn receive(
             room.shrink(larger);
         }
         received.extend_from_slice(&chunk);
+        while received.len() / MEBIBYTE > mebibytes {
+            mebibytes += 1;
+            deadline += time;
+        }
     }
     Ok(received)
 }
@@ -163,26 +168,15 @@ pub(crate) async fn off_the_runtime<T: Send + 'static>(
 /// Reads on for a while and forgets, so that a client which is still sending can read the refusal
 /// instead of a reset connection. Most clients read no answer before they have sent everything.
 pub(crate) async fn discard(mut body: Body) {
-    if body.size_hint().lower() > DISCARD_BYTES {
-        return;
-    }
     let deadline = Instant::now() + DISCARD_TIME;
-    let mut left = DISCARD_BYTES;
-    while let Ok(Some(Ok(frame))) = timeout_at(deadline, body.frame()).await {
-        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-        match left.checked_sub(length) {
-            Some(rest) => left = rest,
-            None => break,
-        }
-    }
+    while let Ok(Some(Ok(_))) = timeout_at(deadline, body.frame()).await {}
 }
 
+const MEBIBYTE: usize = 1024 * 1024;
 /// Longer texts are read, written and wiped on threads of their own.
 const INLINE_BYTES: usize = 64 * 1024;
 /// One part in so many of the ceiling is for bodies that are not long.
 const SHARE_OF_SHORT_BODIES: usize = 16;
-/// Twice the longest body that is admitted by default.
-const DISCARD_BYTES: u64 = 64 * 1024 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

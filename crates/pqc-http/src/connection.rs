@@ -5,7 +5,6 @@
 //! while, in any state that it can be in, also before its version of HTTP is known.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 use tower::ServiceExt;
 
 use crate::app::HttpService;
@@ -31,7 +31,7 @@ pub(crate) struct Patience {
     pub(crate) first_request: Duration,
     /// Between requests.
     pub(crate) idle: Duration,
-    /// Until an answer has left.
+    /// Until an answer has left: so long for each mebibyte of it that is begun.
     pub(crate) answer: Duration,
     /// Without a request once the connection is to end.
     pub(crate) ending: Duration,
@@ -45,7 +45,7 @@ pub(crate) async fn serve<S: HttpService>(
     patience: Patience,
     mut draining: watch::Receiver<bool>,
 ) {
-    let activity = Arc::new(Activity::new(Instant::now()));
+    let activity = Arc::new(Activity::new(Instant::now(), patience));
     let service = Tracked { app, activity: Arc::clone(&activity) };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut look = tokio::time::interval(patience.between_looks());
@@ -59,7 +59,7 @@ pub(crate) async fn serve<S: HttpService>(
                 return;
             }
             _ = draining.wait_for(|draining| *draining), if ending_since.is_none() => {}
-            _ = look.tick() => match activity.judge(Instant::now(), ending_since, &patience) {
+            _ = look.tick() => match activity.judge(Instant::now(), ending_since) {
                 Verdict::Goes => continue,
                 Verdict::Ends => {}
                 Verdict::Cut(why) => {
@@ -82,12 +82,15 @@ impl Patience {
 
 /// What goes on on one connection.
 #[derive(Debug)]
-struct Activity(Mutex<State>);
+struct Activity {
+    state: Mutex<State>,
+    patience: Patience,
+}
 
 #[derive(Debug)]
 struct State {
-    /// The requests that came and whose answers have not left, with the time since which the
-    /// answer is ready.
+    /// The requests that came and whose answers have not left, with the time by which the next
+    /// piece of an answer is due to leave.
     running: BTreeMap<u64, Option<Instant>>,
     /// How many requests ever came.
     requests: u64,
@@ -104,12 +107,13 @@ enum Verdict {
 }
 
 impl Activity {
-    fn new(now: Instant) -> Self {
-        Self(Mutex::new(State { running: BTreeMap::new(), requests: 0, quiet_since: now }))
+    fn new(now: Instant, patience: Patience) -> Self {
+        let state = State { running: BTreeMap::new(), requests: 0, quiet_since: now };
+        Self { state: Mutex::new(state), patience }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin(self: &Arc<Self>) -> Running {
@@ -120,10 +124,10 @@ impl Activity {
         Running { activity: Arc::clone(self), number }
     }
 
-    fn judge(&self, now: Instant, ending_since: Option<Instant>, patience: &Patience) -> Verdict {
-        let state = self.state();
+    fn judge(&self, now: Instant, ending_since: Option<Instant>) -> Verdict {
+        let (state, patience) = (self.state(), &self.patience);
         let for_long = |since: Instant, limit| now.saturating_duration_since(since) >= limit;
-        if state.running.values().flatten().any(|ready| for_long(*ready, patience.answer)) {
+        if state.running.values().flatten().any(|due| *due <= now) {
             return Verdict::Cut("an answer was not taken");
         }
         if !state.running.is_empty() {
@@ -151,8 +155,14 @@ struct Running {
 
 impl Running {
     fn answer_is_ready(&self) {
-        if let Some(ready) = self.activity.state().running.get_mut(&self.number) {
-            *ready = Some(Instant::now());
+        if let Some(due) = self.activity.state().running.get_mut(&self.number) {
+            *due = Instant::now().checked_add(self.activity.patience.answer);
+        }
+    }
+
+    fn piece_has_left(&self) {
+        if let Some(Some(due)) = self.activity.state().running.get_mut(&self.number) {
+            *due += self.activity.patience.answer;
         }
     }
 }
@@ -175,24 +185,36 @@ struct Tracked<S> {
 
 impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Tracked<S> {
     type Response = Response<Tracking>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Error = JoinError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, JoinError>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let running = Arc::new(self.activity.begin());
-        let answer = self.app.clone().oneshot(request.map(Body::new));
+        let answer = carried_through(self.app.clone(), request.map(Body::new));
         Box::pin(async move {
             let response = answer.await?;
             running.answer_is_ready();
-            Ok(response.map(|body| Tracking { body, running }))
+            Ok(response.map(|body| Tracking { body, rest: Bytes::new(), running }))
         })
     }
 }
 
-/// The body of an answer. Each piece of it keeps the request running until it is dropped, which
-/// the HTTP library does once the piece is written.
+/// A task of its own: a client that goes away stops no call halfway, which may have changed
+/// something and would have no line in the log.
+async fn carried_through<S: HttpService>(
+    app: S,
+    request: Request<Body>,
+) -> Result<Response<Body>, JoinError> {
+    let Ok(response) = tokio::spawn(app.oneshot(request)).await?;
+    Ok(response)
+}
+
+/// The body of an answer, in pieces. Each of them keeps the request running until it is dropped,
+/// which the HTTP library does once the piece is written.
 struct Tracking {
     body: Body,
+    /// What is not in a piece yet.
+    rest: Bytes,
     running: Arc<Running>,
 }
 
@@ -204,27 +226,56 @@ impl http_body::Body for Tracking {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
-        let track = |bytes| Bytes::from_owner(Piece(bytes, Arc::clone(&self.running)));
-        Poll::Ready(frame.map(|frame| Ok(frame?.map_data(track))))
+        if self.rest.is_empty() {
+            match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                end => return Poll::Ready(end),
+            }
+        }
+        let length = self.rest.len().min(PIECE_BYTES);
+        let bytes = self.rest.split_to(length);
+        let piece = Bytes::from_owner(Piece { bytes, running: Arc::clone(&self.running) });
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest = self.rest.len() as u64;
+        let mut hint = self.body.size_hint();
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint.set_lower(hint.lower().saturating_add(rest));
+        hint
     }
 }
 
-struct Piece(Bytes, #[expect(dead_code, reason = "held, not read")] Arc<Running>);
+struct Piece {
+    bytes: Bytes,
+    running: Arc<Running>,
+}
 
 impl AsRef<[u8]> for Piece {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 }
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        if self.bytes.len() == PIECE_BYTES {
+            self.running.piece_has_left();
+        }
+    }
+}
+
+const PIECE_BYTES: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -241,8 +292,8 @@ mod tests {
     #[test]
     fn a_connection_has_to_send_a_request_and_then_another() {
         let start = Instant::now();
-        let activity = Arc::new(Activity::new(start));
-        let judge = |after: u32| activity.judge(start + SECOND * after, None, &PATIENCE);
+        let activity = Arc::new(Activity::new(start, PATIENCE));
+        let judge = |after: u32| activity.judge(start + SECOND * after, None);
         assert_eq!(judge(9), Verdict::Goes);
         assert_eq!(judge(10), Verdict::Cut("no request came"));
         let running = activity.begin();
@@ -254,24 +305,49 @@ mod tests {
 
     #[test]
     fn an_answer_has_to_be_taken_whatever_else_is_asked() {
-        let activity = Arc::new(Activity::new(Instant::now()));
+        let activity = Arc::new(Activity::new(Instant::now(), PATIENCE));
         let first = activity.begin();
         first.answer_is_ready();
         drop(activity.begin());
         let _another = activity.begin();
         let now = Instant::now();
-        assert_eq!(activity.judge(now + SECOND * 29, None, &PATIENCE), Verdict::Goes);
+        assert_eq!(activity.judge(now + SECOND * 29, None), Verdict::Goes);
         let late = now + SECOND * 30;
-        assert_eq!(activity.judge(late, None, &PATIENCE), Verdict::Cut("an answer was not taken"));
+        assert_eq!(activity.judge(late, None), Verdict::Cut("an answer was not taken"));
+        first.piece_has_left();
+        assert_eq!(activity.judge(late, None), Verdict::Goes, "the next piece has its own time");
+        assert_ne!(activity.judge(late + SECOND * 30, None), Verdict::Goes);
         drop(first);
-        assert_eq!(activity.judge(late, None, &PATIENCE), Verdict::Goes);
+        assert_eq!(activity.judge(late + SECOND * 30, None), Verdict::Goes);
+    }
+
+    #[tokio::test]
+    async fn a_call_is_carried_through_when_nobody_waits() {
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (done, is_done) = tokio::sync::oneshot::channel();
+        let senders = Arc::new(Mutex::new(Some((begun, done))));
+        let app = tower::service_fn(move |_: Request<Body>| {
+            let senders = Arc::clone(&senders);
+            async move {
+                let (begun, done) = senders.lock().unwrap().take().unwrap();
+                begun.send(()).unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                done.send(()).unwrap();
+                Ok(Response::new(Body::empty()))
+            }
+        });
+        tokio::select! {
+            _ = carried_through(app, Request::new(Body::empty())) => panic!("it waits"),
+            begun = has_begun => begun.unwrap(),
+        }
+        is_done.await.unwrap();
     }
 
     #[test]
     fn one_that_is_to_end_is_left_its_requests_and_little_more() {
         let start = Instant::now();
-        let activity = Arc::new(Activity::new(start));
-        let judge = |after| activity.judge(start + after, Some(start), &PATIENCE);
+        let activity = Arc::new(Activity::new(start, PATIENCE));
+        let judge = |after| activity.judge(start + after, Some(start));
         assert_eq!(judge(SECOND / 2), Verdict::Goes);
         assert_eq!(judge(SECOND), Verdict::Cut("it did not end"));
         let running = activity.begin();

@@ -95,6 +95,7 @@ fn connection_builder() -> Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
+        .half_close(true) // who says that no more comes may still wait for the answer
         .max_buf_size(HTTP1_BUFFER_BYTES);
     builder
         .http2()

@@ -27,7 +27,7 @@ use crate::signals::Signals;
 /// The settings, the self-test, the folder, the port, the master key or the store.
 pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     let mut config = ServeConfig::load(args)?;
-    let _log = logging::start(&config.log, config.log_format)?;
+    let log = logging::start(&config.log, config.log_format)?;
     let report = pqc_core::selftest::run(&mut getrandom::SysRng)?;
     tracing::info!(backend = report.backend, checks = report.checks, "self-test passed");
 
@@ -45,18 +45,20 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     let served = async {
         first_start(&opened.service, &data_dir).await?;
         warn(&config, &data_dir, origin, address);
+        let stopped = signals.stop();
         match output.show(&Listening { listening: format!("http://{address}") }) {
             Err(error) if error.is::<OutputClosed>() => {} // Nobody reads it; the server serves.
             shown => shown?,
         }
         let service = Arc::clone(&opened.service);
-        pqc_http::serve(listener, service, config.http.clone(), signals.stop())
+        pqc_http::serve(listener, service, config.http.clone(), stopped)
             .await
             .context("the server ended")
     };
     let served = served.await;
     opened.close().await;
     tracing::info!("stopped");
+    log.end();
     served
 }
 

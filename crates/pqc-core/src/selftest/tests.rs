@@ -1,9 +1,13 @@
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
 use getrandom::SysRng;
 
 use super::*;
+use crate::backend::{
+    PreparedDecapsulation, PreparedEncapsulation, PreparedSigning, PreparedVerifying,
+};
 use crate::secret::SecretVec;
 
 /// What [`Flawed`] does wrong.
@@ -146,6 +150,54 @@ impl Backend for Flawed {
             || is(Fault::ContextIsIgnored)
                 && RustCrypto::verify(set, key, message, test_context, signature);
         (right || is(Fault::EverythingVerifies)) && !is(Fault::NothingVerifies)
+    }
+
+    // What follows the self-test does not call.
+
+    fn sign_internal(
+        set: SignatureAlgorithm,
+        expanded: &[u8],
+        framed: &[u8],
+        hedge: &Secret<32>,
+    ) -> Result<Vec<u8>, Error> {
+        RustCrypto::sign_internal(set, expanded, framed, hedge)
+    }
+
+    fn verify_internal(
+        set: SignatureAlgorithm,
+        key: &[u8],
+        framed: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        RustCrypto::verify_internal(set, key, framed, signature)
+    }
+
+    fn prepare_encapsulation_key(
+        set: KemAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn PreparedEncapsulation>, Error> {
+        RustCrypto::prepare_encapsulation_key(set, key)
+    }
+
+    fn prepare_decapsulation_key(
+        set: KemAlgorithm,
+        expanded: &[u8],
+    ) -> Result<Box<dyn PreparedDecapsulation>, Error> {
+        RustCrypto::prepare_decapsulation_key(set, expanded)
+    }
+
+    fn prepare_signing_key(
+        set: SignatureAlgorithm,
+        expanded: &[u8],
+    ) -> Result<Box<dyn PreparedSigning>, Error> {
+        RustCrypto::prepare_signing_key(set, expanded)
+    }
+
+    fn prepare_verifying_key(
+        set: SignatureAlgorithm,
+        key: &[u8],
+    ) -> Result<Box<dyn PreparedVerifying>, Error> {
+        RustCrypto::prepare_verifying_key(set, key)
     }
 }
 

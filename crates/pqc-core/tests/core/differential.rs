@@ -1,30 +1,26 @@
-//! The active backend and the reference give the same bytes for the same input, be it honest,
-//! random or hostile. Without the feature `libcrux` both are the reference, and this shows nothing.
+//! The active backend, the reference and a third implementation give the same bytes for the same
+//! input, be it honest, random or hostile. Without the feature `libcrux` the first two are one.
 
 use std::collections::BTreeMap;
 
 use pqc_core::{DecapsulationKey, KemAlgorithm, Secret, SignatureAlgorithm, SigningKey};
 use sha3::{Digest, Sha3_256};
 
-use crate::support::{Repeatable, both_backends, flipped, say};
-
-/// For each parameter set; about 1,000 for each property.
-const CASES: usize = 334;
+use crate::peers::implementations;
+use crate::support::{Repeatable, both_backends, cases, flipped, say};
 
 #[test]
 fn kem_keys_ciphertexts_and_secrets_are_the_same() {
     for_each_case("honest ML-KEM", KemAlgorithm::ALL, |set, rng| {
         let (seed, message) = (rng.array(), rng.array());
-        let [active, reference] = both_backends().map(|backend| {
+        let made = implementations().map(|backend| {
             let (public, expanded) = (backend.kem_key_pair)(set, &Secret::from(seed));
             let (ciphertext, secret) =
                 (backend.encapsulate)(set, &public, &Secret::from(message)).unwrap();
             let expanded = expanded.expose_bytes().to_vec();
             (public, expanded, ciphertext, *secret.expose_bytes())
         });
-        assert_eq!(active, reference);
-
-        let (_, expanded, ciphertext, secret) = active;
+        let (_, expanded, ciphertext, secret) = agreed(made);
         let altered = flipped(&ciphertext, rng.below(ciphertext.len() * 8));
         let random = rng.bytes(ciphertext.len());
         assert_eq!(decapsulated(set, &expanded, &ciphertext), secret);
@@ -44,21 +40,27 @@ fn kem_keys_of_any_coefficients_are_judged_and_used_alike() {
             set_coefficient(&mut key, at, coefficient);
         }
         key.extend(rng.bytes(32));
-        let verdicts = both_backends().map(|b| (b.encapsulation_key_is_reduced)(set, &key));
+        let verdict =
+            agreed(implementations().map(|b| (b.encapsulation_key_is_reduced)(set, &key)));
         let coefficients = coefficients(&key[..polynomials(set) * 384]);
-        assert_eq!(verdicts, [coefficients.iter().all(|c| *c < Q); 2]);
-        if !verdicts[0] {
+        assert_eq!(verdict, coefficients.iter().all(|c| *c < Q));
+        if !verdict {
             unreduced += 1;
             return;
         }
         reduced += 1;
         let message = rng.array();
-        let [active, reference] = both_backends().map(|backend| {
+        let (ciphertext, secret) = agreed(implementations().map(|backend| {
             let (ciphertext, secret) =
                 (backend.encapsulate)(set, &key, &Secret::from(message)).unwrap();
             (ciphertext, *secret.expose_bytes())
-        });
-        assert_eq!(active, reference);
+        }));
+        for backend in both_backends() {
+            let prepared = (backend.prepare_encapsulation_key)(set, &key).unwrap();
+            let by_prepared = prepared.encapsulate(&Secret::from(message));
+            assert_eq!(by_prepared.0, ciphertext);
+            assert_eq!(*by_prepared.1.expose_bytes(), secret);
+        }
     });
     assert!(reduced > 100 && unreduced > 100, "{reduced} reduced, {unreduced} unreduced");
 }
@@ -70,7 +72,7 @@ fn decapsulation_keys_of_any_coefficients_are_used_alike() {
     for_each_case("hostile decapsulation keys", KemAlgorithm::ALL, |set, rng| {
         let max = [Q - 1, 4095][rng.below(2)];
         let secret = twelve_bit(rng, polynomials(set), max);
-        let [backend, _] = both_backends();
+        let [backend, ..] = implementations();
         let (public, _) = (backend.kem_key_pair)(set, &Secret::from(rng.array()));
         let (ciphertext, _) =
             (backend.encapsulate)(set, &public, &Secret::from(rng.array())).unwrap();
@@ -87,7 +89,7 @@ fn decapsulation_keys_of_any_coefficients_are_used_alike() {
 #[test]
 fn a_secret_coefficient_of_q_or_more_counts_modulo_q() {
     for_each_case("unreduced decapsulation keys", KemAlgorithm::ALL, |set, rng| {
-        let [backend, _] = both_backends();
+        let [backend, ..] = implementations();
         let (public, expanded) = (backend.kem_key_pair)(set, &Secret::from(rng.array()));
         let mut key = expanded.expose_bytes().to_vec();
         let one_in = 1 + rng.below(200);
@@ -108,16 +110,14 @@ fn signing_keys_and_signatures_are_the_same_and_altered_ones_are_refused_alike()
     for_each_case("ML-DSA", SignatureAlgorithm::ALL, |set, rng| {
         let (seed, hedge) = (rng.array(), rng.array());
         let (message, context) = (random_length(rng, 2000), random_length(rng, 256));
-        let [active, reference] = both_backends().map(|backend| {
+        let made = implementations().map(|backend| {
             let (public, expanded) = (backend.signing_key_pair)(set, &Secret::from(seed));
             let expanded = expanded.expose_bytes().to_vec();
             let hedge = Secret::from(hedge);
             let made = (backend.sign)(set, &expanded, &message, &context, &hedge).unwrap();
             (public, expanded, made)
         });
-        assert_eq!(active, reference);
-
-        let (public, _, signature) = active;
+        let (public, _, signature) = agreed(made);
         assert!(verifies(set, &public, &message, &context, &signature));
         let bits = signature.len() * 8;
         let hints = signature.len() - hint_bytes(set);
@@ -155,7 +155,8 @@ fn signing_keys_and_signatures_are_the_same_and_altered_ones_are_refused_alike()
 fn hostile_expanded_signing_keys_sign_alike() {
     let mut outcomes = BTreeMap::<_, usize>::new();
     for_each_case("hostile signing keys", SignatureAlgorithm::ALL, |set, rng| {
-        let (_, expanded) = (both_backends()[0].signing_key_pair)(set, &Secret::from(rng.array()));
+        let (_, expanded) =
+            (implementations()[0].signing_key_pair)(set, &Secret::from(rng.array()));
         let mut key = expanded.expose_bytes().to_vec();
         let t0 = key.len() - t0_bytes(set);
         for _ in 0..1 + rng.below(50) {
@@ -165,26 +166,69 @@ fn hostile_expanded_signing_keys_sign_alike() {
         key[32 + rng.below(32)] ^= 1;
         let read = SigningKey::from_expanded(&key).unwrap();
         let hedge = rng.array();
-        let made = both_backends()
+        let made = implementations()
             .map(|b| (b.sign)(set, &key, b"message", b"", &Secret::from(hedge)).ok());
-        let outcome = match made {
-            [Some(active), Some(reference)] => {
-                assert_eq!(active, reference);
-                let public = read.verifying_key().as_bytes();
-                if verifies(set, public, b"message", b"", &active) { "good" } else { "bad" }
-            }
-            [None, _] | [_, None] => "gave up",
+        let gave_up = made.iter().any(Option::is_none);
+        let signatures: Vec<_> = made.into_iter().flatten().collect();
+        assert!(signatures.windows(2).all(|pair| pair[0] == pair[1]));
+        let public = read.verifying_key().as_bytes();
+        let outcome = match signatures.first() {
+            _ if gave_up => "gave up",
+            Some(made) if verifies(set, public, b"message", b"", made) => "good",
+            _ => "bad",
         };
         *outcomes.entry(outcome).or_default() += 1;
     });
     say(&format!("signatures by keys with a wrong t0: {outcomes:?}"));
 }
 
+/// Each backend's internal interface, and its prepared keys, which may compute in another way.
+#[test]
+fn prepared_keys_and_framed_messages_give_the_same_on_both() {
+    for_each_case("prepared and framed ML-DSA", SignatureAlgorithm::ALL, |set, rng| {
+        let hedge = Secret::from(rng.array());
+        let framed = random_length(rng, 500);
+        let (message, context) = (random_length(rng, 500), random_length(rng, 256));
+        let (public, key) = (both_backends()[0].signing_key_pair)(set, &Secret::from(rng.array()));
+        let key = key.expose_bytes();
+        let [active, reference] = both_backends().map(|backend| {
+            let prepared = (backend.prepare_signing_key)(set, key).unwrap();
+            let made = (backend.sign_internal)(set, key, &framed, &hedge).unwrap();
+            assert_eq!(prepared.sign_internal(&framed, &hedge).unwrap(), made);
+            let pure = prepared.sign(&message, &context, &hedge).unwrap();
+            let by_mu = prepared.sign_mu(&[7; 64], &hedge).unwrap();
+            [made, pure, by_mu]
+        });
+        assert_eq!(active, reference);
+        let [made, pure, by_mu] = active;
+        let altered = flipped(&made, rng.below(made.len() * 8));
+        for backend in both_backends() {
+            let prepared = (backend.prepare_verifying_key)(set, &public).unwrap();
+            assert!((backend.verify_internal)(set, &public, &framed, &made));
+            assert!(!(backend.verify_internal)(set, &public, &framed, &altered));
+            assert!(prepared.verify_internal(&framed, &made));
+            assert!(!prepared.verify_internal(&framed, &altered));
+            assert!(prepared.verify(&message, &context, &pure));
+            assert!(!prepared.verify(&message, &context, &altered));
+            assert!(prepared.verify_mu(&[7; 64], &by_mu));
+            assert!(!prepared.verify_mu(&[7; 64], &altered));
+        }
+    });
+}
+
 fn decapsulated(set: KemAlgorithm, expanded: &[u8], ciphertext: &[u8]) -> [u8; 32] {
-    let [active, reference] = both_backends()
-        .map(|backend| *(backend.decapsulate)(set, expanded, ciphertext).unwrap().expose_bytes());
-    assert_eq!(active, reference);
-    active
+    let [active, reference, third] = implementations().map(|backend| {
+        (backend.decapsulate)(set, expanded, ciphertext).map(|secret| *secret.expose_bytes())
+    });
+    let reduced = coefficients(&expanded[..polynomials(set) * 384]).iter().all(|c| *c < Q);
+    assert_eq!(third.is_ok(), reduced, "fips203 refuses a dk_PKE that is not reduced");
+    let secret = agreed([active, reference]).unwrap();
+    assert!(third.is_err() || third == Ok(secret));
+    for backend in both_backends() {
+        let prepared = (backend.prepare_decapsulation_key)(set, expanded).unwrap();
+        assert_eq!(*prepared.decapsulate(ciphertext).unwrap().expose_bytes(), secret);
+    }
+    secret
 }
 
 fn verifies(
@@ -194,10 +238,15 @@ fn verifies(
     context: &[u8],
     signature: &[u8],
 ) -> bool {
-    let [active, reference] =
-        both_backends().map(|b| (b.verify)(set, public, message, context, signature));
-    assert_eq!(active, reference);
-    active
+    agreed(implementations().map(|b| (b.verify)(set, public, message, context, signature)))
+}
+
+/// What all of them gave.
+fn agreed<T: PartialEq + std::fmt::Debug, const N: usize>(results: [T; N]) -> T {
+    let mut results = results.into_iter();
+    let first = results.next().unwrap();
+    results.for_each(|other| assert_eq!(first, other));
+    first
 }
 
 fn for_each_case<S: Copy + std::fmt::Display>(
@@ -205,13 +254,12 @@ fn for_each_case<S: Copy + std::fmt::Display>(
     sets: [S; 3],
     mut case: impl FnMut(S, &mut Repeatable),
 ) {
-    for set in sets {
-        for seed in 0..CASES {
-            case(set, &mut Repeatable::new(seed as u64));
-        }
+    let cases = cases();
+    for at in 0..cases {
+        case(sets[at % 3], &mut Repeatable::new(at as u64));
     }
-    let [active, reference] = both_backends().map(|backend| backend.name);
-    say(&format!("{active} against {reference}, {what}: {} cases", 3 * CASES));
+    let [active, reference, third] = implementations().map(|backend| backend.name);
+    say(&format!("{active}, {reference} and {third}, {what}: {cases} cases"));
 }
 
 const Q: u16 = 3329;

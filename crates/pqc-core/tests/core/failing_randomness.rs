@@ -2,11 +2,12 @@
 //! of draws are written down, so that a function which silently draws less is seen.
 
 use pqc_core::message::AccountKey;
+use pqc_core::sign::{PreHash, PreHashAlgorithm};
 use pqc_core::token::{TokenKind, TokenValue};
 use pqc_core::{
     AccountId, BoxKey, DecapsulationKey, Error, Issuer, KemAlgorithm, MasterKey, MasterKeys,
-    RecordKind, RecordName, Secret, SignatureAlgorithm, SigningKey, Timestamp, TrustedIssuers,
-    UnverifiedKey, VerifiedEncapsulationKey, selftest,
+    RecordKind, RecordName, Secret, SignatureAlgorithm, SigningKey, StreamKey, StreamSealer,
+    Timestamp, TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey, selftest,
 };
 
 use crate::support::{Failing, Repeatable};
@@ -38,6 +39,8 @@ fn every_randomized_function_reports_a_failing_generator() {
         let key = DecapsulationKey::generate(set, rng).unwrap();
         let public = key.encapsulation_key();
         draws("encapsulate_unattested", 1, |rng| public.encapsulate_unattested(rng));
+        let prepared = public.prepare().unwrap();
+        draws("prepared encapsulate", 1, |rng| prepared.encapsulate_unattested(rng));
         draws("DecapsulationKey::seal", 1, |rng| key.seal(&masters, ACCOUNT, rng));
     }
     for set in SignatureAlgorithm::ALL {
@@ -48,6 +51,16 @@ fn every_randomized_function_reports_a_failing_generator() {
         draws("SigningKey::seal", 1, |rng| key.seal(&masters, ACCOUNT, rng));
         let expanded = SigningKey::from_expanded(key.expose_expanded().expose_bytes()).unwrap();
         draws("sign, expanded", 1, |rng| expanded.sign(b"message", Default::default(), rng));
+        let mu = key.verifying_key().mu(b"message", Default::default());
+        let digest = PreHash::of(PreHashAlgorithm::Sha512, b"message");
+        draws("sign_mu", 1, |rng| key.sign_mu(&mu, rng));
+        draws("sign_prehash", 1, |rng| key.sign_prehash(&digest, Default::default(), rng));
+        let prepared = key.prepare().unwrap();
+        draws("prepared sign", 1, |rng| prepared.sign(b"message", Default::default(), rng));
+        draws("prepared sign_mu", 1, |rng| prepared.sign_mu(&mu, rng));
+        draws("prepared sign_prehash", 1, |rng| {
+            prepared.sign_prehash(&digest, Default::default(), rng)
+        });
     }
 
     let issuer = Issuer::generate(SignatureAlgorithm::MlDsa44, rng).unwrap();
@@ -71,6 +84,10 @@ fn every_randomized_function_reports_a_failing_generator() {
     draws("AccountKey::seal", 1, |rng| account_key.seal(&masters, ACCOUNT, rng));
     let box_key = BoxKey::from_caller(&Secret::from([2; 32]));
     draws("BoxKey::seal", 1, |rng| box_key.seal(b"text", b"", rng));
+
+    let stream_key = StreamKey::from_caller(&Secret::from([2; 32]));
+    draws("StreamSealer::new", 1, |rng| StreamSealer::new(&stream_key, b"", rng));
+    draws("StreamKey::seal", 1, |rng| stream_key.seal(b"text", b"", rng));
 
     let name = RecordName {
         account: ACCOUNT,
@@ -109,6 +126,11 @@ fn what_is_drawn_is_used() {
     assert_ne!(encapsulate(1), encapsulate(2));
 
     let key = BoxKey::from_caller(&Secret::from([2; 32]));
+    let seal = |seed| key.seal(b"text", b"", &mut Repeatable::new(seed)).unwrap();
+    assert_eq!(seal(1), seal(1));
+    assert_ne!(seal(1), seal(2));
+
+    let key = StreamKey::from_caller(&Secret::from([2; 32]));
     let seal = |seed| key.seal(b"text", b"", &mut Repeatable::new(seed)).unwrap();
     assert_eq!(seal(1), seal(1));
     assert_ne!(seal(1), seal(2));

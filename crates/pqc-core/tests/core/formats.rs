@@ -2,15 +2,15 @@
 //! one breaks somebody's stored data or another version's client.
 //!
 //! The values were computed apart from this crate: kyber-py, dilithium-py, and HKDF and XAES-256-GCM
-//! written over OpenSSL's AES. Randomness is 00, 01, 02, … in the order in which it is drawn.
+//! written over OpenSSL's AES; for streams, HKDF and AES-GCM of PyPI's `cryptography`. Randomness is 00, 01, 02, … in the order in which it is drawn.
 
 use pqc_core::keyfile::Jwk;
 use pqc_core::message::AccountKey;
 use pqc_core::token::{TokenKind, TokenValue};
 use pqc_core::{
     AccountId, Attestation, BoxKey, DecapsulationKey, Issuer, KemAlgorithm, MasterKey, MasterKeys,
-    MessageBox, SealedRecord, Secret, SignatureAlgorithm, SigningKey, Timestamp, TrustedIssuers,
-    UnverifiedKey, VerifiedEncapsulationKey,
+    MessageBox, SealedRecord, Secret, SignatureAlgorithm, SigningKey, StreamHeader, StreamKey,
+    Timestamp, TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey,
 };
 use sha2::{Digest, Sha256};
 
@@ -44,6 +44,60 @@ fn a_box_of_an_accounts_key() {
     let frozen = MessageBox::from_bytes(hex::decode(FROZEN).unwrap()).unwrap();
     assert_eq!(frozen.key_id(), Some(counting()));
     assert_eq!(key.box_key().open(&frozen, b"aad").unwrap().expose_bytes(), TEXT.as_bytes());
+}
+
+#[test]
+fn a_stream_of_a_callers_key() {
+    const EMPTY: &str = "010200000000000000000000000000000000000102030405060708090a0b0c0d0e0f101112\
+        131415161718191a1b1c1d1e1fcc13bb3782296db09ddba22c43e236ff8a2639d1a25898256dd0f009f109bf20\
+        84b2803deda372be1380d0f9fe444b9c";
+    const FROZEN: &str = "010200000000000000000000000000000000000102030405060708090a0b0c0d0e0f1011\
+        12131415161718191a1b1c1d1e1f87a776b04f894152c3d8bef09bd9c698f8f5ecf4b46f32f6486562802b2e8d\
+        be89e927ea50d07bd511e69da19c2f39ff2090f1196fd9e038a36902afd9";
+    let key = StreamKey::from_caller(&Secret::from(counting()));
+    for (text, data, frozen) in [("", "", EMPTY), (TEXT, "aad", FROZEN)] {
+        let (text, data) = (text.as_bytes(), data.as_bytes());
+        let stream = key.seal(text, data, &mut Counting::from_zero()).unwrap();
+        assert_eq!(hex::encode(stream), frozen);
+        let opened = key.open(&hex::decode(frozen).unwrap(), data).unwrap();
+        assert_eq!(opened.expose_bytes(), text);
+    }
+}
+
+/// Where chunks end: the text is 0, 1, …, 250, 0, …; of the stream, its length and SHA-256.
+#[test]
+fn streams_of_several_chunks() {
+    let frozen = [
+        (65_535, 65_633, "ac357dfcf32eb2aafed9a8cdd7e54043a6ac9b5b5368a018b3f6fbfb6c7267c4"),
+        (65_536, 65_634, "c0acbbcd39a2d37051302aaa3e6c11156f5ec8664b53d29a7ae602ddc546b4ea"),
+        (65_537, 65_651, "2588877b4552b09ad7a946a8f5444e10fc5245be0899936ccd09364f93cbc1e0"),
+        (131_072, 131_186, "e2e6cdc75463725e87b573f89a92d7b86e9867cf1502843ba8cd68e3bbdcdb1f"),
+        (200_000, 200_146, "8ef778f2ace7e5e0374f42c1290e3b61a11e537c049b547af0b24c0584907982"),
+    ];
+    let key = StreamKey::from_caller(&Secret::from(counting()));
+    for (text_bytes, stream_bytes, sha_256) in frozen {
+        let text: Vec<u8> = (0..text_bytes).map(|i| (i % 251) as u8).collect();
+        let stream = key.seal(&text, b"aad", &mut Counting::from_zero()).unwrap();
+        assert_eq!(stream.len(), stream_bytes);
+        assert_eq!(hex::encode(Sha256::digest(&stream)), sha_256);
+        assert!(key.open(&stream, b"aad").unwrap().expose_bytes() == text);
+    }
+}
+
+#[test]
+fn a_stream_of_an_accounts_key() {
+    const FROZEN: &str = "0102000102030405060708090a0b0c0d0e0f303132333435363738393a3b3c3d3e3f4041\
+        42434445464748494a4b4c4d4e4f0d9011a3ed822bce510f56007539b37b89cfa43c602415d185ef20da278e68\
+        1643b9514e9d70ab9ba0456fbbd36e1cb0f2ad3d853fdf802b79dc816a98";
+    let mut rng = Counting::from_zero();
+    let key = AccountKey::generate(&mut rng).unwrap().stream_key();
+    let stream = key.seal(TEXT.as_bytes(), b"aad", &mut rng).unwrap();
+    assert_eq!(hex::encode(stream), FROZEN);
+
+    let frozen = hex::decode(FROZEN).unwrap();
+    let (header, _) = StreamHeader::split_from(&frozen).unwrap();
+    assert_eq!(header.key_id(), Some(counting()));
+    assert_eq!(key.open(&frozen, b"aad").unwrap().expose_bytes(), TEXT.as_bytes());
 }
 
 #[test]

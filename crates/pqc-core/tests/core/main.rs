@@ -1,7 +1,7 @@
 //! The core's tests from outside, one module a topic, linked once.
 //!
 //! Vectors: `kat_acvp` (NIST), `kat_wycheproof`, `formats` (ours, frozen). Agreement of the two
-//! backends: `differential`. Behaviour: the others.
+//! backends and of others: `differential`, `aws_lc`. Files: `key_files`. Behaviour: the others.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +11,7 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+mod aws_lc;
 mod differential;
 mod encapsulation_refuses;
 mod expanded_keys;
@@ -18,6 +19,12 @@ mod failing_randomness;
 mod formats;
 mod kat_acvp;
 mod kat_wycheproof;
+mod key_files;
+mod peers;
+mod prepared_keys;
 mod properties;
+mod signing_ways;
+mod stream;
+mod stream_properties;
 mod support;
 mod token_policy;

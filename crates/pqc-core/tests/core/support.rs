@@ -4,7 +4,10 @@
 use std::convert::Infallible;
 use std::io::Write;
 
-use pqc_core::backend::{Active, Backend, RustCrypto};
+use pqc_core::backend::{
+    Active, Backend, PreparedDecapsulation, PreparedEncapsulation, PreparedSigning,
+    PreparedVerifying, RustCrypto,
+};
 use pqc_core::{Error, KemAlgorithm, Secret, SecretVec, SignatureAlgorithm};
 use rand_core::{TryCryptoRng, TryRng};
 
@@ -130,6 +133,11 @@ impl TryRng for Failing {
 
 impl TryCryptoRng for Failing {}
 
+/// How many cases each comparison of implementations takes: `PQC_CASES`, or 1,002 in all.
+pub(crate) fn cases() -> usize {
+    std::env::var("PQC_CASES").map_or(1002, |cases| cases.parse().unwrap())
+}
+
 /// Writes a line that shows even when the test passes.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
@@ -155,10 +163,21 @@ pub(crate) struct Functions {
     pub(crate) sign:
         fn(SignatureAlgorithm, &[u8], &[u8], &[u8], &Secret<32>) -> Result<Vec<u8>, Error>,
     pub(crate) verify: fn(SignatureAlgorithm, &[u8], &[u8], &[u8], &[u8]) -> bool,
+    pub(crate) sign_internal:
+        fn(SignatureAlgorithm, &[u8], &[u8], &Secret<32>) -> Result<Vec<u8>, Error>,
+    pub(crate) verify_internal: fn(SignatureAlgorithm, &[u8], &[u8], &[u8]) -> bool,
+    pub(crate) prepare_encapsulation_key:
+        fn(KemAlgorithm, &[u8]) -> Result<Box<dyn PreparedEncapsulation>, Error>,
+    pub(crate) prepare_decapsulation_key:
+        fn(KemAlgorithm, &[u8]) -> Result<Box<dyn PreparedDecapsulation>, Error>,
+    pub(crate) prepare_signing_key:
+        fn(SignatureAlgorithm, &[u8]) -> Result<Box<dyn PreparedSigning>, Error>,
+    pub(crate) prepare_verifying_key:
+        fn(SignatureAlgorithm, &[u8]) -> Result<Box<dyn PreparedVerifying>, Error>,
 }
 
 impl Functions {
-    fn of<B: Backend>() -> Self {
+    pub(crate) fn of<B: Backend>() -> Self {
         Self {
             name: B::NAME,
             kem_key_pair: B::kem_key_pair,
@@ -168,6 +187,12 @@ impl Functions {
             signing_key_pair: B::signing_key_pair,
             sign: B::sign,
             verify: B::verify,
+            sign_internal: B::sign_internal,
+            verify_internal: B::verify_internal,
+            prepare_encapsulation_key: B::prepare_encapsulation_key,
+            prepare_decapsulation_key: B::prepare_decapsulation_key,
+            prepare_signing_key: B::prepare_signing_key,
+            prepare_verifying_key: B::prepare_verifying_key,
         }
     }
 }

@@ -11,7 +11,7 @@ use pqc_service::TokenRecord;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::around::{other_method, without_body};
+use crate::around::answer_bodiless;
 use crate::auth::authenticate;
 use crate::operation::{Answer, from_service};
 use crate::problem::Problem;
@@ -22,19 +22,18 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 
 /// What the token is, and what is left of it; spends nothing.
 async fn token_self(State(app): State<Arc<App>>, request: Request) -> Response {
-    if let Some(answer) = other_method(request.method(), "GET") {
-        return without_body(request, answer).await;
-    }
-    let (parts, _) = request.into_parts();
-    let answer = async {
-        let caller = authenticate(&app.service, &parts.headers).await?;
-        let authorized = caller.authorize(Demand::Itself).map_err(from_service)?;
-        Answer::json(&TokenSelf::from(authorized.token()))
-    };
-    match answer.await {
-        Ok(answer) => answer.into_response(app.bodies.room()),
-        Err(problem) => Problem::into_response(problem),
-    }
+    answer_bodiless(request, "GET", async |parts| {
+        let answer = async {
+            let caller = authenticate(&app.service, &parts.headers).await?;
+            let authorized = caller.authorize(Demand::Itself).map_err(from_service)?;
+            Answer::json(&TokenSelf::from(authorized.token()))
+        };
+        match answer.await {
+            Ok(answer) => answer.into_response(app.bodies.room()),
+            Err(problem) => Problem::into_response(problem),
+        }
+    })
+    .await
 }
 
 #[derive(Serialize)]

@@ -13,7 +13,7 @@ use pqc_core::keyfile::Jwk;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::around::{other_method, without_body};
+use crate::around::answer_bodiless;
 use crate::operation::from_service;
 use crate::problem::{Attempt, Problem, Unavailable};
 
@@ -26,44 +26,42 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 
 /// The process lives.
 async fn healthz(request: Request) -> Response {
-    if let Some(answer) = other_method(request.method(), ALLOW) {
-        return without_body(request, answer).await;
-    }
-    json(request.method(), br#"{"status":"ok"}"#.to_vec())
+    answer_bodiless(request, ALLOW, async |parts| {
+        json(&parts.method, br#"{"status":"ok"}"#.to_vec())
+    })
+    .await
 }
 
 /// The store is reachable. The self-test passed, or the server would not have started.
 async fn readyz(State(app): State<Arc<App>>, request: Request) -> Response {
-    if let Some(answer) = other_method(request.method(), ALLOW) {
-        return without_body(request, answer).await;
-    }
-    match app.service.ready().await {
-        Ok(()) => json(request.method(), br#"{"status":"ready"}"#.to_vec()),
+    answer_bodiless(request, ALLOW, async |parts| match app.service.ready().await {
+        Ok(()) => json(&parts.method, br#"{"status":"ready"}"#.to_vec()),
         Err(error) => {
             tracing::warn!(%error, "not ready");
             let reason = Unavailable::Store;
             Problem::Unavailable { reason, attempt: Attempt::Kept }.into_response()
         }
-    }
+    })
+    .await
 }
 
 /// The server's issuer keys (RFC 7517), the one in force first: what senders pin.
 async fn jwks(State(app): State<Arc<App>>, request: Request) -> Response {
-    if let Some(answer) = other_method(request.method(), ALLOW) {
-        return without_body(request, answer).await;
-    }
-    let keys = match app.service.issuer_keys().await {
-        Ok(keys) => keys.iter().map(Jwk::from).collect(),
-        Err(error) => return from_service(error).into_response(),
-    };
-    let Ok(body) = serde_json::to_vec(&Jwks { keys }) else {
-        return Problem::Internal.into_response();
-    };
-    let mut response = json(request.method(), body);
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
-    response
+    answer_bodiless(request, ALLOW, async |parts| {
+        let keys = match app.service.issuer_keys().await {
+            Ok(keys) => keys.iter().map(Jwk::from).collect(),
+            Err(error) => return from_service(error).into_response(),
+        };
+        let Ok(body) = serde_json::to_vec(&Jwks { keys }) else {
+            return Problem::Internal.into_response();
+        };
+        let mut response = json(&parts.method, body);
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+        response
+    })
+    .await
 }
 
 #[derive(Serialize)]

@@ -118,6 +118,30 @@ async fn an_answer_that_nobody_takes_gives_its_room_back() {
 }
 
 #[tokio::test]
+async fn a_slow_client_that_goes_on_is_waited_for() {
+    let config = Config { answer_timeout: SOON, body_timeout: SOON, ..Config::default() };
+    let server = server(config).await;
+    let length = 6 * MIB;
+    let mut stream = server.upload(length, 1000).await;
+    let mut rest = vec![b'x'; length - 1000];
+    rest.truncate(length - 1000 - 2);
+    rest.extend_from_slice(b"\"}");
+    for piece in rest.chunks(MIB / 2) {
+        tokio::time::sleep(SOON / 5).await;
+        stream.write_all(piece).await.unwrap();
+    }
+    assert_eq!(status(&mut stream).await, 200);
+    let mut left = 2 * length;
+    let mut piece = vec![0; MIB];
+    while left > 0 {
+        tokio::time::sleep(SOON / 4).await;
+        let piece = &mut piece[..left.min(MIB)];
+        timeout(IN_TIME, stream.read_exact(piece)).await.unwrap().expect("it is not cut");
+        left -= piece.len();
+    }
+}
+
+#[tokio::test]
 async fn room_is_taken_for_what_came_and_not_for_what_was_announced() {
     let server = server(Config { max_bodies_bytes: 40 * MIB, ..Config::default() }).await;
     let mut announced = Vec::new();
@@ -162,10 +186,40 @@ async fn an_overload_spends_nothing() {
 async fn who_reads_no_answer_before_all_is_sent_can_read_the_refusal() {
     let server = server(Config { max_text_bytes: MIB, ..Config::default() }).await;
     // Most clients are so. A connection that is reset under them is no answer.
-    let mut too_long = server.upload(40 * MIB, 40 * MIB).await;
+    let mut too_long = server.upload(100 * MIB, 100 * MIB).await;
     assert_eq!(status(&mut too_long).await, 413);
+    let mut no_body_wanted = server.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n").await;
+    no_body_wanted.write_all(b"Content-Length: 31457280\r\n\r\n").await.unwrap();
+    no_body_wanted.write_all(&vec![b'x'; 30 * MIB]).await.unwrap();
+    assert_eq!(status(&mut no_body_wanted).await, 200);
     let mut unauthorized = server.upload_by("X: none", 40 * MIB, 40 * MIB).await;
     assert_eq!(status(&mut unauthorized).await, 401);
+}
+
+#[tokio::test]
+async fn who_says_that_no_more_comes_gets_the_answer() {
+    let server = server(Config::default()).await;
+    let mut stream = server.upload(MIB, MIB).await;
+    stream.shutdown().await.unwrap();
+    assert_eq!(status(&mut stream).await, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_stops_no_call_halfway() {
+    let server = server(Config::default()).await;
+    let Lab { service, account, authorization, .. } = &server.lab;
+    let mint = format!("GET /api/token/new HTTP/1.1\r\nHost: localhost\r\n{authorization}\r\n\r\n");
+    for _ in 0..100 {
+        // The system resets the connection, for an answer that is not read.
+        drop(server.send(mint.as_bytes()).await);
+    }
+    let all = async {
+        // One is the root token.
+        while service.tokens(*account, None, 1000).await.unwrap().len() < 101 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(IN_TIME, all).await.expect("each call was carried out");
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ use crate::signals::Signals;
 /// # Errors
 /// A step did not go as it should; the server cannot be started.
 pub(crate) async fn run(output: Output) -> anyhow::Result<()> {
-    let signals = Signals::listen().context("cannot listen for signals")?;
+    let interrupted = Signals::listen().context("cannot listen for signals")?.stop();
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let data_dir = DataDir::create(&folder.path().join("pqc-data"))?;
     let master_key = Secret::generate(&mut getrandom::SysRng)?;
@@ -49,7 +49,7 @@ pub(crate) async fn run(output: Output) -> anyhow::Result<()> {
     let root_token = root_token.expose_text();
     let played = tokio::select! {
         played = flow::play(&server, &root_token, &mut stage) => played,
-        () = signals.stop() => Err(Refused("interrupted".to_owned()).into()),
+        () = interrupted => Err(Refused("interrupted".to_owned()).into()),
     };
 
     drop(stop);

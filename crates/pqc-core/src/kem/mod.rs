@@ -3,7 +3,11 @@
 //! Bytes become a key or a ciphertext once, through the checks of FIPS 203, Sections 7.2 and 7.3;
 //! from there on only types travel. A decapsulation key is kept as its 64-byte seed. Encapsulation
 //! to a key that no issuer vouches for has a loud name, [`EncapsulationKey::encapsulate_unattested`];
-//! the quiet one is on [`crate::VerifiedEncapsulationKey`].
+//! the quiet one is on [`crate::VerifiedEncapsulationKey`]. A key for many calls is prepared once:
+//! [`EncapsulationKey::prepare`], [`DecapsulationKey::prepare`].
+
+mod algorithm;
+mod prepared;
 
 use alloc::vec::Vec;
 
@@ -16,98 +20,8 @@ use crate::id::{AccountId, KeyId};
 use crate::seal::{MasterKeys, RecordKind, RecordName, SealedRecord};
 use crate::secret::{Secret, SecretVec};
 
-/// A parameter set of ML-KEM (FIPS 203, Table 2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum KemAlgorithm {
-    /// Security category 1.
-    MlKem512,
-    /// Security category 3: the default.
-    MlKem768,
-    /// Security category 5.
-    MlKem1024,
-}
-
-impl KemAlgorithm {
-    /// Every parameter set.
-    pub const ALL: [Self; 3] = [Self::MlKem512, Self::MlKem768, Self::MlKem1024];
-
-    /// The standard's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MlKem512 => "ML-KEM-512",
-            Self::MlKem768 => "ML-KEM-768",
-            Self::MlKem1024 => "ML-KEM-1024",
-        }
-    }
-
-    /// The parameter set with this name, in any case.
-    ///
-    /// # Errors
-    /// [`Error::UnknownAlgorithm`].
-    pub fn from_name(name: &str) -> Result<Self, Error> {
-        Self::ALL
-            .into_iter()
-            .find(|set| set.name().eq_ignore_ascii_case(name))
-            .ok_or(Error::UnknownAlgorithm { known: "ML-KEM-512, ML-KEM-768, ML-KEM-1024" })
-    }
-
-    /// The bytes of an encapsulation key (FIPS 203, Table 3).
-    #[must_use]
-    pub const fn encapsulation_key_bytes(self) -> usize {
-        384 * self.rank() + 32
-    }
-
-    /// The bytes of an expanded decapsulation key (FIPS 203, Table 3).
-    #[must_use]
-    pub const fn expanded_key_bytes(self) -> usize {
-        768 * self.rank() + 96
-    }
-
-    /// The bytes of a ciphertext (FIPS 203, Table 3).
-    #[must_use]
-    pub const fn ciphertext_bytes(self) -> usize {
-        match self {
-            Self::MlKem512 => 768,
-            Self::MlKem768 => 1088,
-            Self::MlKem1024 => 1568,
-        }
-    }
-
-    /// The parameter set of an encapsulation key of this length.
-    ///
-    /// # Errors
-    /// [`Error::Length`].
-    pub fn of_encapsulation_key(bytes: usize) -> Result<Self, Error> {
-        Self::of_length(Field::EncapsulationKey, Self::encapsulation_key_bytes, bytes)
-    }
-
-    /// The parameter set of a ciphertext of this length.
-    ///
-    /// # Errors
-    /// [`Error::Length`].
-    pub fn of_ciphertext(bytes: usize) -> Result<Self, Error> {
-        Self::of_length(Field::Ciphertext, Self::ciphertext_bytes, bytes)
-    }
-
-    /// k of FIPS 203, Table 2.
-    const fn rank(self) -> usize {
-        match self {
-            Self::MlKem512 => 2,
-            Self::MlKem768 => 3,
-            Self::MlKem1024 => 4,
-        }
-    }
-
-    fn of_length(field: Field, length: fn(Self) -> usize, actual: usize) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|set| length(*set) == actual).ok_or_else(|| Error::Length {
-            field,
-            expected: Self::ALL.map(|set| alloc::format!("{}", length(set))).join(" or "),
-            actual,
-        })
-    }
-}
+pub use algorithm::KemAlgorithm;
+pub use prepared::{PreparedDecapsulationKey, PreparedEncapsulationKey};
 
 /// An encapsulation key that passed the modulus check (FIPS 203, Section 7.2):
 /// 800, 1184 or 1568 bytes.
@@ -139,8 +53,43 @@ impl EncapsulationKey {
         &self,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<(Ciphertext, SharedSecret), Error> {
-        let message = Secret::generate(rng)?;
-        let (bytes, secret) = Active::encapsulate(self.algorithm, &self.bytes, &message)?;
+        self.encapsulate_message(&Secret::generate(rng)?)
+    }
+
+    /// ML-KEM.Encaps_internal (FIPS 203, Algorithm 17): encapsulates the `message` that the caller
+    /// chose. With the feature `hazmat` alone.
+    ///
+    /// Who can guess the message knows the shared secret, and whoever decapsulates learns it. It must
+    /// be 32 fresh random bytes, used once: so this is for test vectors, and for protocols that say
+    /// how they derive it. FIPS 203, Section 6 keeps it out of applications' reach.
+    ///
+    /// ```
+    /// use pqc_core::{DecapsulationKey, KemAlgorithm, Secret};
+    /// # fn main() -> Result<(), pqc_core::Error> {
+    /// let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, &mut getrandom::SysRng)?;
+    /// let message = Secret::from([7; 32]);
+    /// let key = key.encapsulation_key();
+    /// let (ciphertext, _) = key.hazmat_encapsulate_deterministic(&message)?;
+    /// assert_eq!(key.hazmat_encapsulate_deterministic(&message)?.0, ciphertext);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: not for a key that this crate made or read.
+    #[cfg(feature = "hazmat")]
+    pub fn hazmat_encapsulate_deterministic(
+        &self,
+        message: &Secret<32>,
+    ) -> Result<(Ciphertext, SharedSecret), Error> {
+        self.encapsulate_message(message)
+    }
+
+    fn encapsulate_message(
+        &self,
+        message: &Secret<32>,
+    ) -> Result<(Ciphertext, SharedSecret), Error> {
+        let (bytes, secret) = Active::encapsulate(self.algorithm, &self.bytes, message)?;
         Ok((Ciphertext { algorithm: self.algorithm, bytes }, SharedSecret(secret)))
     }
 
@@ -374,18 +323,4 @@ fn same_set(field: Field, expected: KemAlgorithm, actual: KemAlgorithm) -> Resul
         return Ok(());
     }
     Err(Error::AlgorithmMismatch { field, expected: expected.name(), actual: actual.name() })
-}
-
-impl core::fmt::Display for KemAlgorithm {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl core::str::FromStr for KemAlgorithm {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        Self::from_name(name)
-    }
 }

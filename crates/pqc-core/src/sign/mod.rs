@@ -1,12 +1,26 @@
-//! ML-DSA (FIPS 204), all three parameter sets, pure, with a context.
+//! ML-DSA (FIPS 204), all three parameter sets, pure and pre-hashed, with a context.
 //!
 //! A signing key is kept as its 32-byte seed. Signing is hedged: fresh randomness goes into every
-//! signature (FIPS 204, Algorithm 2), so that a fault or a bad generator alone leaks nothing.
+//! signature (FIPS 204, Algorithm 2), so that a fault or a bad generator alone leaks nothing. Who
+//! needs the same signature for the same message says so: `sign_deterministic`.
+//!
+//! | the signer has | sign | verify |
+//! |---|---|---|
+//! | the message | [`SigningKey::sign`] | [`VerifyingKey::verify`] |
+//! | its [`Mu`], for this key and context | [`SigningKey::sign_mu`] | as above, or [`VerifyingKey::verify_mu`] |
+//! | its digest, a [`PreHash`] | [`SigningKey::sign_prehash`] | [`VerifyingKey::verify_prehash`] |
+//!
+//! A key for many signatures is prepared once: [`SigningKey::prepare`], [`VerifyingKey::prepare`].
+
+mod algorithm;
+mod mu;
+mod prehash;
+mod prepared;
+mod verifying;
 
 use alloc::vec::Vec;
 
 use rand_core::TryCryptoRng;
-use sha2::{Digest, Sha256};
 
 use crate::backend::{self, Active, Backend};
 use crate::error::{Error, Field};
@@ -14,84 +28,12 @@ use crate::id::{AccountId, KeyId};
 use crate::seal::{MasterKeys, RecordKind, RecordName, SealedRecord};
 use crate::secret::{Secret, SecretVec};
 
-/// A parameter set of ML-DSA (FIPS 204, Table 1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum SignatureAlgorithm {
-    /// Security category 2.
-    MlDsa44,
-    /// Security category 3: the default.
-    MlDsa65,
-    /// Security category 5.
-    MlDsa87,
-}
-
-impl SignatureAlgorithm {
-    /// Every parameter set.
-    pub const ALL: [Self; 3] = [Self::MlDsa44, Self::MlDsa65, Self::MlDsa87];
-
-    /// Every name, for people.
-    pub(crate) const NAMES: &'static str = "ML-DSA-44, ML-DSA-65, ML-DSA-87";
-
-    /// The standard's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MlDsa44 => "ML-DSA-44",
-            Self::MlDsa65 => "ML-DSA-65",
-            Self::MlDsa87 => "ML-DSA-87",
-        }
-    }
-
-    /// The parameter set with this name, in any case.
-    ///
-    /// # Errors
-    /// [`Error::UnknownAlgorithm`].
-    pub fn from_name(name: &str) -> Result<Self, Error> {
-        Self::ALL
-            .into_iter()
-            .find(|set| set.name().eq_ignore_ascii_case(name))
-            .ok_or(Error::UnknownAlgorithm { known: Self::NAMES })
-    }
-
-    /// The bytes of a verifying key (FIPS 204, Table 2).
-    #[must_use]
-    pub const fn verifying_key_bytes(self) -> usize {
-        match self {
-            Self::MlDsa44 => 1312,
-            Self::MlDsa65 => 1952,
-            Self::MlDsa87 => 2592,
-        }
-    }
-
-    /// The bytes of an expanded signing key (FIPS 204, Table 2).
-    #[must_use]
-    pub const fn expanded_key_bytes(self) -> usize {
-        match self {
-            Self::MlDsa44 => 2560,
-            Self::MlDsa65 => 4032,
-            Self::MlDsa87 => 4896,
-        }
-    }
-
-    /// The bytes of a signature (FIPS 204, Table 2).
-    #[must_use]
-    pub const fn signature_bytes(self) -> usize {
-        match self {
-            Self::MlDsa44 => 2420,
-            Self::MlDsa65 => 3309,
-            Self::MlDsa87 => 4627,
-        }
-    }
-
-    fn of_length(field: Field, length: fn(Self) -> usize, actual: usize) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|set| length(*set) == actual).ok_or_else(|| Error::Length {
-            field,
-            expected: Self::ALL.map(|set| alloc::format!("{}", length(set))).join(" or "),
-            actual,
-        })
-    }
-}
+pub use algorithm::SignatureAlgorithm;
+pub(crate) use mu::shake256;
+pub use mu::{Mu, MuHasher};
+pub use prehash::{PreHash, PreHashAlgorithm, PreHasher};
+pub use prepared::{PreparedSigningKey, PreparedVerifyingKey};
+pub use verifying::VerifyingKey;
 
 /// A context: 0 to 255 bytes that bind a signature to its purpose (FIPS 204, Algorithm 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -123,59 +65,11 @@ impl<'a> Context<'a> {
     pub const fn as_bytes(self) -> &'a [u8] {
         self.0
     }
-}
 
-/// A verifying key (FIPS 204: public key): 1312, 1952 or 2592 bytes. Every string of that length
-/// is one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct VerifyingKey {
-    algorithm: SignatureAlgorithm,
-    bytes: Vec<u8>,
-}
-
-impl VerifyingKey {
-    /// Reads a key; its length names its parameter set.
-    ///
-    /// # Errors
-    /// [`Error::Length`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let algorithm = SignatureAlgorithm::of_length(
-            Field::VerifyingKey,
-            SignatureAlgorithm::verifying_key_bytes,
-            bytes.len(),
-        )?;
-        Ok(Self { algorithm, bytes: bytes.to_vec() })
-    }
-
-    /// ML-DSA.Verify (FIPS 204, Algorithm 3). A signature of another parameter set is a wrong one.
-    #[must_use]
-    pub fn verify(&self, message: &[u8], context: Context<'_>, signature: &Signature) -> bool {
-        self.algorithm == signature.algorithm
-            && Active::verify(self.algorithm, &self.bytes, message, context.0, &signature.bytes)
-    }
-
-    /// The parameter set.
-    #[must_use]
-    pub fn algorithm(&self) -> SignatureAlgorithm {
-        self.algorithm
-    }
-
-    /// The encoded key.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// SHA-256 of the encoded key: what people compare.
-    #[must_use]
-    pub fn fingerprint(&self) -> [u8; 32] {
-        Sha256::digest(&self.bytes).into()
-    }
-
-    /// The id of the key pair it belongs to.
-    #[must_use]
-    pub fn key_id(&self) -> KeyId {
-        KeyId::of_pair(self.algorithm.name(), &self.bytes)
+    /// The length, as M′ has it.
+    #[expect(clippy::cast_possible_truncation, reason = "a context has at most 255 bytes")]
+    const fn length(self) -> u8 {
+        self.0.len() as u8
     }
 }
 
@@ -255,7 +149,7 @@ impl SigningKey {
     }
 
     /// ML-DSA.Sign (FIPS 204, Algorithm 2), hedged. By a key that was read in expanded form the
-    /// signature is verified before it leaves.
+    /// signature is verified before it leaves; so it is in every other way of signing.
     ///
     /// # Errors
     /// [`Error::Randomness`]; [`Error::InconsistentSigningKey`]: the key was read in expanded form,
@@ -266,18 +160,100 @@ impl SigningKey {
         context: Context<'_>,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Signature, Error> {
-        let hedge = Secret::generate(rng)?;
-        let algorithm = self.algorithm();
+        self.sign_with(message, context, &Secret::generate(rng)?)
+    }
+
+    /// ML-DSA.Sign (FIPS 204, Algorithm 2), the deterministic variant: the same signature for the
+    /// same message and context. A fault while it is made can leak the key: prefer [`Self::sign`].
+    ///
+    /// # Errors
+    /// As [`Self::sign`], without [`Error::Randomness`].
+    pub fn sign_deterministic(
+        &self,
+        message: &[u8],
+        context: Context<'_>,
+    ) -> Result<Signature, Error> {
+        self.sign_with(message, context, &not_hedged())
+    }
+
+    /// HashML-DSA.Sign (FIPS 204, Algorithm 4), hedged.
+    ///
+    /// # Errors
+    /// As [`Self::sign`].
+    pub fn sign_prehash(
+        &self,
+        digest: &PreHash,
+        context: Context<'_>,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Signature, Error> {
+        self.sign_prehash_with(digest, context, &Secret::generate(rng)?)
+    }
+
+    /// HashML-DSA.Sign (FIPS 204, Algorithm 4), the deterministic variant, with what
+    /// [`Self::sign_deterministic`] says of it.
+    ///
+    /// # Errors
+    /// As [`Self::sign`], without [`Error::Randomness`].
+    pub fn sign_prehash_deterministic(
+        &self,
+        digest: &PreHash,
+        context: Context<'_>,
+    ) -> Result<Signature, Error> {
+        self.sign_prehash_with(digest, context, &not_hedged())
+    }
+
+    /// ML-DSA.Sign (FIPS 204, Algorithm 2), hedged, of the message whose μ this is. A μ for another
+    /// key gives a signature that never verifies.
+    ///
+    /// # Errors
+    /// As [`Self::sign`].
+    pub fn sign_mu(
+        &self,
+        mu: &Mu,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Signature, Error> {
+        self.prepare()?.sign_mu(mu, rng)
+    }
+
+    /// ML-DSA.Sign (FIPS 204, Algorithm 2), the deterministic variant, of the message whose μ this
+    /// is, with what [`Self::sign_deterministic`] says of it.
+    ///
+    /// # Errors
+    /// As [`Self::sign`], without [`Error::Randomness`].
+    pub fn sign_mu_deterministic(&self, mu: &Mu) -> Result<Signature, Error> {
+        self.prepare()?.sign_mu_deterministic(mu)
+    }
+
+    fn sign_with(
+        &self,
+        message: &[u8],
+        context: Context<'_>,
+        hedge: &Secret<32>,
+    ) -> Result<Signature, Error> {
         let expanded = self.expanded.expose_bytes();
-        let made = Active::sign(algorithm, expanded, message, context.0, &hedge)
-            .map(|bytes| Signature { algorithm, bytes });
-        if self.seed.is_some() {
-            return made;
-        }
-        // With a wrong t0 the sampling may also give up: then too the key is to blame, not we.
-        made.ok()
-            .filter(|signature| self.verifying_key.verify(message, context, signature))
-            .ok_or(Error::InconsistentSigningKey)
+        let made = Active::sign(self.algorithm(), expanded, message, context.0, hedge);
+        self.release(made, |signature| self.verifying_key.verify(message, context, signature))
+    }
+
+    fn sign_prehash_with(
+        &self,
+        digest: &PreHash,
+        context: Context<'_>,
+        hedge: &Secret<32>,
+    ) -> Result<Signature, Error> {
+        let (expanded, framed) = (self.expanded.expose_bytes(), digest.framed(context));
+        let made = Active::sign_internal(self.algorithm(), expanded, &framed, hedge);
+        self.release(made, |signature| {
+            self.verifying_key.verify_prehash(digest, context, signature)
+        })
+    }
+
+    fn release(
+        &self,
+        made: Result<Vec<u8>, Error>,
+        verifies: impl FnOnce(&Signature) -> bool,
+    ) -> Result<Signature, Error> {
+        released(self.algorithm(), made, self.seed.is_none().then_some(verifies))
     }
 
     /// The parameter set.
@@ -393,6 +369,26 @@ impl Signature {
     }
 }
 
+/// What was made, unless there is a `check` and it fails: there is one for a key that was read in
+/// expanded form.
+fn released(
+    algorithm: SignatureAlgorithm,
+    made: Result<Vec<u8>, Error>,
+    check: Option<impl FnOnce(&Signature) -> bool>,
+) -> Result<Signature, Error> {
+    let made = made.map(|bytes| Signature { algorithm, bytes });
+    match check {
+        None => made,
+        // With a wrong t0 the sampling may also give up: then too the key is to blame, not we.
+        Some(verifies) => made.ok().filter(verifies).ok_or(Error::InconsistentSigningKey),
+    }
+}
+
+/// rnd of the deterministic variant (FIPS 204, Algorithm 2, line 5).
+fn not_hedged() -> Secret<32> {
+    Secret::from([0; 32])
+}
+
 fn record_name(
     kind: RecordKind,
     account: AccountId,
@@ -400,18 +396,4 @@ fn record_name(
     id: &KeyId,
 ) -> RecordName<'_> {
     RecordName { account, kind, algorithm: algorithm.name(), record_id: id.as_bytes() }
-}
-
-impl core::fmt::Display for SignatureAlgorithm {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl core::str::FromStr for SignatureAlgorithm {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        Self::from_name(name)
-    }
 }

@@ -1,0 +1,110 @@
+//! Which parameter set a key file is for.
+
+use pkcs8::{AlgorithmIdentifierRef, ObjectIdentifier};
+
+use crate::error::{Error, Field};
+use crate::kem::{DecapsulationKey, KemAlgorithm};
+use crate::sign::{SignatureAlgorithm, SigningKey};
+
+/// The algorithm of a key in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyAlgorithm {
+    /// ML-KEM (FIPS 203).
+    Kem(KemAlgorithm),
+    /// ML-DSA (FIPS 204).
+    Signature(SignatureAlgorithm),
+}
+
+impl KeyAlgorithm {
+    /// Every algorithm that key files are read and written for.
+    pub const ALL: [Self; 6] = [
+        Self::Kem(KemAlgorithm::MlKem512),
+        Self::Kem(KemAlgorithm::MlKem768),
+        Self::Kem(KemAlgorithm::MlKem1024),
+        Self::Signature(SignatureAlgorithm::MlDsa44),
+        Self::Signature(SignatureAlgorithm::MlDsa65),
+        Self::Signature(SignatureAlgorithm::MlDsa87),
+    ];
+
+    /// Every name, for people.
+    const NAMES: &'static str =
+        "ML-KEM-512, ML-KEM-768, ML-KEM-1024, ML-DSA-44, ML-DSA-65, ML-DSA-87";
+
+    /// The standard's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kem(set) => set.name(),
+            Self::Signature(set) => set.name(),
+        }
+    }
+
+    /// The object identifier (RFC 9935, Section 3; RFC 9881, Section 2).
+    const fn oid(self) -> ObjectIdentifier {
+        ObjectIdentifier::new_unwrap(match self {
+            Self::Kem(KemAlgorithm::MlKem512) => "2.16.840.1.101.3.4.4.1",
+            Self::Kem(KemAlgorithm::MlKem768) => "2.16.840.1.101.3.4.4.2",
+            Self::Kem(KemAlgorithm::MlKem1024) => "2.16.840.1.101.3.4.4.3",
+            Self::Signature(SignatureAlgorithm::MlDsa44) => "2.16.840.1.101.3.4.3.17",
+            Self::Signature(SignatureAlgorithm::MlDsa65) => "2.16.840.1.101.3.4.3.18",
+            Self::Signature(SignatureAlgorithm::MlDsa87) => "2.16.840.1.101.3.4.3.19",
+        })
+    }
+
+    /// Names the algorithm in a file. Both RFCs: the parameters are absent.
+    pub(super) const fn to_identifier(self) -> AlgorithmIdentifierRef<'static> {
+        AlgorithmIdentifierRef { oid: self.oid(), parameters: None }
+    }
+
+    /// The algorithm that a file, `field`, names.
+    pub(super) fn from_identifier(
+        field: Field,
+        identifier: &AlgorithmIdentifierRef<'_>,
+    ) -> Result<Self, Error> {
+        let algorithm = Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.oid() == identifier.oid)
+            .ok_or(Error::UnknownAlgorithm { known: Self::NAMES })?;
+        if identifier.parameters.is_some() {
+            return Err(Error::Malformed { field, expected: "an algorithm without parameters" });
+        }
+        Ok(algorithm)
+    }
+
+    /// What errors call the private key.
+    pub(super) const fn private_field(self) -> Field {
+        match self {
+            Self::Kem(_) => Field::DecapsulationKey,
+            Self::Signature(_) => Field::SigningKey,
+        }
+    }
+
+    pub(super) const fn seed_bytes(self) -> usize {
+        match self {
+            Self::Kem(_) => DecapsulationKey::SEED_BYTES,
+            Self::Signature(_) => SigningKey::SEED_BYTES,
+        }
+    }
+
+    pub(super) const fn expanded_bytes(self) -> usize {
+        match self {
+            Self::Kem(set) => set.expanded_key_bytes(),
+            Self::Signature(set) => set.expanded_key_bytes(),
+        }
+    }
+}
+
+impl core::fmt::Display for KeyAlgorithm {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Refuses `bytes` of another length than the algorithm's.
+pub(super) fn check_length(field: Field, expected: usize, bytes: &[u8]) -> Result<(), Error> {
+    if bytes.len() == expected {
+        return Ok(());
+    }
+    Err(Error::Length { field, expected: alloc::format!("{expected}"), actual: bytes.len() })
+}

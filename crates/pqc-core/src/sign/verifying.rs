@@ -1,0 +1,83 @@
+//! The public half: whether a signature is this key's, of this message, in this context.
+
+use alloc::vec::Vec;
+
+use sha2::{Digest, Sha256};
+
+use super::{Context, Mu, PreHash, Signature, SignatureAlgorithm};
+use crate::backend::{Active, Backend};
+use crate::error::{Error, Field};
+use crate::id::KeyId;
+
+/// A verifying key (FIPS 204: public key): 1312, 1952 or 2592 bytes. Every string of that length
+/// is one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VerifyingKey {
+    pub(super) algorithm: SignatureAlgorithm,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl VerifyingKey {
+    /// Reads a key; its length names its parameter set.
+    ///
+    /// # Errors
+    /// [`Error::Length`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let algorithm = SignatureAlgorithm::of_length(
+            Field::VerifyingKey,
+            SignatureAlgorithm::verifying_key_bytes,
+            bytes.len(),
+        )?;
+        Ok(Self { algorithm, bytes: bytes.to_vec() })
+    }
+
+    /// ML-DSA.Verify (FIPS 204, Algorithm 3). A signature of another parameter set is a wrong one.
+    #[must_use]
+    pub fn verify(&self, message: &[u8], context: Context<'_>, signature: &Signature) -> bool {
+        self.algorithm == signature.algorithm
+            && Active::verify(self.algorithm, &self.bytes, message, context.0, &signature.bytes)
+    }
+
+    /// HashML-DSA.Verify (FIPS 204, Algorithm 5).
+    #[must_use]
+    pub fn verify_prehash(
+        &self,
+        digest: &PreHash,
+        context: Context<'_>,
+        signature: &Signature,
+    ) -> bool {
+        let framed = digest.framed(context);
+        self.algorithm == signature.algorithm
+            && Active::verify_internal(self.algorithm, &self.bytes, &framed, &signature.bytes)
+    }
+
+    /// ML-DSA.Verify (FIPS 204, Algorithm 3) of the message whose μ this is.
+    #[must_use]
+    pub fn verify_mu(&self, mu: &Mu, signature: &Signature) -> bool {
+        self.prepare().is_ok_and(|key| key.verify_mu(mu, signature))
+    }
+
+    /// The parameter set.
+    #[must_use]
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+
+    /// The encoded key.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// SHA-256 of the encoded key: what people compare.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(&self.bytes).into()
+    }
+
+    /// The id of the key pair it belongs to.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        KeyId::of_pair(self.algorithm.name(), &self.bytes)
+    }
+}

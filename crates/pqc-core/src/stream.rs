@@ -1,0 +1,405 @@
+//! AES-256 for data of any length: a header, then chunks of 64 KiB, in constant memory.
+//!
+//! The chunks are the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár 2015) over
+//! AES-256-GCM (SP 800-38D): the nonce of a chunk is its index and whether it is the last, so that
+//! truncation, also at the end of a chunk, reordering, duplication, dropping and joining of two
+//! streams are all refused. Each stream has a key of its own, which HKDF-SHA-256 (RFC 5869) derives
+//! from the given key, a random salt and the associated data; so no nonce ever comes twice. The
+//! header commits to both: no stream opens under two keys. `docs/formats.md` has the bytes.
+//!
+//! Nothing of a chunk appears before the chunk is authenticated. That the stream is whole is known
+//! only when its last chunk has opened: until then a reader has a true beginning, no more.
+//!
+//! [`StreamKey`] seals and opens what is in memory as a whole. [`StreamSealer`] and
+//! [`StreamOpener`] work chunk by chunk; [`SealingFramer`] and [`OpeningFramer`] cut chunks from
+//! pieces of any length; [`StreamLayout`] tells where an offset lies. None does I/O:
+//!
+//! ```
+//! use pqc_core::{Secret, StreamHeader, StreamKey, StreamOpener, StreamSealer};
+//! use pqc_core::stream::{OpeningFramer, SealingFramer};
+//! # fn main() -> Result<(), pqc_core::Error> {
+//! let key = StreamKey::from_caller(&Secret::generate(&mut getrandom::SysRng)?);
+//!
+//! let (sealer, header) = StreamSealer::new(&key, b"backup 7", &mut getrandom::SysRng)?;
+//! let mut file = header.as_bytes().to_vec();
+//! let mut framer = SealingFramer::new(sealer);
+//! for mut piece in [vec![1; 100_000], vec![2; 31_072]].iter().map(Vec::as_slice) {
+//!     while let Some(chunk) = framer.push(&mut piece)? {
+//!         file.extend(chunk);
+//!     }
+//! }
+//! file.extend(framer.finish()?);
+//!
+//! let (header, mut chunks) = StreamHeader::split_from(&file)?;
+//! let mut framer = OpeningFramer::new(StreamOpener::new(&key, &header, b"backup 7")?);
+//! let mut count = 0;
+//! while let Some(text) = framer.push(&mut chunks)? {
+//!     count += text.len();
+//! }
+//! count += framer.finish()?.len();
+//! assert_eq!(count, 131_072);
+//! # Ok(())
+//! # }
+//! ```
+
+mod framer;
+mod layout;
+#[cfg(test)]
+mod tests;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use aead_stream::{NewStream, StreamBE32, StreamPrimitive};
+use aes_gcm::{Aes256Gcm, KeyInit};
+use rand_core::TryCryptoRng;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::aead;
+use crate::error::{Error, Field};
+use crate::secret::{Secret, SecretVec};
+
+pub use framer::{OpeningFramer, SealingFramer};
+pub use layout::StreamLayout;
+
+/// The text of each chunk but the last: 64 KiB. The last has 1 to so many bytes, or none where it
+/// is the only one.
+pub const CHUNK_BYTES: usize = 64 << 10;
+/// The bytes that a chunk is longer than its text.
+pub const TAG_BYTES: usize = 16;
+/// Each sealed chunk but the last.
+pub const SEALED_CHUNK_BYTES: usize = CHUNK_BYTES + TAG_BYTES;
+/// The longest text: 2^32 chunks, 256 TiB.
+pub const MAX_TEXT_BYTES: u64 = (CHUNK_BYTES as u64) << 32;
+
+/// A key that seals and opens streams: 32 bytes, derived from the given key. Secret.
+///
+/// ```
+/// use pqc_core::{Secret, StreamKey};
+/// # fn main() -> Result<(), pqc_core::Error> {
+/// let key = StreamKey::from_caller(&Secret::generate(&mut getrandom::SysRng)?);
+/// let stream = key.seal(b"a text in memory", b"its name", &mut getrandom::SysRng)?;
+/// assert_eq!(key.open(&stream, b"its name")?.expose_bytes(), b"a text in memory");
+/// assert!(key.open(&stream, b"another name").is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct StreamKey {
+    key: Secret<32>,
+    /// 16 bytes in the header of each stream; all zero for a caller's key.
+    key_id: [u8; 16],
+}
+
+impl StreamKey {
+    /// From a key that the caller brought, such as a shared secret.
+    #[must_use]
+    pub fn from_caller(key: &Secret<32>) -> Self {
+        Self::derived_from(key, b"pqc/v1/stream/caller", [0; 16])
+    }
+
+    pub(crate) fn derived_from(key: &Secret<32>, purpose: &[u8], key_id: [u8; 16]) -> Self {
+        Self { key: aead::derive(key, &[purpose]), key_id }
+    }
+
+    /// Seals `text` that is in memory: the header and all chunks.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`]; [`Error::OutOfRange`] for a text of more than [`MAX_TEXT_BYTES`].
+    pub fn seal(
+        &self,
+        text: &[u8],
+        associated_data: &[u8],
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Vec<u8>, Error> {
+        let (mut sealer, header) = StreamSealer::new(self, associated_data, rng)?;
+        let tags = (text.len() / CHUNK_BYTES + 1) * TAG_BYTES;
+        let mut stream = Vec::with_capacity(text.len().saturating_add(StreamHeader::BYTES + tags));
+        stream.extend_from_slice(header.as_bytes());
+        let mut rest = text;
+        while let Some((chunk, behind)) = split_unless_last(rest) {
+            stream.extend(sealer.seal_chunk(chunk)?);
+            rest = behind;
+        }
+        stream.extend(sealer.seal_last(rest)?);
+        Ok(stream)
+    }
+
+    /// Opens a stream that is in memory; the text appears whole and authenticated, or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`], [`Error::UnknownFormat`]: as [`StreamHeader::split_from`].
+    /// [`Error::BoxAuthentication`]: another key, other associated data, or an altered stream.
+    pub fn open(&self, stream: &[u8], associated_data: &[u8]) -> Result<SecretVec, Error> {
+        let (header, mut rest) = StreamHeader::split_from(stream)?;
+        let mut opener = StreamOpener::new(self, &header, associated_data)?;
+        // As long as the chunks, so that it never moves and leaves a copy behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(rest.len()));
+        while let Some((chunk, behind)) = split_unless_last(rest) {
+            text.extend_from_slice(opener.open_chunk(chunk)?.expose_bytes());
+            rest = behind;
+        }
+        text.extend_from_slice(opener.open_last(rest)?.expose_bytes());
+        Ok(SecretVec::new(core::mem::take(&mut *text)))
+    }
+
+    /// What belongs to `salt` and `associated_data`: the one header that opens, and the cipher.
+    fn derive(&self, salt: &[u8; SALT_BYTES], associated_data: &[u8]) -> (StreamHeader, Cipher) {
+        let mut header = [0; StreamHeader::BYTES];
+        let (head, behind) = header.split_at_mut(HEAD_BYTES);
+        head.copy_from_slice(&[START.as_slice(), &self.key_id].concat());
+        // Hashed, since HKDF elsewhere takes no info of any length.
+        let hashed_data = Sha256::digest(associated_data);
+        let derive = |purpose: &[u8]| {
+            aead::derive_salted(&self.key, Some(salt), &[purpose, head, &hashed_data])
+        };
+        let chunk_key = derive(b"pqc/v1/stream/chunks");
+        let commitment = derive(b"pqc/v1/stream/commitment");
+        let (salt_place, commitment_place) = behind.split_at_mut(SALT_BYTES);
+        salt_place.copy_from_slice(salt);
+        commitment_place.copy_from_slice(commitment.expose_bytes());
+        let aes_gcm = Aes256Gcm::new(chunk_key.expose_bytes().into());
+        // The key is the stream's alone: the nonce has nothing to tell but the chunk.
+        let chunks = Box::new(StreamBE32::from_aead(aes_gcm, &[0; 7].into()));
+        (StreamHeader(header), Cipher(chunks))
+    }
+}
+
+/// What a stream begins with: 82 bytes. Not secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamHeader([u8; Self::BYTES]);
+
+impl StreamHeader {
+    /// The length in bytes.
+    pub const BYTES: usize = HEAD_BYTES + SALT_BYTES + COMMITMENT_BYTES;
+
+    /// Reads a header of a known version and algorithm. [`StreamOpener::new`] authenticates it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFormat`]: another version or algorithm.
+    pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Result<Self, Error> {
+        if !bytes.starts_with(&START) {
+            return Err(Error::UnknownFormat { field: Field::StreamHeader });
+        }
+        Ok(Self(bytes))
+    }
+
+    /// Reads the header that `stream` begins with; the chunks are what follows.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`]: too short. [`Error::UnknownFormat`]: another version or algorithm.
+    pub fn split_from(stream: &[u8]) -> Result<(Self, &[u8]), Error> {
+        let (header, chunks) = stream.split_first_chunk().ok_or(Error::Malformed {
+            field: Field::StreamHeader,
+            expected: "82 bytes: version, algorithm, key id, salt, commitment",
+        })?;
+        Ok((Self::from_bytes(*header)?, chunks))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+
+    /// The account key that sealed the stream; `None` for a caller's key.
+    #[must_use]
+    pub fn key_id(&self) -> Option<[u8; 16]> {
+        let id = self.0.get(START.len()..)?.first_chunk()?;
+        (*id != [0; 16]).then_some(*id)
+    }
+
+    fn salt(&self) -> Option<&[u8; SALT_BYTES]> {
+        self.0.get(HEAD_BYTES..)?.first_chunk()
+    }
+}
+
+/// A chunk's place in its stream, which the chunk is sealed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkPlace {
+    /// Counted from 0.
+    pub index: u32,
+    /// Whether the stream ends with it.
+    pub is_last: bool,
+}
+
+impl ChunkPlace {
+    /// Whether a chunk here may have a text so long. It leaves one way to cut a text.
+    fn admits(self, text_bytes: usize) -> bool {
+        match self {
+            Self { is_last: false, .. } => text_bytes == CHUNK_BYTES,
+            Self { index: 0, is_last: true } => text_bytes <= CHUNK_BYTES,
+            Self { is_last: true, .. } => (1..=CHUNK_BYTES).contains(&text_bytes),
+        }
+    }
+}
+
+/// Seals a stream chunk by chunk. Secret.
+///
+/// The last chunk consumes it:
+/// ```compile_fail,E0382
+/// # fn main() -> Result<(), pqc_core::Error> {
+/// # let key = pqc_core::StreamKey::from_caller(&pqc_core::Secret::from([7; 32]));
+/// let (sealer, _) = pqc_core::StreamSealer::new(&key, b"", &mut getrandom::SysRng)?;
+/// sealer.seal_last(b"the end")?;
+/// sealer.seal_last(b"another end")?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct StreamSealer {
+    cipher: Cipher,
+    next: u32,
+}
+
+impl StreamSealer {
+    /// Starts a stream; its header goes before the chunks. `associated_data` of any length is not
+    /// in the stream, but who opens must give the same.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`].
+    pub fn new(
+        key: &StreamKey,
+        associated_data: &[u8],
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<(Self, StreamHeader), Error> {
+        let mut salt = [0; SALT_BYTES];
+        rng.try_fill_bytes(&mut salt).map_err(|_| Error::Randomness)?;
+        let (header, cipher) = key.derive(&salt, associated_data);
+        Ok((Self { cipher, next: 0 }, header))
+    }
+
+    /// Seals the next chunk, which is not the last: [`SEALED_CHUNK_BYTES`] bytes.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`]: the text grows beyond [`MAX_TEXT_BYTES`]; the stream can only end.
+    pub fn seal_chunk(&mut self, text: &[u8; CHUNK_BYTES]) -> Result<Vec<u8>, Error> {
+        let following = following(self.next)?;
+        let sealed = self.cipher.seal(ChunkPlace { index: self.next, is_last: false }, text)?;
+        self.next = following;
+        Ok(sealed)
+    }
+
+    /// Seals the last chunk: [`TAG_BYTES`] more bytes.
+    ///
+    /// # Errors
+    /// [`Error::Length`]: more than [`CHUNK_BYTES`], or none though there are chunks before it.
+    pub fn seal_last(self, text: &[u8]) -> Result<Vec<u8>, Error> {
+        self.cipher.seal(ChunkPlace { index: self.next, is_last: true }, text)
+    }
+}
+
+/// Opens a stream chunk by chunk: in order, or any by its place. Secret.
+#[derive(Debug)]
+pub struct StreamOpener {
+    cipher: Cipher,
+    next: u32,
+}
+
+impl StreamOpener {
+    /// Starts to read the stream of this header.
+    ///
+    /// # Errors
+    /// [`Error::BoxAuthentication`]: another key, other associated data, or an altered header.
+    pub fn new(
+        key: &StreamKey,
+        header: &StreamHeader,
+        associated_data: &[u8],
+    ) -> Result<Self, Error> {
+        let salt = header.salt().ok_or(Error::BoxAuthentication)?;
+        let (expected, cipher) = key.derive(salt, associated_data);
+        if !bool::from(expected.0.ct_eq(&header.0)) {
+            return Err(Error::BoxAuthentication);
+        }
+        Ok(Self { cipher, next: 0 })
+    }
+
+    /// Opens the next chunk, which is not the last.
+    ///
+    /// # Errors
+    /// [`Error::BoxAuthentication`]: it is not the next chunk of this stream, or it is the last.
+    /// [`Error::OutOfRange`]: 2^32 - 1 chunks came before, so that only the last can follow.
+    pub fn open_chunk(&mut self, chunk: &[u8; SEALED_CHUNK_BYTES]) -> Result<SecretVec, Error> {
+        let following = following(self.next)?;
+        let text = self.open_at(ChunkPlace { index: self.next, is_last: false }, chunk)?;
+        self.next = following;
+        Ok(text)
+    }
+
+    /// Opens the last chunk. Only now is the stream known to be whole.
+    ///
+    /// # Errors
+    /// [`Error::BoxAuthentication`]: it is not the next chunk of this stream, or not the last.
+    pub fn open_last(self, chunk: &[u8]) -> Result<SecretVec, Error> {
+        self.open_at(ChunkPlace { index: self.next, is_last: true }, chunk)
+    }
+
+    /// Opens the chunk of this place; [`StreamLayout`] tells where it lies. What
+    /// [`Self::open_chunk`] opens next stays the same.
+    ///
+    /// It shows that this chunk is the stream's, not that the others are there: who must know
+    /// that the stream was not cut opens its last chunk too.
+    ///
+    /// # Errors
+    /// [`Error::BoxAuthentication`]: it is not the chunk of this place.
+    pub fn open_at(&self, place: ChunkPlace, chunk: &[u8]) -> Result<SecretVec, Error> {
+        self.cipher.open(place, chunk).ok_or(Error::BoxAuthentication)
+    }
+}
+
+/// The stream's own key. What there is to bind is bound by the key, so chunks have no associated
+/// data. Boxed, so that the key does not stay behind where a sealer or opener is moved.
+struct Cipher(Box<StreamBE32<Aes256Gcm>>);
+
+impl Cipher {
+    fn seal(&self, place: ChunkPlace, text: &[u8]) -> Result<Vec<u8>, Error> {
+        if !place.admits(text.len()) {
+            return Err(Error::Length {
+                field: Field::StreamChunk,
+                expected: alloc::format!("{} to {CHUNK_BYTES}", u8::from(place.index > 0)),
+                actual: text.len(),
+            });
+        }
+        let sealed = self.0.encrypt(place.index, place.is_last, text);
+        sealed.map_err(|_| Error::Internal { what: "AES-256-GCM" })
+    }
+
+    fn open(&self, place: ChunkPlace, chunk: &[u8]) -> Option<SecretVec> {
+        if !place.admits(chunk.len().checked_sub(TAG_BYTES)?) {
+            return None;
+        }
+        self.0.decrypt(place.index, place.is_last, chunk).ok().map(SecretVec::new)
+    }
+}
+
+impl fmt::Debug for Cipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// The index of the chunk behind that of `index`, which is not the last.
+fn following(index: u32) -> Result<u32, Error> {
+    index.checked_add(1).ok_or(too_long())
+}
+
+fn too_long() -> Error {
+    Error::OutOfRange { field: Field::StreamLength, min: 0, max: MAX_TEXT_BYTES }
+}
+
+/// The first `N` bytes, if more follow; otherwise `bytes` are the last chunk.
+fn split_unless_last<const N: usize>(bytes: &[u8]) -> Option<(&[u8; N], &[u8])> {
+    bytes.split_first_chunk().filter(|(_, behind)| !behind.is_empty())
+}
+
+const FORMAT_VERSION: u8 = 1;
+/// STREAM over AES-256-GCM. XAES-256-GCM, as in boxes, is 1: none is taken for the other.
+const STREAM_AES_256_GCM: u8 = 2;
+/// What every header starts with; the key id follows.
+const START: [u8; 2] = [FORMAT_VERSION, STREAM_AES_256_GCM];
+const HEAD_BYTES: usize = START.len() + 16;
+const SALT_BYTES: usize = 32;
+const COMMITMENT_BYTES: usize = 32;

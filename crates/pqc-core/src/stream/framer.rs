@@ -1,0 +1,131 @@
+//! Cuts pieces of any length into chunks, and seals or opens these.
+//!
+//! However the input is split, what comes out is the same. Each holds one chunk and no more, since
+//! only what follows shows that a chunk is not the last.
+
+use alloc::vec::Vec;
+
+use zeroize::Zeroizing;
+
+use super::{
+    CHUNK_BYTES, SEALED_CHUNK_BYTES, StreamOpener, StreamSealer, split_unless_last, too_long,
+};
+use crate::error::Error;
+use crate::secret::SecretVec;
+
+/// Seals what is pushed, in pieces of any length. Holds up to 64 KiB of text. Secret.
+#[derive(Debug)]
+pub struct SealingFramer {
+    /// `None` once it failed, so that a stream with a hole is never finished.
+    sealer: Option<StreamSealer>,
+    held: Held<CHUNK_BYTES>,
+}
+
+impl SealingFramer {
+    /// Goes on where `sealer` is.
+    #[must_use]
+    pub fn new(sealer: StreamSealer) -> Self {
+        Self { sealer: Some(sealer), held: Held::new() }
+    }
+
+    /// Takes from the front of `text` until a chunk is full and is not the last, and gives it
+    /// sealed; or takes all and gives `None`. Call it until then.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`]: the text grows beyond [`MAX_TEXT_BYTES`](super::MAX_TEXT_BYTES);
+    /// so it is from then on.
+    pub fn push(&mut self, text: &mut &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let mut sealer = self.sealer.take().ok_or(too_long())?;
+        let sealed = self.held.next_chunk(text, |chunk| sealer.seal_chunk(chunk))?;
+        self.sealer = Some(sealer);
+        Ok(sealed)
+    }
+
+    /// Seals what is held as the last chunk.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`]: a push had failed.
+    pub fn finish(self) -> Result<Vec<u8>, Error> {
+        self.sealer.ok_or(too_long())?.seal_last(&self.held.bytes)
+    }
+}
+
+/// Opens what is pushed, in pieces of any length; it begins behind the header. Holds up to one
+/// chunk as it is sealed. Secret.
+#[derive(Debug)]
+pub struct OpeningFramer {
+    /// `None` once it failed, so that nothing behind an altered chunk appears.
+    opener: Option<StreamOpener>,
+    held: Held<SEALED_CHUNK_BYTES>,
+}
+
+impl OpeningFramer {
+    /// Goes on where `opener` is.
+    #[must_use]
+    pub fn new(opener: StreamOpener) -> Self {
+        Self { opener: Some(opener), held: Held::new() }
+    }
+
+    /// Takes from the front of `chunks` until a chunk is full and is not the last, and gives its
+    /// text; or takes all and gives `None`. Call it until then.
+    ///
+    /// # Errors
+    /// [`Error::BoxAuthentication`]: the stream was altered; so it is from then on.
+    /// [`Error::OutOfRange`]: as [`StreamOpener::open_chunk`].
+    pub fn push(&mut self, chunks: &mut &[u8]) -> Result<Option<SecretVec>, Error> {
+        let mut opener = self.opener.take().ok_or(Error::BoxAuthentication)?;
+        let text = self.held.next_chunk(chunks, |chunk| opener.open_chunk(chunk))?;
+        self.opener = Some(opener);
+        Ok(text)
+    }
+
+    /// Opens what is held as the last chunk. Only now is the stream known to be whole.
+    ///
+    /// # Errors
+    /// [`Error::BoxAuthentication`]: the stream was altered or cut, or a push had failed.
+    pub fn finish(self) -> Result<SecretVec, Error> {
+        self.opener.ok_or(Error::BoxAuthentication)?.open_last(&self.held.bytes)
+    }
+}
+
+/// Up to `N` bytes of input, in a buffer that never moves.
+struct Held<const N: usize> {
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+impl<const N: usize> Held<N> {
+    fn new() -> Self {
+        Self { bytes: Zeroizing::new(Vec::with_capacity(N)) }
+    }
+
+    /// Moves bytes over from `input`. Where `N` are there and more wait, `process` has them.
+    fn next_chunk<T>(
+        &mut self,
+        input: &mut &[u8],
+        process: impl FnOnce(&[u8; N]) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        if self.bytes.is_empty()
+            && let Some((chunk, rest)) = split_unless_last(input)
+        {
+            *input = rest;
+            return process(chunk).map(Some);
+        }
+        let (taken, rest) = input.split_at(input.len().min(N - self.bytes.len()));
+        self.bytes.extend_from_slice(taken);
+        *input = rest;
+        match self.bytes.first_chunk() {
+            Some(chunk) if !rest.is_empty() => {
+                let processed = process(chunk)?;
+                self.bytes.clear();
+                Ok(Some(processed))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl<const N: usize> core::fmt::Debug for Held<N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
