@@ -12,7 +12,8 @@ use std::process::ExitCode;
 use crabgrind::memcheck::{MemState, mark_memory};
 use pqc_core::backend::{Active, Backend, RustCrypto};
 use pqc_core::token::{TokenKind, TokenValue};
-use pqc_core::{BoxKey, Context, KemAlgorithm, Secret, SignatureAlgorithm, SigningKey};
+use pqc_core::kem::ParameterSet;
+use pqc_core::{BoxKey, Context, Secret, SignatureAlgorithm, SigningKey};
 use rand_core::{TryCryptoRng, TryRng};
 
 /// A check gives bytes that depend on its secrets, still undefined.
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
 /// By an honest ciphertext and by one that is implicitly rejected, for each parameter set.
 fn decapsulate<B: Backend>() -> Vec<u8> {
     let mut results = Vec::new();
-    for set in KemAlgorithm::ALL {
+    for set in ParameterSet::ALL {
         let (public, expanded) = B::kem_key_pair(set, &Secret::from([1; 64]));
         let (honest, _) = B::encapsulate(set, &public, &Secret::from([2; 32])).expect("reduced");
         defined(&public);

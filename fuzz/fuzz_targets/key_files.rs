@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use pqc_core::keyfile::{Content, KeyDerivation, PrivateKey, PublicKey, inspect};
-use pqc_core::{DecapsulationKey, KemAlgorithm, Secret, SignatureAlgorithm, SigningKey};
+use pqc_core::kem::ParameterSet;
+use pqc_core::{DecapsulationKey, Secret, SignatureAlgorithm, SigningKey};
 
 #[derive(Debug, Arbitrary)]
 enum Input<'a> {
@@ -21,11 +22,11 @@ enum Input<'a> {
 static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let kem = |set| DecapsulationKey::from_seed(set, Secret::from([7; 64]));
     let signature = |set| SigningKey::from_seed(set, Secret::from([7; 32]));
-    let seeds = KemAlgorithm::ALL.map(|set| PrivateKey::from(kem(set))).into_iter();
+    let seeds = ParameterSet::ALL.map(|set| PrivateKey::from(kem(set))).into_iter();
     let seeds = seeds.chain(SignatureAlgorithm::ALL.map(|set| PrivateKey::from(signature(set))));
-    let expanded = KemAlgorithm::ALL.map(|set| {
+    let expanded = ParameterSet::ALL.map(|set| {
         let key = kem(set);
-        let expanded = key.expose_expanded().expose_bytes();
+        let expanded = key.expose_expanded().unwrap().expose_bytes();
         PrivateKey::from(DecapsulationKey::from_expanded(expanded).unwrap())
     });
     let expanded = expanded.into_iter().chain(SignatureAlgorithm::ALL.map(|set| {

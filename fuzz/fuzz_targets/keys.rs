@@ -4,10 +4,10 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
+use pqc_core::kem::ParameterSet;
 use pqc_core::{
-    Ciphertext, Context, DecapsulationKey, EncapsulationKey, Error, KemAlgorithm, Secret,
-    Signature, SignatureAlgorithm, SigningKey, VerifyingKey,
-};
+    Error, KemAlgorithm,Ciphertext, Context, DecapsulationKey, EncapsulationKey, Error, Secret,
+    Signature, SignatureAlgorithm, SigningKey, VerifyingKey,};
 
 #[derive(Debug, Arbitrary)]
 enum Input<'a> {
@@ -26,7 +26,7 @@ fuzz_target!(|input: Input<'_>| {
         }
         Input::Fitting { set, bytes } => {
             let set = usize::from(set % 3);
-            let (kem, signature) = (KemAlgorithm::ALL[set], SignatureAlgorithm::ALL[set]);
+            let (kem, signature) = (ParameterSet::ALL[set], SignatureAlgorithm::ALL[set]);
             for length in [
                 kem.encapsulation_key_bytes(),
                 kem.expanded_key_bytes(),
@@ -42,9 +42,9 @@ fuzz_target!(|input: Input<'_>| {
         }
         Input::Changed { set, seed, changes } => {
             let set = usize::from(set % 3);
-            let (kem, signature) = (KemAlgorithm::ALL[set], SignatureAlgorithm::ALL[set]);
+            let (kem, signature) = (ParameterSet::ALL[set], SignatureAlgorithm::ALL[set]);
             let key = DecapsulationKey::from_seed(kem, Secret::from([seed; 64]));
-            read_all(&changed(key.expose_expanded().expose_bytes(), &changes));
+            read_all(&changed(key.expose_expanded().unwrap().expose_bytes(), &changes));
             let key = SigningKey::from_seed(signature, Secret::from([seed; 32]));
             read_all(&changed(key.expose_expanded().expose_bytes(), &changes));
         }
@@ -67,11 +67,16 @@ fn read_all(bytes: &[u8]) {
     }
     if let Ok(ciphertext) = Ciphertext::from_bytes(bytes) {
         assert_eq!(ciphertext.as_bytes(), bytes);
-        let key = DecapsulationKey::from_seed(ciphertext.algorithm(), Secret::from([7; 64]));
-        key.decapsulate(&ciphertext).unwrap();
+        let algorithm = ciphertext.algorithm();
+        let seed = vec![7; algorithm.seed_bytes()];
+        let key = DecapsulationKey::from_seed_bytes(algorithm, &seed).unwrap();
+        match key.decapsulate(&ciphertext) {
+            Err(Error::LowOrder { .. }) => assert_eq!(algorithm, KemAlgorithm::XWing),
+            decapsulated => drop(decapsulated.unwrap()),
+        }
     }
     if let Ok(key) = DecapsulationKey::from_expanded(bytes) {
-        assert_eq!(key.expose_expanded().expose_bytes(), bytes);
+        assert_eq!(key.expose_expanded().unwrap().expose_bytes(), bytes);
         let (ciphertext, _) = key.encapsulation_key().encapsulate_unattested(&mut Fixed).unwrap();
         key.decapsulate(&ciphertext).unwrap();
     }

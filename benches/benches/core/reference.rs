@@ -3,7 +3,8 @@
 use criterion::Criterion;
 use getrandom::SysRng;
 use pqc_core::backend::{Backend, RustCrypto};
-use pqc_core::{KemAlgorithm, Secret, SignatureAlgorithm};
+use pqc_core::kem::ParameterSet;
+use pqc_core::{Secret, SignatureAlgorithm};
 
 const MESSAGE: &[u8] = &[0x5a; 64];
 
@@ -17,7 +18,7 @@ fn kem(criterion: &mut Criterion) {
     let message = Secret::generate(&mut SysRng).unwrap();
 
     let mut group = criterion.benchmark_group("reference/kem/keygen");
-    for set in KemAlgorithm::ALL {
+    for set in ParameterSet::ALL {
         group.bench_function(set.name(), |bencher| {
             bencher.iter(|| RustCrypto::kem_key_pair(set, &seed));
         });
@@ -25,7 +26,7 @@ fn kem(criterion: &mut Criterion) {
     group.finish();
 
     let mut group = criterion.benchmark_group("reference/kem/encapsulate");
-    for set in KemAlgorithm::ALL {
+    for set in ParameterSet::ALL {
         let (public, _) = RustCrypto::kem_key_pair(set, &seed);
         group.bench_function(set.name(), |bencher| {
             bencher.iter(|| RustCrypto::encapsulate(set, &public, &message).unwrap());
@@ -34,7 +35,7 @@ fn kem(criterion: &mut Criterion) {
     group.finish();
 
     let mut group = criterion.benchmark_group("reference/kem/decapsulate");
-    for set in KemAlgorithm::ALL {
+    for set in ParameterSet::ALL {
         let (public, expanded) = RustCrypto::kem_key_pair(set, &seed);
         let (ciphertext, _) = RustCrypto::encapsulate(set, &public, &message).unwrap();
         let expanded = expanded.expose_bytes();

@@ -168,6 +168,8 @@ pub enum Field {
     DecapsulationKey,
     /// A ciphertext of the KEM (FIPS 203).
     Ciphertext,
+    /// The randomness of an encapsulation (FIPS 203: m).
+    EncapsulationRandomness,
     /// A verifying key (FIPS 204: public key).
     VerifyingKey,
     /// A signing key, seed or expanded (FIPS 204: private key).
@@ -230,6 +232,7 @@ impl core::fmt::Display for Field {
             Self::EncapsulationKey => "encapsulation key",
             Self::DecapsulationKey => "decapsulation key",
             Self::Ciphertext => "ciphertext",
+            Self::EncapsulationRandomness => "encapsulation randomness",
             Self::VerifyingKey => "verifying key",
             Self::SigningKey => "signing key",
             Self::Signature => "signature",

@@ -5,6 +5,7 @@
 //! share of low order is refused, in keys and in ciphertexts: with one, the X25519 half protects
 //! nothing, and no honest party sends one.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use sha3::{Digest, Sha3_256};
@@ -13,9 +14,9 @@ use shake::digest::{ExtendableOutput, Update, XofReader};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
-use crate::backend::Backend;
+use crate::backend::{self, Backend};
 use crate::error::{Error, Field};
-use crate::kem::KemAlgorithm::MlKem768;
+use crate::kem::ParameterSet::MlKem768;
 use crate::secret::{Secret, SecretVec};
 
 /// The bytes of an encapsulation key: ML-KEM-768's and X25519's.
@@ -68,12 +69,51 @@ pub(crate) fn encapsulate<B: Backend>(
     randomness: &Secret<64>,
 ) -> Result<(Vec<u8>, Secret<32>), Error> {
     let (ml_kem_key, their_public) = parts(key, MlKem768.encapsulation_key_bytes())?;
+    encapsulate_with(
+        |message| B::encapsulate(MlKem768, ml_kem_key, message),
+        their_public,
+        randomness,
+    )
+}
+
+/// An encapsulation key for many calls.
+pub(crate) struct PreparedEncapsulationKey {
+    ml_kem: Box<dyn backend::PreparedEncapsulation>,
+    x25519: PublicKey,
+}
+
+/// Prepares a checked key.
+///
+/// # Errors
+/// [`Error::Internal`]: a key of another length.
+pub(crate) fn prepare_encapsulation_key<B: Backend>(
+    key: &[u8],
+) -> Result<PreparedEncapsulationKey, Error> {
+    let (ml_kem, x25519) = parts(key, MlKem768.encapsulation_key_bytes())?;
+    Ok(PreparedEncapsulationKey { ml_kem: B::prepare_encapsulation_key(MlKem768, ml_kem)?, x25519 })
+}
+
+impl PreparedEncapsulationKey {
+    pub(crate) fn encapsulate(
+        &self,
+        randomness: &Secret<64>,
+    ) -> Result<(Vec<u8>, Secret<32>), Error> {
+        encapsulate_with(|message| Ok(self.ml_kem.encapsulate(message)), self.x25519, randomness)
+    }
+}
+
+fn encapsulate_with(
+    ml_kem: impl FnOnce(&Secret<32>) -> Result<(Vec<u8>, Secret<32>), Error>,
+    their_public: PublicKey,
+    randomness: &Secret<64>,
+) -> Result<(Vec<u8>, Secret<32>), Error> {
     let (message, ephemeral) = randomness.expose_bytes().split_at(32);
-    let message = Secret::from_slice(Field::Ciphertext, message)?;
-    let ephemeral = Secret::<X25519_BYTES>::from_slice(Field::Ciphertext, ephemeral)?;
+    let field = Field::EncapsulationRandomness;
+    let message = Secret::from_slice(field, message)?;
+    let ephemeral = Secret::<X25519_BYTES>::from_slice(field, ephemeral)?;
     let ephemeral = StaticSecret::from(*ephemeral.expose_bytes());
 
-    let (mut ciphertext, ml_kem_secret) = B::encapsulate(MlKem768, ml_kem_key, &message)?;
+    let (mut ciphertext, ml_kem_secret) = ml_kem(&message)?;
     let share = PublicKey::from(&ephemeral);
     let x25519_secret = agree(&ephemeral, &their_public, Field::EncapsulationKey)?;
     let secret = combine(&ml_kem_secret, &x25519_secret, &share, &their_public);
@@ -90,17 +130,61 @@ pub(crate) fn decapsulate<B: Backend>(
     expanded: &[u8],
     ciphertext: &[u8],
 ) -> Result<Secret<32>, Error> {
-    let (ml_kem_key, x25519) = expanded
-        .split_at_checked(MlKem768.expanded_key_bytes())
-        .ok_or(Error::Internal { what: "X-Wing lengths" })?;
-    let (secret, own_public) = parts(x25519, X25519_BYTES)?;
-    let secret = Secret::<X25519_BYTES>::from_slice(Field::DecapsulationKey, secret)?;
-    let (ml_kem_ciphertext, share) = parts(ciphertext, MlKem768.ciphertext_bytes())?;
+    let (ml_kem_key, x25519) = X25519Pair::behind_ml_kem(expanded)?;
+    x25519.decapsulate(ciphertext, |ciphertext| B::decapsulate(MlKem768, ml_kem_key, ciphertext))
+}
 
-    let ml_kem_secret = B::decapsulate(MlKem768, ml_kem_key, ml_kem_ciphertext)?;
-    let own_secret = StaticSecret::from(*secret.expose_bytes());
-    let x25519_secret = agree(&own_secret, &share, Field::Ciphertext)?;
-    Ok(combine(&ml_kem_secret, &x25519_secret, &share, &own_public))
+/// A decapsulation key for many calls.
+pub(crate) struct PreparedDecapsulationKey {
+    ml_kem: Box<dyn backend::PreparedDecapsulation>,
+    x25519: X25519Pair,
+}
+
+/// Prepares an expanded key.
+///
+/// # Errors
+/// [`Error::Internal`]: a key of another length.
+pub(crate) fn prepare_decapsulation_key<B: Backend>(
+    expanded: &[u8],
+) -> Result<PreparedDecapsulationKey, Error> {
+    let (ml_kem, x25519) = X25519Pair::behind_ml_kem(expanded)?;
+    Ok(PreparedDecapsulationKey { ml_kem: B::prepare_decapsulation_key(MlKem768, ml_kem)?, x25519 })
+}
+
+impl PreparedDecapsulationKey {
+    pub(crate) fn decapsulate(&self, ciphertext: &[u8]) -> Result<Secret<32>, Error> {
+        self.x25519.decapsulate(ciphertext, |ciphertext| self.ml_kem.decapsulate(ciphertext))
+    }
+}
+
+/// The X25519 half of a decapsulation key; boxed, so that it is wiped where it was.
+struct X25519Pair {
+    secret: Box<StaticSecret>,
+    public: PublicKey,
+}
+
+impl X25519Pair {
+    /// It, and what stands before it: the expanded ML-KEM key.
+    fn behind_ml_kem(expanded: &[u8]) -> Result<(&[u8], Self), Error> {
+        let (ml_kem, x25519) = expanded
+            .split_at_checked(MlKem768.expanded_key_bytes())
+            .ok_or(Error::Internal { what: "X-Wing lengths" })?;
+        let (secret, public) = parts(x25519, X25519_BYTES)?;
+        let secret = Secret::<X25519_BYTES>::from_slice(Field::DecapsulationKey, secret)?;
+        let secret = Box::new(StaticSecret::from(*secret.expose_bytes()));
+        Ok((ml_kem, Self { secret, public }))
+    }
+
+    fn decapsulate(
+        &self,
+        ciphertext: &[u8],
+        ml_kem: impl FnOnce(&[u8]) -> Result<Secret<32>, Error>,
+    ) -> Result<Secret<32>, Error> {
+        let (ml_kem_ciphertext, share) = parts(ciphertext, MlKem768.ciphertext_bytes())?;
+        let ml_kem_secret = ml_kem(ml_kem_ciphertext)?;
+        let x25519_secret = agree(&self.secret, &share, Field::Ciphertext)?;
+        Ok(combine(&ml_kem_secret, &x25519_secret, &share, &self.public))
+    }
 }
 
 /// Combiner (Section 5.3).

@@ -6,7 +6,7 @@
 //! test is a table.
 //!
 //! Where to start:
-//! * [`kem`]: ML-KEM (FIPS 203); [`sign`]: ML-DSA (FIPS 204).
+//! * [`kem`]: ML-KEM (FIPS 203) and X-Wing; [`sign`]: ML-DSA (FIPS 204).
 //! * [`attest`]: the issuer's statement about an encapsulation key, and
 //!   [`VerifiedEncapsulationKey`], the proof that it was checked.
 //! * [`message`]: one text, one AES-256 key, one self-describing box.

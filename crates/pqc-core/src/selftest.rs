@@ -12,7 +12,7 @@ mod answers;
 
 use answers::{
     Answer, BOX, HKDF_SHA_256, KEM_ANSWERS, KemAnswers, SHA_256, SHA3_256, SHAKE256,
-    SIGNATURE_ANSWERS, SignatureAnswers, XAES_256_GCM,
+    SIGNATURE_ANSWERS, SignatureAnswers, X_WING, X_WING_RANDOMNESS, X_WING_SEED, XAES_256_GCM,
 };
 use hkdf::Hkdf;
 use rand_core::TryCryptoRng;
@@ -25,8 +25,9 @@ use xaes_256_gcm::aead::inout::InOutBuf;
 use xaes_256_gcm::aead::{AeadInOut, KeyInit};
 
 use crate::backend::{Active, Backend, RustCrypto};
-use crate::error::Error;
-use crate::kem::KemAlgorithm;
+use crate::error::{Error, Field};
+use crate::hybrid;
+use crate::kem::ParameterSet;
 use crate::message::{BoxKey, MessageBox};
 use crate::secret::Secret;
 use crate::sign::SignatureAlgorithm;
@@ -59,6 +60,7 @@ fn run_on<B: Backend>(rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<Report, 
     }
     kem_pairwise::<B>(rng, &mut checks)?;
     signature_pairwise::<B>(rng, &mut checks)?;
+    x_wing_known_answer::<B>(&mut checks)?;
     Ok(Report { backend: B::NAME, checks: checks.0 })
 }
 
@@ -159,12 +161,25 @@ fn signature_known_answers<B: Backend>(
     checks.holds(answers.verification, !verifies(MESSAGE, CONTEXT, &signature))
 }
 
+fn x_wing_known_answer<B: Backend>(checks: &mut Checks) -> Result<(), Error> {
+    let wrong = || Error::SelfTest { check: X_WING.0 };
+    let bytes = |hex| hex::decode(hex).map_err(|_| wrong());
+    let seed = Secret::from_slice(Field::DecapsulationKey, &bytes(X_WING_SEED)?)?;
+    let randomness =
+        Secret::from_slice(Field::EncapsulationRandomness, &bytes(X_WING_RANDOMNESS)?)?;
+    let (public, expanded) = hybrid::key_pair::<B>(&seed);
+    let (ciphertext, secret) = hybrid::encapsulate::<B>(&public, &randomness)?;
+    checks.answer(X_WING, secret.expose_bytes())?;
+    let received = hybrid::decapsulate::<B>(expanded.expose_bytes(), &ciphertext)?;
+    checks.holds("X-Wing: decapsulation", received.ct_eq(&secret))
+}
+
 /// Fresh keys of the default set work together, and the reference gives the same bytes.
 fn kem_pairwise<B: Backend>(
     rng: &mut (impl TryCryptoRng + ?Sized),
     checks: &mut Checks,
 ) -> Result<(), Error> {
-    let set = KemAlgorithm::MlKem768;
+    let set = ParameterSet::MlKem768;
     let (seed, message) = (Secret::generate(rng)?, Secret::generate(rng)?);
     let (public, expanded) = B::kem_key_pair(set, &seed);
     let (ciphertext, secret) = B::encapsulate(set, &public, &message)?;

@@ -1,6 +1,7 @@
 //! Implicit rejection, and whose keys one can use.
 
 use pqc_core::backend::{Backend, RustCrypto};
+use pqc_core::kem::ParameterSet;
 use pqc_core::{DecapsulationKey, Field, KemAlgorithm, Secret};
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ fn decapsulated(client: &Client, fields: &Value) -> String {
 }
 
 /// What the reference backend decapsulates by the seed.
-fn by_reference(set: KemAlgorithm, sk: &str, cipher: &str) -> String {
+fn by_reference(set: ParameterSet, sk: &str, cipher: &str) -> String {
     let seed = Secret::from_slice(Field::DecapsulationKey, &bytes(sk)).unwrap();
     let (_, expanded) = RustCrypto::kem_key_pair(set, &seed);
     let secret = RustCrypto::decapsulate(set, expanded.expose_bytes(), &bytes(cipher));
@@ -41,7 +42,7 @@ fn a_wrong_but_well_formed_ciphertext_gives_200_and_another_key_always_the_same(
 #[test]
 fn the_rejected_key_is_the_one_that_fips_203_prescribes() {
     let root = shared().account().root;
-    let set = KemAlgorithm::MlKem768;
+    let set = ParameterSet::MlKem768;
     let pair = root.generate_with(&json!({"custody": "client"}));
     let sk = pair.sk.clone().unwrap();
     let (cipher, shared_key) = pair.encapsulated_by(&root);
@@ -50,6 +51,22 @@ fn the_rejected_key_is_the_one_that_fips_203_prescribes() {
         let answer = decapsulated(&root, &json!({"cipher": cipher, "sk": sk}));
         assert_eq!(answer, by_reference(set, &sk, &cipher));
         assert_eq!(answer == shared_key, same);
+    }
+}
+
+#[test]
+fn an_x_wing_share_of_low_order_is_refused() {
+    let root = shared().account().root;
+    for custody in ["server", "client"] {
+        let pair = root.generate_with(&json!({"algorithm": "X-Wing", "custody": custody}));
+        let (cipher, shared_key) = pair.encapsulated_by(&root);
+        let fields = |cipher: &str| match &pair.sk {
+            Some(sk) => json!({"cipher": cipher, "sk": sk}),
+            None => json!({"cipher": cipher, "pk": pair.pk}),
+        };
+        assert_eq!(decapsulated(&root, &fields(&cipher)), shared_key);
+        let low = format!("{}{}", &cipher[..cipher.len() - 64], "00".repeat(32));
+        root.post("/api/kem/decapsulate_key", &fields(&low)).invalid(&["body.cipher"]);
     }
 }
 
@@ -95,7 +112,7 @@ fn a_broken_secret_key_is_refused_by_name() {
     let (cipher, shared_key) = pair.encapsulated_by(&root);
     let seed = bytes(&pair.sk.unwrap());
     let key = DecapsulationKey::from_seed_or_expanded(KemAlgorithm::MlKem768, &seed).unwrap();
-    let expanded = key.expose_expanded().expose_bytes();
+    let expanded = key.expose_expanded().unwrap().expose_bytes();
     let fields = |sk: &[u8]| json!({"cipher": cipher, "sk": hex::encode(sk)});
     assert_eq!(decapsulated(&root, &fields(expanded)), shared_key);
 
@@ -105,7 +122,7 @@ fn a_broken_secret_key_is_refused_by_name() {
     let mut embedded = expanded.to_vec();
     embedded[1152] ^= 1;
     let another_set = DecapsulationKey::generate(KemAlgorithm::MlKem512, &mut getrandom::SysRng);
-    let another_set = another_set.unwrap().expose_expanded().expose_bytes().to_vec();
+    let another_set = another_set.unwrap().expose_expanded().unwrap().expose_bytes().to_vec();
     for wrong in [&hash, &embedded, &another_set, &seed[1..].to_vec(), &expanded[1..].to_vec()] {
         root.post("/api/kem/decapsulate_key", &fields(wrong)).invalid(&["body.sk"]);
     }

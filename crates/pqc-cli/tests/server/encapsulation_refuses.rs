@@ -174,7 +174,7 @@ fn each_field_has_its_form() {
         encapsulated(&root, &json!({})).invalid(&["body.pk", "body.signature", "body.verif_key"]);
     assert!(problem["errors"].as_array().unwrap().iter().all(|error| error["type"] == "missing"));
     let length = encapsulated(&root, &with(&right, "pk", "00")).problem(422);
-    assert_eq!(length["errors"][0]["msg"], "must be 800 or 1184 or 1568 bytes, not 1");
+    assert_eq!(length["errors"][0]["msg"], "must be 800 or 1184 or 1568 or 1216 bytes, not 1");
     encapsulated(&root, &right).ok();
 }
 

@@ -94,7 +94,7 @@ fn play(root: &Client, secrets: &mut Secrets) -> KeyPair {
     note("the client's seed", &bytes(&sk));
     let expanded =
         DecapsulationKey::from_seed_or_expanded(KemAlgorithm::MlKem768, &bytes(&sk)).unwrap();
-    let expanded = expanded.expose_expanded().expose_bytes();
+    let expanded = expanded.expose_expanded().unwrap().expose_bytes();
     note("the client's expanded key", &expanded[..1152]);
     let (cipher, shared_key) = held.encapsulated_by(&token);
     note("the client's shared key", &bytes(&shared_key));

@@ -18,7 +18,7 @@ use super::{
     RustCrypto, internal,
 };
 use crate::error::Error;
-use crate::kem::KemAlgorithm;
+use crate::kem::ParameterSet;
 use crate::secret::{Secret, SecretVec};
 use crate::sign::SignatureAlgorithm;
 
@@ -30,15 +30,15 @@ pub struct Libcrux;
 macro_rules! by_kem {
     ($algorithm:expr, $module:ident => $body:expr) => {
         match $algorithm {
-            KemAlgorithm::MlKem512 => {
+            ParameterSet::MlKem512 => {
                 use mlkem512 as $module;
                 $body
             }
-            KemAlgorithm::MlKem768 => {
+            ParameterSet::MlKem768 => {
                 use mlkem768 as $module;
                 $body
             }
-            KemAlgorithm::MlKem1024 => {
+            ParameterSet::MlKem1024 => {
                 use mlkem1024 as $module;
                 $body
             }
@@ -68,7 +68,7 @@ macro_rules! by_signature {
 impl Backend for Libcrux {
     const NAME: &'static str = "libcrux";
 
-    fn kem_key_pair(algorithm: KemAlgorithm, seed: &Secret<64>) -> (Vec<u8>, SecretVec) {
+    fn kem_key_pair(algorithm: ParameterSet, seed: &Secret<64>) -> (Vec<u8>, SecretVec) {
         by_kem!(algorithm, set => {
             let pair = set::generate_key_pair(*seed.expose_bytes());
             let (private, public) = pair.into_parts();
@@ -79,12 +79,12 @@ impl Backend for Libcrux {
         })
     }
 
-    fn encapsulation_key_is_reduced(algorithm: KemAlgorithm, key: &[u8]) -> bool {
+    fn encapsulation_key_is_reduced(algorithm: ParameterSet, key: &[u8]) -> bool {
         by_kem!(algorithm, set => key.try_into().is_ok_and(|key| set::validate_public_key(&key)))
     }
 
     fn encapsulate(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         key: &[u8],
         message: &Secret<32>,
     ) -> Result<(Vec<u8>, Secret<32>), Error> {
@@ -96,7 +96,7 @@ impl Backend for Libcrux {
     }
 
     fn decapsulate(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         expanded: &[u8],
         ciphertext: &[u8],
     ) -> Result<Secret<32>, Error> {
@@ -183,14 +183,14 @@ impl Backend for Libcrux {
     }
 
     fn prepare_encapsulation_key(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         key: &[u8],
     ) -> Result<Box<dyn PreparedEncapsulation>, Error> {
         unpacked::encapsulation_key(algorithm, key)
     }
 
     fn prepare_decapsulation_key(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         expanded: &[u8],
     ) -> Result<Box<dyn PreparedDecapsulation>, Error> {
         unpacked::decapsulation_key(algorithm, expanded)

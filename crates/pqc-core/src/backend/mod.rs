@@ -15,7 +15,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::error::Error;
-use crate::kem::KemAlgorithm;
+use crate::kem::ParameterSet;
 use crate::secret::{Secret, SecretVec};
 use crate::sign::SignatureAlgorithm;
 
@@ -43,17 +43,17 @@ pub trait Backend {
 
     /// ML-KEM.KeyGen_internal (FIPS 203, Algorithm 16) from d ‖ z: encapsulation key and expanded
     /// decapsulation key.
-    fn kem_key_pair(algorithm: KemAlgorithm, seed: &Secret<64>) -> (Vec<u8>, SecretVec);
+    fn kem_key_pair(algorithm: ParameterSet, seed: &Secret<64>) -> (Vec<u8>, SecretVec);
 
     /// The modulus check (FIPS 203, Section 7.2).
-    fn encapsulation_key_is_reduced(algorithm: KemAlgorithm, key: &[u8]) -> bool;
+    fn encapsulation_key_is_reduced(algorithm: ParameterSet, key: &[u8]) -> bool;
 
     /// ML-KEM.Encaps_internal (FIPS 203, Algorithm 17) to a reduced key: ciphertext and secret.
     ///
     /// # Errors
     /// [`Error::Internal`]: an input of another length.
     fn encapsulate(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         key: &[u8],
         message: &Secret<32>,
     ) -> Result<(Vec<u8>, Secret<32>), Error>;
@@ -63,7 +63,7 @@ pub trait Backend {
     /// # Errors
     /// [`Error::Internal`]: an input of another length.
     fn decapsulate(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         expanded: &[u8],
         ciphertext: &[u8],
     ) -> Result<Secret<32>, Error>;
@@ -117,7 +117,7 @@ pub trait Backend {
     /// # Errors
     /// [`Error::Internal`]: an input of another length.
     fn prepare_encapsulation_key(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         key: &[u8],
     ) -> Result<Box<dyn PreparedEncapsulation>, Error>;
 
@@ -126,7 +126,7 @@ pub trait Backend {
     /// # Errors
     /// [`Error::Internal`]: an input of another length.
     fn prepare_decapsulation_key(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         expanded: &[u8],
     ) -> Result<Box<dyn PreparedDecapsulation>, Error>;
 

@@ -18,7 +18,7 @@ use super::{
     internal,
 };
 use crate::error::Error;
-use crate::kem::KemAlgorithm;
+use crate::kem::ParameterSet;
 use crate::secret::{Secret, SecretVec};
 use crate::sign::{SignatureAlgorithm, shake256};
 
@@ -30,15 +30,15 @@ pub struct RustCrypto;
 macro_rules! by_kem {
     ($algorithm:expr, $set:ident => $body:expr) => {
         match $algorithm {
-            KemAlgorithm::MlKem512 => {
+            ParameterSet::MlKem512 => {
                 type $set = MlKem512;
                 $body
             }
-            KemAlgorithm::MlKem768 => {
+            ParameterSet::MlKem768 => {
                 type $set = MlKem768;
                 $body
             }
-            KemAlgorithm::MlKem1024 => {
+            ParameterSet::MlKem1024 => {
                 type $set = MlKem1024;
                 $body
             }
@@ -69,7 +69,7 @@ impl Backend for RustCrypto {
     const NAME: &'static str = "RustCrypto";
 
     #[expect(deprecated, reason = "the expanded form is FIPS 203's, and this seam's")]
-    fn kem_key_pair(algorithm: KemAlgorithm, seed: &Secret<64>) -> (Vec<u8>, SecretVec) {
+    fn kem_key_pair(algorithm: ParameterSet, seed: &Secret<64>) -> (Vec<u8>, SecretVec) {
         by_kem!(algorithm, Set => {
             use ml_kem::ExpandedKeyEncoding;
             let key = ml_kem::DecapsulationKey::<Set>::from_seed((*seed.expose_bytes()).into());
@@ -80,14 +80,14 @@ impl Backend for RustCrypto {
         })
     }
 
-    fn encapsulation_key_is_reduced(algorithm: KemAlgorithm, key: &[u8]) -> bool {
+    fn encapsulation_key_is_reduced(algorithm: ParameterSet, key: &[u8]) -> bool {
         by_kem!(algorithm, Set => {
             key.try_into().is_ok_and(|key| ml_kem::EncapsulationKey::<Set>::new(key).is_ok())
         })
     }
 
     fn encapsulate(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         key: &[u8],
         message: &Secret<32>,
     ) -> Result<(Vec<u8>, Secret<32>), Error> {
@@ -95,7 +95,7 @@ impl Backend for RustCrypto {
     }
 
     fn decapsulate(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         expanded: &[u8],
         ciphertext: &[u8],
     ) -> Result<Secret<32>, Error> {
@@ -154,7 +154,7 @@ impl Backend for RustCrypto {
     }
 
     fn prepare_encapsulation_key(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         key: &[u8],
     ) -> Result<Box<dyn PreparedEncapsulation>, Error> {
         by_kem!(algorithm, Set => {
@@ -167,7 +167,7 @@ impl Backend for RustCrypto {
 
     #[expect(deprecated, reason = "the expanded form is FIPS 203's, and this seam's")]
     fn prepare_decapsulation_key(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         expanded: &[u8],
     ) -> Result<Box<dyn PreparedDecapsulation>, Error> {
         by_kem!(algorithm, Set => {

@@ -1,8 +1,11 @@
-//! The parameter sets of ML-KEM and their sizes.
+//! The KEMs and their sizes.
 
+use super::ParameterSet;
 use crate::error::{Error, Field};
+use crate::hybrid;
 
-/// A parameter set of ML-KEM (FIPS 203, Table 2).
+/// A KEM: ML-KEM with one of its parameter sets (FIPS 203), or X-Wing, which is ML-KEM-768 and
+/// X25519 together (draft-connolly-cfrg-xwing-kem).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KemAlgorithm {
@@ -12,11 +15,13 @@ pub enum KemAlgorithm {
     MlKem768,
     /// Security category 5.
     MlKem1024,
+    /// Stands as long as ML-KEM-768 or X25519 does.
+    XWing,
 }
 
 impl KemAlgorithm {
-    /// Every parameter set.
-    pub const ALL: [Self; 3] = [Self::MlKem512, Self::MlKem768, Self::MlKem1024];
+    /// Every KEM.
+    pub const ALL: [Self; 4] = [Self::MlKem512, Self::MlKem768, Self::MlKem1024, Self::XWing];
 
     /// The standard's name.
     #[must_use]
@@ -25,43 +30,61 @@ impl KemAlgorithm {
             Self::MlKem512 => "ML-KEM-512",
             Self::MlKem768 => "ML-KEM-768",
             Self::MlKem1024 => "ML-KEM-1024",
+            Self::XWing => "X-Wing",
         }
     }
 
-    /// The parameter set with this name, in any case.
+    /// The KEM with this name, in any case.
     ///
     /// # Errors
     /// [`Error::UnknownAlgorithm`].
     pub fn from_name(name: &str) -> Result<Self, Error> {
         Self::ALL
             .into_iter()
-            .find(|set| set.name().eq_ignore_ascii_case(name))
-            .ok_or(Error::UnknownAlgorithm { known: "ML-KEM-512, ML-KEM-768, ML-KEM-1024" })
+            .find(|kem| kem.name().eq_ignore_ascii_case(name))
+            .ok_or(Error::UnknownAlgorithm { known: "ML-KEM-512, ML-KEM-768, ML-KEM-1024, X-Wing" })
     }
 
-    /// The bytes of an encapsulation key (FIPS 203, Table 3).
+    /// The parameter set of ML-KEM; `None` for X-Wing.
     #[must_use]
-    pub const fn encapsulation_key_bytes(self) -> usize {
-        384 * self.rank() + 32
-    }
-
-    /// The bytes of an expanded decapsulation key (FIPS 203, Table 3).
-    #[must_use]
-    pub const fn expanded_key_bytes(self) -> usize {
-        768 * self.rank() + 96
-    }
-
-    /// The bytes of a ciphertext (FIPS 203, Table 3).
-    #[must_use]
-    pub const fn ciphertext_bytes(self) -> usize {
+    pub const fn parameter_set(self) -> Option<ParameterSet> {
         match self {
-            Self::MlKem512 => 768,
-            Self::MlKem768 => 1088,
-            Self::MlKem1024 => 1568,
+            Self::MlKem512 => Some(ParameterSet::MlKem512),
+            Self::MlKem768 => Some(ParameterSet::MlKem768),
+            Self::MlKem1024 => Some(ParameterSet::MlKem1024),
+            Self::XWing => None,
         }
     }
 
-    /// The parameter set of an encapsulation key of this length.
+    /// The bytes of an encapsulation key (FIPS 203, Table 3; X-Wing: 1216).
+    #[must_use]
+    pub const fn encapsulation_key_bytes(self) -> usize {
+        match self.parameter_set() {
+            Some(set) => set.encapsulation_key_bytes(),
+            None => hybrid::ENCAPSULATION_KEY_BYTES,
+        }
+    }
+
+    /// The bytes of a decapsulation key's seed: 64 for ML-KEM (d ‖ z, FIPS 203, Algorithm 19), 32
+    /// for X-Wing.
+    #[must_use]
+    pub const fn seed_bytes(self) -> usize {
+        match self.parameter_set() {
+            Some(_) => ParameterSet::SEED_BYTES,
+            None => hybrid::SEED_BYTES,
+        }
+    }
+
+    /// The bytes of a ciphertext (FIPS 203, Table 3; X-Wing: 1120).
+    #[must_use]
+    pub const fn ciphertext_bytes(self) -> usize {
+        match self.parameter_set() {
+            Some(set) => set.ciphertext_bytes(),
+            None => hybrid::CIPHERTEXT_BYTES,
+        }
+    }
+
+    /// The KEM of an encapsulation key of this length.
     ///
     /// # Errors
     /// [`Error::Length`].
@@ -69,7 +92,7 @@ impl KemAlgorithm {
         Self::of_length(Field::EncapsulationKey, Self::encapsulation_key_bytes, bytes)
     }
 
-    /// The parameter set of a ciphertext of this length.
+    /// The KEM of a ciphertext of this length.
     ///
     /// # Errors
     /// [`Error::Length`].
@@ -77,23 +100,10 @@ impl KemAlgorithm {
         Self::of_length(Field::Ciphertext, Self::ciphertext_bytes, bytes)
     }
 
-    /// k of FIPS 203, Table 2.
-    pub(super) const fn rank(self) -> usize {
-        match self {
-            Self::MlKem512 => 2,
-            Self::MlKem768 => 3,
-            Self::MlKem1024 => 4,
-        }
-    }
-
-    pub(super) fn of_length(
-        field: Field,
-        length: fn(Self) -> usize,
-        actual: usize,
-    ) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|set| length(*set) == actual).ok_or_else(|| Error::Length {
+    fn of_length(field: Field, length: fn(Self) -> usize, actual: usize) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|kem| length(*kem) == actual).ok_or_else(|| Error::Length {
             field,
-            expected: Self::ALL.map(|set| alloc::format!("{}", length(set))).join(" or "),
+            expected: Self::ALL.map(|kem| alloc::format!("{}", length(kem))).join(" or "),
             actual,
         })
     }

@@ -1,12 +1,13 @@
-//! ML-KEM (FIPS 203), all three parameter sets.
+//! ML-KEM (FIPS 203), all three parameter sets, and X-Wing, in one shape.
 //!
 //! Bytes become a key or a ciphertext once, through the checks of FIPS 203, Sections 7.2 and 7.3;
-//! from there on only types travel. A decapsulation key is kept as its 64-byte seed. Encapsulation
+//! from there on only types travel. A decapsulation key is kept as its seed. Encapsulation
 //! to a key that no issuer vouches for has a loud name, [`EncapsulationKey::encapsulate_unattested`];
 //! the quiet one is on [`crate::VerifiedEncapsulationKey`]. A key for many calls is prepared once:
 //! [`EncapsulationKey::prepare`], [`DecapsulationKey::prepare`].
 
 mod algorithm;
+mod parameter_set;
 mod prepared;
 
 use alloc::vec::Vec;
@@ -16,15 +17,17 @@ use sha3::{Digest, Sha3_256};
 
 use crate::backend::{Active, Backend};
 use crate::error::{Error, Field};
+use crate::hybrid;
 use crate::id::{AccountId, KeyId};
 use crate::seal::{MasterKeys, RecordKind, RecordName, SealedRecord};
 use crate::secret::{Secret, SecretVec};
 
 pub use algorithm::KemAlgorithm;
+pub use parameter_set::ParameterSet;
 pub use prepared::{PreparedDecapsulationKey, PreparedEncapsulationKey};
 
 /// An encapsulation key that passed the modulus check (FIPS 203, Section 7.2):
-/// 800, 1184 or 1568 bytes.
+/// 800, 1184 or 1568 bytes, for X-Wing 1216.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncapsulationKey {
     algorithm: KemAlgorithm,
@@ -35,11 +38,16 @@ impl EncapsulationKey {
     /// Reads a key; its length names its parameter set.
     ///
     /// # Errors
-    /// [`Error::Length`]; [`Error::EncapsulationKeyModulus`] (FIPS 203, Section 7.2).
+    /// [`Error::Length`]; [`Error::EncapsulationKeyModulus`] (FIPS 203, Section 7.2);
+    /// [`Error::LowOrder`]: the X25519 part of an X-Wing key.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let algorithm = KemAlgorithm::of_encapsulation_key(bytes.len())?;
-        if !Active::encapsulation_key_is_reduced(algorithm, bytes) {
-            return Err(Error::EncapsulationKeyModulus);
+        match algorithm.parameter_set() {
+            None => hybrid::check_encapsulation_key::<Active>(bytes)?,
+            Some(set) if !Active::encapsulation_key_is_reduced(set, bytes) => {
+                return Err(Error::EncapsulationKeyModulus);
+            }
+            Some(_) => {}
         }
         Ok(Self { algorithm, bytes: bytes.to_vec() })
     }
@@ -53,44 +61,58 @@ impl EncapsulationKey {
         &self,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<(Ciphertext, SharedSecret), Error> {
-        self.encapsulate_message(&Secret::generate(rng)?)
+        match self.algorithm.parameter_set() {
+            Some(set) => self.by_ml_kem(set, &Secret::generate(rng)?),
+            None => self.by_x_wing(&Secret::generate(rng)?),
+        }
     }
 
-    /// ML-KEM.Encaps_internal (FIPS 203, Algorithm 17): encapsulates the `message` that the caller
-    /// chose. With the feature `hazmat` alone.
+    /// ML-KEM.Encaps_internal (FIPS 203, Algorithm 17) of the message m that the caller chose (32
+    /// bytes); EncapsulateDerand of X-Wing (64 bytes). With the feature `hazmat` alone.
     ///
-    /// Who can guess the message knows the shared secret, and whoever decapsulates learns it. It must
-    /// be 32 fresh random bytes, used once: so this is for test vectors, and for protocols that say
-    /// how they derive it. FIPS 203, Section 6 keeps it out of applications' reach.
+    /// Who can guess these bytes knows the shared secret, and whoever decapsulates learns m. They
+    /// must be fresh random ones, used once: so this is for test vectors, and for protocols that say
+    /// how they derive them. FIPS 203, Section 6 keeps it out of applications' reach.
     ///
     /// ```
-    /// use pqc_core::{DecapsulationKey, KemAlgorithm, Secret};
+    /// use pqc_core::{DecapsulationKey, KemAlgorithm};
     /// # fn main() -> Result<(), pqc_core::Error> {
     /// let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, &mut getrandom::SysRng)?;
-    /// let message = Secret::from([7; 32]);
     /// let key = key.encapsulation_key();
-    /// let (ciphertext, _) = key.hazmat_encapsulate_deterministic(&message)?;
-    /// assert_eq!(key.hazmat_encapsulate_deterministic(&message)?.0, ciphertext);
+    /// let (ciphertext, _) = key.hazmat_encapsulate_deterministic(&[7; 32])?;
+    /// assert_eq!(key.hazmat_encapsulate_deterministic(&[7; 32])?.0, ciphertext);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// [`Error::Internal`]: not for a key that this crate made or read.
+    /// [`Error::Length`].
     #[cfg(feature = "hazmat")]
     pub fn hazmat_encapsulate_deterministic(
         &self,
-        message: &Secret<32>,
+        randomness: &[u8],
     ) -> Result<(Ciphertext, SharedSecret), Error> {
-        self.encapsulate_message(message)
+        let field = Field::EncapsulationRandomness;
+        match self.algorithm.parameter_set() {
+            Some(set) => self.by_ml_kem(set, &Secret::from_slice(field, randomness)?),
+            None => self.by_x_wing(&Secret::from_slice(field, randomness)?),
+        }
     }
 
-    fn encapsulate_message(
+    fn by_ml_kem(
         &self,
+        set: ParameterSet,
         message: &Secret<32>,
     ) -> Result<(Ciphertext, SharedSecret), Error> {
-        let (bytes, secret) = Active::encapsulate(self.algorithm, &self.bytes, message)?;
-        Ok((Ciphertext { algorithm: self.algorithm, bytes }, SharedSecret(secret)))
+        Active::encapsulate(set, &self.bytes, message).map(|made| self.encapsulated(made))
+    }
+
+    fn by_x_wing(&self, randomness: &Secret<64>) -> Result<(Ciphertext, SharedSecret), Error> {
+        hybrid::encapsulate::<Active>(&self.bytes, randomness).map(|made| self.encapsulated(made))
+    }
+
+    fn encapsulated(&self, (bytes, secret): (Vec<u8>, Secret<32>)) -> (Ciphertext, SharedSecret) {
+        (Ciphertext { algorithm: self.algorithm, bytes }, SharedSecret(secret))
     }
 
     /// The parameter set.
@@ -115,50 +137,70 @@ impl EncapsulationKey {
 /// A decapsulation key. Secret.
 #[derive(Debug)]
 pub struct DecapsulationKey {
-    seed: Option<Secret<64>>,
+    seed: Option<SecretVec>,
+    /// The backend's form; for X-Wing, that of [`hybrid`].
     expanded: SecretVec,
     encapsulation_key: EncapsulationKey,
 }
 
 impl DecapsulationKey {
-    /// The bytes of a seed, d ‖ z (FIPS 203, Algorithm 19), for every parameter set.
-    pub const SEED_BYTES: usize = 64;
-
-    /// ML-KEM.KeyGen (FIPS 203, Algorithm 19).
+    /// ML-KEM.KeyGen (FIPS 203, Algorithm 19), or GenerateKeyPair of X-Wing.
     ///
     /// # Errors
     /// [`Error::Randomness`]: nothing was made.
     pub fn generate(
-        algorithm: KemAlgorithm,
+        algorithm: impl Into<KemAlgorithm>,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Self, Error> {
-        Ok(Self::from_seed(algorithm, Secret::generate(rng)?))
+        Ok(match algorithm.into().parameter_set() {
+            Some(set) => Self::from_seed(set, Secret::generate(rng)?),
+            None => Self::from_x_wing_seed(Secret::generate(rng)?),
+        })
     }
 
     /// ML-KEM.KeyGen_internal (FIPS 203, Algorithm 16) from the seed d ‖ z.
     #[must_use]
-    pub fn from_seed(algorithm: KemAlgorithm, seed: Secret<64>) -> Self {
-        let (bytes, expanded) = Active::kem_key_pair(algorithm, &seed);
-        let encapsulation_key = EncapsulationKey { algorithm, bytes };
-        Self { seed: Some(seed), expanded, encapsulation_key }
+    pub fn from_seed(set: ParameterSet, seed: Secret<64>) -> Self {
+        Self::made(set.algorithm(), seed.expose_bytes(), Active::kem_key_pair(set, &seed))
     }
 
-    /// Reads an expanded key (1632, 2400 or 3168 bytes); its length names its parameter set.
+    /// GenerateKeyPairDerand of X-Wing.
+    #[must_use]
+    pub fn from_x_wing_seed(seed: Secret<32>) -> Self {
+        let pair = hybrid::key_pair::<Active>(&seed);
+        Self::made(KemAlgorithm::XWing, seed.expose_bytes(), pair)
+    }
+
+    /// From a seed of the algorithm's length.
+    ///
+    /// # Errors
+    /// [`Error::Length`].
+    pub fn from_seed_bytes(algorithm: impl Into<KemAlgorithm>, seed: &[u8]) -> Result<Self, Error> {
+        let field = Field::DecapsulationKey;
+        Ok(match algorithm.into().parameter_set() {
+            Some(set) => Self::from_seed(set, Secret::from_slice(field, seed)?),
+            None => Self::from_x_wing_seed(Secret::from_slice(field, seed)?),
+        })
+    }
+
+    fn made(algorithm: KemAlgorithm, seed: &[u8], (bytes, expanded): (Vec<u8>, SecretVec)) -> Self {
+        let encapsulation_key = EncapsulationKey { algorithm, bytes };
+        Self { seed: Some(SecretVec::copy_of(seed)), expanded, encapsulation_key }
+    }
+
+    /// Reads an expanded ML-KEM key (1632, 2400 or 3168 bytes); its length names its parameter set.
+    /// X-Wing keys have no such form outside a program.
     ///
     /// # Errors
     /// [`Error::Length`]; [`Error::DecapsulationKeyHash`] (FIPS 203, Section 7.3);
     /// [`Error::EncapsulationKeyModulus`] for the key embedded in it.
     pub fn from_expanded(bytes: &[u8]) -> Result<Self, Error> {
-        let algorithm = KemAlgorithm::of_length(
-            Field::DecapsulationKey,
-            KemAlgorithm::expanded_key_bytes,
-            bytes.len(),
-        )
-        .map_err(|error| error.or_seed_of(Self::SEED_BYTES))?;
+        let set = ParameterSet::of_expanded_key(bytes.len())
+            .map_err(|error| error.or_seed_of(ParameterSet::SEED_BYTES))?;
         // dk = dk_PKE (384 k) ‖ ek (384 k + 32) ‖ H(ek) (32) ‖ z (32); FIPS 203, Algorithm 16.
         let parts = bytes
-            .get(384 * algorithm.rank()..)
-            .and_then(|rest| rest.split_at_checked(algorithm.encapsulation_key_bytes()))
+            .get(384 * set.rank()..)
+            .and_then(|rest| rest.split_at_checked(set.encapsulation_key_bytes()))
             .and_then(|(key, rest)| Some((key, rest.get(..32)?)));
         let (key, hash) = parts.ok_or(Error::Internal { what: "decapsulation key layout" })?;
         if Sha3_256::digest(key).as_slice() != hash {
@@ -168,14 +210,17 @@ impl DecapsulationKey {
         Ok(Self { seed: None, expanded: SecretVec::copy_of(bytes), encapsulation_key })
     }
 
-    /// Reads a key in seed form (64 bytes, for `algorithm`) or in expanded form.
+    /// Reads a key in seed form, for `algorithm`, or in expanded form.
     ///
     /// # Errors
     /// As [`Self::from_expanded`]; [`Error::AlgorithmMismatch`]: an expanded key of another set.
-    pub fn from_seed_or_expanded(algorithm: KemAlgorithm, bytes: &[u8]) -> Result<Self, Error> {
-        if bytes.len() == Self::SEED_BYTES {
-            let seed = Secret::from_slice(Field::DecapsulationKey, bytes)?;
-            return Ok(Self::from_seed(algorithm, seed));
+    pub fn from_seed_or_expanded(
+        algorithm: impl Into<KemAlgorithm>,
+        bytes: &[u8],
+    ) -> Result<Self, Error> {
+        let algorithm = algorithm.into();
+        if bytes.len() == algorithm.seed_bytes() || algorithm == KemAlgorithm::XWing {
+            return Self::from_seed_bytes(algorithm, bytes);
         }
         let key = Self::from_expanded(bytes)?;
         same_set(Field::DecapsulationKey, algorithm, key.algorithm())?;
@@ -186,11 +231,16 @@ impl DecapsulationKey {
     /// error: implicit rejection gives another secret.
     ///
     /// # Errors
-    /// [`Error::AlgorithmMismatch`]: the ciphertext is of another parameter set.
+    /// [`Error::AlgorithmMismatch`]: the ciphertext is of another algorithm; [`Error::LowOrder`]:
+    /// the X25519 share of an X-Wing ciphertext.
     pub fn decapsulate(&self, ciphertext: &Ciphertext) -> Result<SharedSecret, Error> {
         same_set(Field::Ciphertext, self.algorithm(), ciphertext.algorithm)?;
-        Active::decapsulate(self.algorithm(), self.expanded.expose_bytes(), &ciphertext.bytes)
-            .map(SharedSecret)
+        let (expanded, bytes) = (self.expanded.expose_bytes(), &ciphertext.bytes);
+        match self.algorithm().parameter_set() {
+            Some(set) => Active::decapsulate(set, expanded, bytes),
+            None => hybrid::decapsulate::<Active>(expanded, bytes),
+        }
+        .map(SharedSecret)
     }
 
     /// The parameter set.
@@ -205,16 +255,18 @@ impl DecapsulationKey {
         &self.encapsulation_key
     }
 
-    /// The seed (64 bytes), if the key was not read in expanded form. Key material.
+    /// The seed ([`KemAlgorithm::seed_bytes`]), if the key was not read in expanded form. Key
+    /// material.
     #[must_use]
-    pub fn expose_seed(&self) -> Option<&Secret<64>> {
+    pub fn expose_seed(&self) -> Option<&SecretVec> {
         self.seed.as_ref()
     }
 
-    /// The expanded form (FIPS 203, Algorithm 16). Key material.
+    /// The expanded form (FIPS 203, Algorithm 16) of an ML-KEM key; X-Wing has none that is given
+    /// away. Key material.
     #[must_use]
-    pub fn expose_expanded(&self) -> &SecretVec {
-        &self.expanded
+    pub fn expose_expanded(&self) -> Option<&SecretVec> {
+        self.algorithm().parameter_set().map(|_| &self.expanded)
     }
 
     /// Seals the seed for `account`'s record of this key pair.
@@ -247,12 +299,12 @@ impl DecapsulationKey {
         let algorithm = KemAlgorithm::of_encapsulation_key(encapsulation_key.len())?;
         let id = KeyId::of_pair(algorithm.name(), encapsulation_key);
         let seed = masters.open(&record_name(account, algorithm, &id), sealed)?;
-        let seed = Secret::from_slice(Field::DecapsulationKey, seed.expose_bytes())?;
-        Ok(Self::from_seed(algorithm, seed))
+        Self::from_seed_bytes(algorithm, seed.expose_bytes())
     }
 }
 
-/// A ciphertext of the right length: 768, 1088 or 1568 bytes. That is all FIPS 203 asks of one.
+/// A ciphertext of the right length: 768, 1088 or 1568 bytes, for X-Wing 1120. That is all FIPS 203
+/// asks of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ciphertext {
     algorithm: KemAlgorithm,

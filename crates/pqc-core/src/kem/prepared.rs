@@ -5,12 +5,14 @@
 //! libcrux the matrix is sampled anew at each call, and only decoding is saved.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use rand_core::TryCryptoRng;
 
 use super::{Ciphertext, DecapsulationKey, EncapsulationKey, KemAlgorithm, SharedSecret, same_set};
 use crate::backend::{Active, Backend, PreparedDecapsulation, PreparedEncapsulation};
 use crate::error::{Error, Field};
+use crate::hybrid;
 use crate::secret::Secret;
 
 /// An [`EncapsulationKey`] for many encapsulations.
@@ -31,7 +33,12 @@ use crate::secret::Secret;
 /// ```
 pub struct PreparedEncapsulationKey {
     algorithm: KemAlgorithm,
-    key: Box<dyn PreparedEncapsulation>,
+    key: Encapsulating,
+}
+
+enum Encapsulating {
+    MlKem(Box<dyn PreparedEncapsulation>),
+    XWing(hybrid::PreparedEncapsulationKey),
 }
 
 impl PreparedEncapsulationKey {
@@ -43,21 +50,35 @@ impl PreparedEncapsulationKey {
         &self,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<(Ciphertext, SharedSecret), Error> {
-        Ok(self.encapsulate_message(&Secret::generate(rng)?))
+        match &self.key {
+            Encapsulating::MlKem(key) => Ok(self.made(key.encapsulate(&Secret::generate(rng)?))),
+            Encapsulating::XWing(key) => {
+                key.encapsulate(&Secret::generate(rng)?).map(|made| self.made(made))
+            }
+        }
     }
 
     /// As [`EncapsulationKey::hazmat_encapsulate_deterministic`].
+    ///
+    /// # Errors
+    /// [`Error::Length`].
     #[cfg(feature = "hazmat")]
-    #[must_use]
     pub fn hazmat_encapsulate_deterministic(
         &self,
-        message: &Secret<32>,
-    ) -> (Ciphertext, SharedSecret) {
-        self.encapsulate_message(message)
+        randomness: &[u8],
+    ) -> Result<(Ciphertext, SharedSecret), Error> {
+        let field = Field::EncapsulationRandomness;
+        match &self.key {
+            Encapsulating::MlKem(key) => {
+                Ok(self.made(key.encapsulate(&Secret::from_slice(field, randomness)?)))
+            }
+            Encapsulating::XWing(key) => {
+                key.encapsulate(&Secret::from_slice(field, randomness)?).map(|made| self.made(made))
+            }
+        }
     }
 
-    fn encapsulate_message(&self, message: &Secret<32>) -> (Ciphertext, SharedSecret) {
-        let (bytes, secret) = self.key.encapsulate(message);
+    fn made(&self, (bytes, secret): (Vec<u8>, Secret<32>)) -> (Ciphertext, SharedSecret) {
         (Ciphertext { algorithm: self.algorithm, bytes }, SharedSecret(secret))
     }
 
@@ -86,17 +107,26 @@ impl core::fmt::Debug for PreparedEncapsulationKey {
 /// ```
 pub struct PreparedDecapsulationKey {
     algorithm: KemAlgorithm,
-    key: Box<dyn PreparedDecapsulation>,
+    key: Decapsulating,
+}
+
+enum Decapsulating {
+    MlKem(Box<dyn PreparedDecapsulation>),
+    XWing(hybrid::PreparedDecapsulationKey),
 }
 
 impl PreparedDecapsulationKey {
     /// As [`DecapsulationKey::decapsulate`].
     ///
     /// # Errors
-    /// [`Error::AlgorithmMismatch`]: the ciphertext is of another parameter set.
+    /// As there.
     pub fn decapsulate(&self, ciphertext: &Ciphertext) -> Result<SharedSecret, Error> {
         same_set(Field::Ciphertext, self.algorithm, ciphertext.algorithm)?;
-        self.key.decapsulate(&ciphertext.bytes).map(SharedSecret)
+        match &self.key {
+            Decapsulating::MlKem(key) => key.decapsulate(&ciphertext.bytes),
+            Decapsulating::XWing(key) => key.decapsulate(&ciphertext.bytes),
+        }
+        .map(SharedSecret)
     }
 
     /// The parameter set.
@@ -119,7 +149,10 @@ impl EncapsulationKey {
     /// # Errors
     /// [`Error::Internal`]: not for a key that this crate made or read.
     pub fn prepare(&self) -> Result<PreparedEncapsulationKey, Error> {
-        let key = Active::prepare_encapsulation_key(self.algorithm, &self.bytes)?;
+        let key = match self.algorithm.parameter_set() {
+            Some(set) => Encapsulating::MlKem(Active::prepare_encapsulation_key(set, &self.bytes)?),
+            None => Encapsulating::XWing(hybrid::prepare_encapsulation_key::<Active>(&self.bytes)?),
+        };
         Ok(PreparedEncapsulationKey { algorithm: self.algorithm, key })
     }
 }
@@ -130,8 +163,11 @@ impl DecapsulationKey {
     /// # Errors
     /// [`Error::Internal`]: not for a key that this crate made or read.
     pub fn prepare(&self) -> Result<PreparedDecapsulationKey, Error> {
-        let algorithm = self.algorithm();
-        let key = Active::prepare_decapsulation_key(algorithm, self.expanded.expose_bytes())?;
+        let (algorithm, expanded) = (self.algorithm(), self.expanded.expose_bytes());
+        let key = match algorithm.parameter_set() {
+            Some(set) => Decapsulating::MlKem(Active::prepare_decapsulation_key(set, expanded)?),
+            None => Decapsulating::XWing(hybrid::prepare_decapsulation_key::<Active>(expanded)?),
+        };
         Ok(PreparedDecapsulationKey { algorithm, key })
     }
 }

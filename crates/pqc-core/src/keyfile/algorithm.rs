@@ -3,14 +3,14 @@
 use pkcs8::{AlgorithmIdentifierRef, ObjectIdentifier};
 
 use crate::error::{Error, Field};
-use crate::kem::{DecapsulationKey, KemAlgorithm};
+use crate::kem::{KemAlgorithm, ParameterSet};
 use crate::sign::{SignatureAlgorithm, SigningKey};
 
 /// The algorithm of a key in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyAlgorithm {
-    /// ML-KEM (FIPS 203).
+    /// ML-KEM (FIPS 203), or X-Wing.
     Kem(KemAlgorithm),
     /// ML-DSA (FIPS 204).
     Signature(SignatureAlgorithm),
@@ -18,10 +18,11 @@ pub enum KeyAlgorithm {
 
 impl KeyAlgorithm {
     /// Every algorithm that key files are read and written for.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Kem(KemAlgorithm::MlKem512),
         Self::Kem(KemAlgorithm::MlKem768),
         Self::Kem(KemAlgorithm::MlKem1024),
+        Self::Kem(KemAlgorithm::XWing),
         Self::Signature(SignatureAlgorithm::MlDsa44),
         Self::Signature(SignatureAlgorithm::MlDsa65),
         Self::Signature(SignatureAlgorithm::MlDsa87),
@@ -29,7 +30,7 @@ impl KeyAlgorithm {
 
     /// Every name, for people.
     const NAMES: &'static str =
-        "ML-KEM-512, ML-KEM-768, ML-KEM-1024, ML-DSA-44, ML-DSA-65, ML-DSA-87";
+        "ML-KEM-512, ML-KEM-768, ML-KEM-1024, X-Wing, ML-DSA-44, ML-DSA-65, ML-DSA-87";
 
     /// The standard's name.
     #[must_use]
@@ -40,12 +41,13 @@ impl KeyAlgorithm {
         }
     }
 
-    /// The object identifier (RFC 9935, Section 3; RFC 9881, Section 2).
+    /// The object identifier (RFC 9935, Section 3; RFC 9881, Section 2; X-Wing: the draft).
     const fn oid(self) -> ObjectIdentifier {
         ObjectIdentifier::new_unwrap(match self {
             Self::Kem(KemAlgorithm::MlKem512) => "2.16.840.1.101.3.4.4.1",
             Self::Kem(KemAlgorithm::MlKem768) => "2.16.840.1.101.3.4.4.2",
             Self::Kem(KemAlgorithm::MlKem1024) => "2.16.840.1.101.3.4.4.3",
+            Self::Kem(KemAlgorithm::XWing) => "1.3.6.1.4.1.62253.25722",
             Self::Signature(SignatureAlgorithm::MlDsa44) => "2.16.840.1.101.3.4.3.17",
             Self::Signature(SignatureAlgorithm::MlDsa65) => "2.16.840.1.101.3.4.3.18",
             Self::Signature(SignatureAlgorithm::MlDsa87) => "2.16.840.1.101.3.4.3.19",
@@ -82,15 +84,16 @@ impl KeyAlgorithm {
 
     pub(super) const fn seed_bytes(self) -> usize {
         match self {
-            Self::Kem(_) => DecapsulationKey::SEED_BYTES,
+            Self::Kem(kem) => kem.seed_bytes(),
             Self::Signature(_) => SigningKey::SEED_BYTES,
         }
     }
 
-    pub(super) const fn expanded_bytes(self) -> usize {
+    /// `None`: the key has no expanded form in files.
+    pub(super) fn expanded_bytes(self) -> Option<usize> {
         match self {
-            Self::Kem(set) => set.expanded_key_bytes(),
-            Self::Signature(set) => set.expanded_key_bytes(),
+            Self::Kem(kem) => kem.parameter_set().map(ParameterSet::expanded_key_bytes),
+            Self::Signature(set) => Some(set.expanded_key_bytes()),
         }
     }
 }

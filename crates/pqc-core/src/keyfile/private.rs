@@ -15,7 +15,7 @@ use super::public::PublicKey;
 use super::{WRITING, encrypted, pem};
 use crate::backend::{Active, Backend};
 use crate::error::{Error, Field};
-use crate::kem::{Ciphertext, DecapsulationKey};
+use crate::kem::{Ciphertext, DecapsulationKey, KemAlgorithm};
 use crate::secret::{Secret, SecretVec};
 use crate::sign::SigningKey;
 
@@ -105,7 +105,7 @@ impl PrivateKey {
         Self::from_encrypted_der(der.expose_bytes(), passphrase)
     }
 
-    /// DER in seed form: 86 bytes for ML-KEM, 54 for ML-DSA; in expanded form if there is no seed.
+    /// DER in seed form: 86 bytes for ML-KEM, 54 for ML-DSA, 52 for X-Wing; in expanded form if there is no seed.
     /// Key material.
     ///
     /// # Errors
@@ -113,11 +113,12 @@ impl PrivateKey {
     pub fn to_der(&self) -> Result<SecretVec, Error> {
         let octets = |bytes| OctetStringRef::new(bytes).map_err(|_| WRITING);
         let form = match self.expose_seed() {
+            Some(seed) if self.algorithm() == X_WING => Ok(seed.to_vec()),
             Some(seed) => {
                 ContextSpecific { value: octets(seed)?, tag_number: SEED, tag_mode: IMPLICIT }
                     .to_der()
             }
-            None => octets(self.expose_expanded().expose_bytes())?.to_der(),
+            None => octets(self.expose_expanded().ok_or(WRITING)?.expose_bytes())?.to_der(),
         };
         let form = SecretVec::new(form.map_err(|_| WRITING)?);
         let algorithm = self.algorithm().to_identifier();
@@ -182,9 +183,7 @@ impl PrivateKey {
         let field = algorithm.private_field();
         check_length(field, algorithm.seed_bytes(), seed)?;
         Ok(match algorithm {
-            KeyAlgorithm::Kem(set) => {
-                DecapsulationKey::from_seed(set, Secret::from_slice(field, seed)?).into()
-            }
+            KeyAlgorithm::Kem(set) => DecapsulationKey::from_seed_bytes(set, seed)?.into(),
             KeyAlgorithm::Signature(set) => {
                 SigningKey::from_seed(set, Secret::from_slice(field, seed)?).into()
             }
@@ -192,7 +191,7 @@ impl PrivateKey {
     }
 
     fn from_expanded(algorithm: KeyAlgorithm, expanded: &[u8]) -> Result<Self, Error> {
-        check_length(algorithm.private_field(), algorithm.expanded_bytes(), expanded)?;
+        check_expanded_length(algorithm, expanded)?;
         match algorithm {
             KeyAlgorithm::Kem(_) => {
                 let key = DecapsulationKey::from_expanded(expanded)?;
@@ -205,17 +204,15 @@ impl PrivateKey {
 
     fn expose_seed(&self) -> Option<&[u8]> {
         match self {
-            Self::Decapsulation(key) => {
-                key.expose_seed().map(|seed| seed.expose_bytes().as_slice())
-            }
+            Self::Decapsulation(key) => key.expose_seed().map(SecretVec::expose_bytes),
             Self::Signing(key) => key.expose_seed().map(|seed| seed.expose_bytes().as_slice()),
         }
     }
 
-    fn expose_expanded(&self) -> &SecretVec {
+    fn expose_expanded(&self) -> Option<&SecretVec> {
         match self {
             Self::Decapsulation(key) => key.expose_expanded(),
-            Self::Signing(key) => key.expose_expanded(),
+            Self::Signing(key) => Some(key.expose_expanded()),
         }
     }
 }
@@ -243,8 +240,17 @@ impl PrivateKeyFile {
             return Err(malformed("PKCS#8 without attributes and extensions"));
         }
         let algorithm = KeyAlgorithm::from_identifier(Field::PrivateKeyFile, &info.algorithm)?;
-        let choice = Choice::from_der(info.private_key.as_bytes())
-            .map_err(|_| malformed("DER of a seed, an expanded key, or both"))?;
+        let private = info.private_key.as_bytes();
+        // The draft of X-Wing has the seed bare, and no public key beside it.
+        let choice = if algorithm == X_WING {
+            if info.public_key.is_some() {
+                return Err(malformed("X-Wing without a public key"));
+            }
+            Choice::Seed(private)
+        } else {
+            Choice::from_der(private)
+                .map_err(|_| malformed("DER of a seed, an expanded key, or both"))?
+        };
         let (key, form) = match choice {
             Choice::Seed(seed) => (PrivateKey::from_seed(algorithm, seed)?, PrivateKeyForm::Seed),
             Choice::Expanded(expanded) => {
@@ -252,8 +258,9 @@ impl PrivateKeyFile {
             }
             Choice::Both { seed, expanded } => {
                 let key = PrivateKey::from_seed(algorithm, seed)?;
-                check_length(algorithm.private_field(), algorithm.expanded_bytes(), expanded)?;
-                if !bool::from(key.expose_expanded().expose_bytes().ct_eq(expanded)) {
+                check_expanded_length(algorithm, expanded)?;
+                let own = key.expose_expanded().ok_or(WRITING)?.expose_bytes();
+                if !bool::from(own.ct_eq(expanded)) {
                     return Err(Error::InconsistentKeyFile { parts: "seed and expanded key" });
                 }
                 (key, PrivateKeyForm::Both)
@@ -301,10 +308,11 @@ fn octets<'a>(reader: &mut SliceReader<'a>) -> der::Result<&'a [u8]> {
 /// Refuses an expanded key whose secret part belongs to another public key: its hash check (FIPS
 /// 203, Section 7.3) covers only the public part.
 fn check_pair(key: &DecapsulationKey) -> Result<(), Error> {
+    let Some(set) = key.algorithm().parameter_set() else { return Ok(()) };
     let public = key.encapsulation_key();
     // Nothing is protected by this message.
     let message = Secret::from([0x5a; 32]);
-    let (ciphertext, sent) = Active::encapsulate(key.algorithm(), public.as_bytes(), &message)?;
+    let (ciphertext, sent) = Active::encapsulate(set, public.as_bytes(), &message)?;
     let received = key.decapsulate(&Ciphertext::from_bytes(&ciphertext)?)?;
     if received.as_secret().ct_eq(&sent) {
         return Ok(());
@@ -312,6 +320,13 @@ fn check_pair(key: &DecapsulationKey) -> Result<(), Error> {
     Err(Error::InconsistentKeyFile { parts: "decapsulation key and encapsulation key" })
 }
 
+fn check_expanded_length(algorithm: KeyAlgorithm, expanded: &[u8]) -> Result<(), Error> {
+    let field = algorithm.private_field();
+    let length = algorithm.expanded_bytes();
+    length.map_or(Err(WRITING), |length| check_length(field, length, expanded))
+}
+
+const X_WING: KeyAlgorithm = KeyAlgorithm::Kem(KemAlgorithm::XWing);
 /// The tag of the seed, `[0] IMPLICIT`.
 const SEED: TagNumber = TagNumber(0);
 const IMPLICIT: TagMode = TagMode::Implicit;

@@ -1,6 +1,6 @@
 //! The frozen answers of the self-test.
 
-use crate::kem::KemAlgorithm;
+use crate::kem::ParameterSet;
 use crate::sign::SignatureAlgorithm;
 
 /// A check's name, and the answer in hex.
@@ -8,7 +8,7 @@ pub(super) type Answer = (&'static str, &'static str);
 
 /// Frozen answers of one parameter set: hashes of what is long, and what is not as it is.
 pub(super) struct KemAnswers {
-    pub(super) algorithm: KemAlgorithm,
+    pub(super) algorithm: ParameterSet,
     /// SHA-256 (encapsulation key ‖ expanded key).
     pub(super) keys: Answer,
     /// SHA-256 (ciphertext).
@@ -42,6 +42,14 @@ pub(super) const HKDF_SHA_256: Answer = (
 );
 pub(super) const XAES_256_GCM: Answer =
     ("XAES-256-GCM (C2SP)", "986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d");
+/// The first vector of the draft: seed, and the randomness of the encapsulation.
+pub(super) const X_WING_SEED: &str =
+    "7f9c2ba4e88f827d616045507605853ed73b8093f6efbc88eb1a6eacfa66ef26";
+pub(super) const X_WING_RANDOMNESS: &str = "3cb1eea988004b93103cfb0aeefd2a686e01fa4a58e8a3639ca8a1e3f9ae57e2\
+     35b8cc873c23dc62b8d260169afa2f75ab916a58d974918835d25e6a435085b2";
+pub(super) const X_WING: Answer =
+    ("X-Wing: secret", "d2df0522128f09dd8e2c92b1e905c793d8f57a54c3da25861f10bf4ca613e384");
+
 /// Key 00…1f, text `pqc`, associated data `aad`, nonce 40…57.
 pub(super) const BOX: Answer = (
     "message box",
@@ -52,7 +60,7 @@ pub(super) const BOX: Answer = (
 /// Seed 00…3f, message m 40…5f.
 pub(super) const KEM_ANSWERS: [KemAnswers; 3] = [
     KemAnswers {
-        algorithm: KemAlgorithm::MlKem512,
+        algorithm: ParameterSet::MlKem512,
         keys: (
             "ML-KEM-512 key generation",
             "455df78478ae83c0037b34cf848965804ba5d94ca631adcebf1aa535e1541693",
@@ -73,7 +81,7 @@ pub(super) const KEM_ANSWERS: [KemAnswers; 3] = [
         modulus: "ML-KEM-512 modulus check",
     },
     KemAnswers {
-        algorithm: KemAlgorithm::MlKem768,
+        algorithm: ParameterSet::MlKem768,
         keys: (
             "ML-KEM-768 key generation",
             "1e87ab6b57eba5b82c6ea17c19d7bff3f4a03239fd16a554b04eb9f309b60a56",
@@ -94,7 +102,7 @@ pub(super) const KEM_ANSWERS: [KemAnswers; 3] = [
         modulus: "ML-KEM-768 modulus check",
     },
     KemAnswers {
-        algorithm: KemAlgorithm::MlKem1024,
+        algorithm: ParameterSet::MlKem1024,
         keys: (
             "ML-KEM-1024 key generation",
             "4a912c6a35e14ea594a129d4b6fbb260b750ca395444a9c72738b730eb47eb36",

@@ -56,21 +56,21 @@ fn spoil(fault: Fault, set: &str, bytes: &mut [u8]) {
 impl Backend for Flawed {
     const NAME: &'static str = "flawed";
 
-    fn kem_key_pair(set: KemAlgorithm, seed: &Secret<64>) -> (Vec<u8>, SecretVec) {
+    fn kem_key_pair(set: ParameterSet, seed: &Secret<64>) -> (Vec<u8>, SecretVec) {
         let (mut public, mut expanded) = RustCrypto::kem_key_pair(set, seed);
         spoil(Fault::EncapsulationKey, set.name(), &mut public);
         spoil(Fault::DecapsulationKey, set.name(), expanded.expose_bytes_mut());
         (public, expanded)
     }
 
-    fn encapsulation_key_is_reduced(set: KemAlgorithm, key: &[u8]) -> bool {
+    fn encapsulation_key_is_reduced(set: ParameterSet, key: &[u8]) -> bool {
         let reduced = RustCrypto::encapsulation_key_is_reduced(set, key);
         (reduced || has(Fault::EveryKeyIsReduced, set.name()))
             && !has(Fault::NoKeyIsReduced, set.name())
     }
 
     fn encapsulate(
-        set: KemAlgorithm,
+        set: ParameterSet,
         key: &[u8],
         message: &Secret<32>,
     ) -> Result<(Vec<u8>, Secret<32>), Error> {
@@ -85,7 +85,7 @@ impl Backend for Flawed {
     }
 
     fn decapsulate(
-        set: KemAlgorithm,
+        set: ParameterSet,
         expanded: &[u8],
         ciphertext: &[u8],
     ) -> Result<Secret<32>, Error> {
@@ -173,14 +173,14 @@ impl Backend for Flawed {
     }
 
     fn prepare_encapsulation_key(
-        set: KemAlgorithm,
+        set: ParameterSet,
         key: &[u8],
     ) -> Result<Box<dyn PreparedEncapsulation>, Error> {
         RustCrypto::prepare_encapsulation_key(set, key)
     }
 
     fn prepare_decapsulation_key(
-        set: KemAlgorithm,
+        set: ParameterSet,
         expanded: &[u8],
     ) -> Result<Box<dyn PreparedDecapsulation>, Error> {
         RustCrypto::prepare_decapsulation_key(set, expanded)
@@ -212,7 +212,7 @@ fn failed_check(fault: Fault, set: &'static str) -> &'static str {
 #[test]
 fn both_backends_pass_every_check() {
     let active = run(&mut SysRng).unwrap();
-    assert_eq!(active, Report { backend: Active::NAME, checks: 50 });
+    assert_eq!(active, Report { backend: Active::NAME, checks: 52 });
     let reference = run_on::<RustCrypto>(&mut SysRng).unwrap();
     assert_eq!(reference, Report { backend: "RustCrypto", ..active });
     assert_eq!(run_on::<Flawed>(&mut SysRng).unwrap().checks, active.checks);
@@ -230,7 +230,7 @@ fn each_fault_in_each_set_is_caught_and_named() {
         (Fault::Decapsulation, "decapsulation"),
         (Fault::NoRejection, "implicit rejection"),
     ];
-    for set in KemAlgorithm::ALL.map(KemAlgorithm::name) {
+    for set in ParameterSet::ALL.map(ParameterSet::name) {
         for (fault, check) in kem_faults {
             assert_eq!(failed_check(fault, set), alloc::format!("{set} {check}"), "{fault:?}");
         }

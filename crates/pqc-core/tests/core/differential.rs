@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use pqc_core::{DecapsulationKey, KemAlgorithm, Secret, SignatureAlgorithm, SigningKey};
+use pqc_core::kem::ParameterSet;
+use pqc_core::{DecapsulationKey, Secret, SignatureAlgorithm, SigningKey};
 use sha3::{Digest, Sha3_256};
 
 use crate::peers::implementations;
@@ -11,7 +12,7 @@ use crate::support::{Repeatable, both_backends, cases, flipped, say};
 
 #[test]
 fn kem_keys_ciphertexts_and_secrets_are_the_same() {
-    for_each_case("honest ML-KEM", KemAlgorithm::ALL, |set, rng| {
+    for_each_case("honest ML-KEM", ParameterSet::ALL, |set, rng| {
         let (seed, message) = (rng.array(), rng.array());
         let made = implementations().map(|backend| {
             let (public, expanded) = (backend.kem_key_pair)(set, &Secret::from(seed));
@@ -32,7 +33,7 @@ fn kem_keys_ciphertexts_and_secrets_are_the_same() {
 #[test]
 fn kem_keys_of_any_coefficients_are_judged_and_used_alike() {
     let (mut reduced, mut unreduced) = (0, 0);
-    for_each_case("hostile encapsulation keys", KemAlgorithm::ALL, |set, rng| {
+    for_each_case("hostile encapsulation keys", ParameterSet::ALL, |set, rng| {
         let mut key = twelve_bit(rng, polynomials(set), Q - 1);
         if rng.below(2) == 0 {
             let coefficient = [Q - 1, Q, Q + 1, 4095, 0][rng.below(5)];
@@ -69,7 +70,7 @@ fn kem_keys_of_any_coefficients_are_judged_and_used_alike() {
 /// a key, but what comes out is the same.
 #[test]
 fn decapsulation_keys_of_any_coefficients_are_used_alike() {
-    for_each_case("hostile decapsulation keys", KemAlgorithm::ALL, |set, rng| {
+    for_each_case("hostile decapsulation keys", ParameterSet::ALL, |set, rng| {
         let max = [Q - 1, 4095][rng.below(2)];
         let secret = twelve_bit(rng, polynomials(set), max);
         let [backend, ..] = implementations();
@@ -88,7 +89,7 @@ fn decapsulation_keys_of_any_coefficients_are_used_alike() {
 /// honest key of which some coefficients were written as c + q is the same key.
 #[test]
 fn a_secret_coefficient_of_q_or_more_counts_modulo_q() {
-    for_each_case("unreduced decapsulation keys", KemAlgorithm::ALL, |set, rng| {
+    for_each_case("unreduced decapsulation keys", ParameterSet::ALL, |set, rng| {
         let [backend, ..] = implementations();
         let (public, expanded) = (backend.kem_key_pair)(set, &Secret::from(rng.array()));
         let mut key = expanded.expose_bytes().to_vec();
@@ -216,7 +217,7 @@ fn prepared_keys_and_framed_messages_give_the_same_on_both() {
     });
 }
 
-fn decapsulated(set: KemAlgorithm, expanded: &[u8], ciphertext: &[u8]) -> [u8; 32] {
+fn decapsulated(set: ParameterSet, expanded: &[u8], ciphertext: &[u8]) -> [u8; 32] {
     let [active, reference, third] = implementations().map(|backend| {
         (backend.decapsulate)(set, expanded, ciphertext).map(|secret| *secret.expose_bytes())
     });
@@ -264,7 +265,7 @@ fn for_each_case<S: Copy + std::fmt::Display>(
 
 const Q: u16 = 3329;
 
-fn polynomials(set: KemAlgorithm) -> usize {
+fn polynomials(set: ParameterSet) -> usize {
     (set.encapsulation_key_bytes() - 32) / 384
 }
 

@@ -1,6 +1,7 @@
 //! A generator that fails at its n-th call, for every n: an error, and nothing half-made. The counts
 //! of draws are written down, so that a function which silently draws less is seen.
 
+use pqc_core::kem::ParameterSet;
 use pqc_core::message::AccountKey;
 use pqc_core::sign::{PreHash, PreHashAlgorithm};
 use pqc_core::token::{TokenKind, TokenValue};
@@ -116,7 +117,7 @@ fn what_is_drawn_is_used() {
     assert_eq!(sign(1), sign(1));
     assert_ne!(sign(1), sign(2));
 
-    let key = DecapsulationKey::from_seed(KemAlgorithm::MlKem768, Secret::from([1; 64]));
+    let key = DecapsulationKey::from_seed(ParameterSet::MlKem768, Secret::from([1; 64]));
     let encapsulate = |seed| {
         let mut rng = Repeatable::new(seed);
         let (ciphertext, _) = key.encapsulation_key().encapsulate_unattested(&mut rng).unwrap();

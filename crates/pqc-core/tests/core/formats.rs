@@ -4,13 +4,14 @@
 //! The values were computed apart from this crate: kyber-py, dilithium-py, and HKDF and XAES-256-GCM
 //! written over OpenSSL's AES; for streams, HKDF and AES-GCM of PyPI's `cryptography`. Randomness is 00, 01, 02, … in the order in which it is drawn.
 
+use pqc_core::kem::ParameterSet;
 use pqc_core::keyfile::Jwk;
 use pqc_core::message::AccountKey;
 use pqc_core::token::{TokenKind, TokenValue};
 use pqc_core::{
-    AccountId, Attestation, BoxKey, DecapsulationKey, Issuer, KemAlgorithm, MasterKey, MasterKeys,
-    MessageBox, SealedRecord, Secret, SignatureAlgorithm, SigningKey, StreamHeader, StreamKey,
-    Timestamp, TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey,
+    AccountId, Attestation, BoxKey, DecapsulationKey, Issuer, MasterKey, MasterKeys, MessageBox,
+    SealedRecord, Secret, SignatureAlgorithm, SigningKey, StreamHeader, StreamKey, Timestamp,
+    TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey,
 };
 use sha2::{Digest, Sha256};
 
@@ -105,7 +106,7 @@ fn a_sealed_decapsulation_key() {
     const FROZEN: &str = "010100000007000102030405060708090a0b0c0d0e0f1011121314151617d7d260fe5f80\
         85c1bcb8a9fc435920e6e309cbb10f2caa1b91fc0908c2fb36f655ad1b009b4134d1d3752b2985a8442c39dc9e\
         baa9b48d7465dedc7ecc12c2225356e65037cb393f454a2f438bec8925";
-    let key = DecapsulationKey::from_seed(KemAlgorithm::MlKem768, Secret::from(counting()));
+    let key = DecapsulationKey::from_seed(ParameterSet::MlKem768, Secret::from(counting()));
     let sealed = key.seal(&masters(), ACCOUNT, &mut Counting::from_zero()).unwrap();
     assert_eq!(hex::encode(sealed.as_bytes()), FROZEN);
 
@@ -178,7 +179,7 @@ fn an_attestation() {
     const SHA_256: &str = "d2128f5213a30366dfce97f754a4845643d5d595202cd2953f19c45b3b7067be";
     let mut rng = Counting::from_zero();
     let issuer = Issuer::generate(SignatureAlgorithm::MlDsa65, &mut rng).unwrap();
-    let key = DecapsulationKey::from_seed(KemAlgorithm::MlKem768, Secret::from(counting()));
+    let key = DecapsulationKey::from_seed(ParameterSet::MlKem768, Secret::from(counting()));
     let public = key.encapsulation_key();
     let [from, until] = [1_700_000_000, 1_800_000_000].map(Timestamp::from_seconds);
     let attestation = issuer.attest(ACCOUNT, public, from, Some(until), &mut rng).unwrap();

@@ -8,7 +8,8 @@ use fips204::{ml_dsa_44, ml_dsa_65, ml_dsa_87};
 use pqc_core::backend::{
     Backend, PreparedDecapsulation, PreparedEncapsulation, PreparedSigning, PreparedVerifying,
 };
-use pqc_core::{Error, KemAlgorithm, Secret, SecretVec, SignatureAlgorithm};
+use pqc_core::kem::ParameterSet;
+use pqc_core::{Error, Secret, SecretVec, SignatureAlgorithm};
 
 use crate::support::{Functions, both_backends};
 
@@ -53,7 +54,7 @@ macro_rules! by_signature {
 impl Backend for Fips {
     const NAME: &'static str = "fips203/fips204";
 
-    fn kem_key_pair(algorithm: KemAlgorithm, seed: &Secret<64>) -> (Vec<u8>, SecretVec) {
+    fn kem_key_pair(algorithm: ParameterSet, seed: &Secret<64>) -> (Vec<u8>, SecretVec) {
         let (d, z) = seed.expose_bytes().split_at(32);
         by_kem!(algorithm, set => {
             let (public, expanded) =
@@ -62,14 +63,14 @@ impl Backend for Fips {
         })
     }
 
-    fn encapsulation_key_is_reduced(algorithm: KemAlgorithm, key: &[u8]) -> bool {
+    fn encapsulation_key_is_reduced(algorithm: ParameterSet, key: &[u8]) -> bool {
         by_kem!(algorithm, set => {
             set::EncapsKey::try_from_bytes(key.try_into().unwrap()).is_ok()
         })
     }
 
     fn encapsulate(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         key: &[u8],
         message: &Secret<32>,
     ) -> Result<(Vec<u8>, Secret<32>), Error> {
@@ -81,7 +82,7 @@ impl Backend for Fips {
     }
 
     fn decapsulate(
-        algorithm: KemAlgorithm,
+        algorithm: ParameterSet,
         expanded: &[u8],
         ciphertext: &[u8],
     ) -> Result<Secret<32>, Error> {
@@ -146,14 +147,14 @@ impl Backend for Fips {
     }
 
     fn prepare_encapsulation_key(
-        _: KemAlgorithm,
+        _: ParameterSet,
         _: &[u8],
     ) -> Result<Box<dyn PreparedEncapsulation>, Error> {
         Err(NOT_OFFERED)
     }
 
     fn prepare_decapsulation_key(
-        _: KemAlgorithm,
+        _: ParameterSet,
         _: &[u8],
     ) -> Result<Box<dyn PreparedDecapsulation>, Error> {
         Err(NOT_OFFERED)

@@ -51,22 +51,23 @@ fn a_prepared_key_refuses_a_ciphertext_of_another_set() {
 #[test]
 #[cfg(feature = "hazmat")]
 fn a_chosen_message_gives_what_a_generator_that_draws_it_gives() {
-    use pqc_core::Secret;
     let rng = &mut Repeatable::new(3);
     for set in KemAlgorithm::ALL {
         let key = DecapsulationKey::generate(set, rng).unwrap();
         let (public, seed) = (key.encapsulation_key(), rng.number());
-        let message = Secret::from(Repeatable::new(seed).array());
-        let other = Secret::from(Repeatable::new(!seed).array());
+        let length = if set == KemAlgorithm::XWing { 64 } else { 32 };
+        let message = Repeatable::new(seed).bytes(length);
+        let other = Repeatable::new(!seed).bytes(length);
         let drawn = public.encapsulate_unattested(&mut Repeatable::new(seed)).unwrap();
         let chosen = public.hazmat_encapsulate_deterministic(&message).unwrap();
         assert_eq!(chosen.0, drawn.0);
         assert!(chosen.1.ct_eq(&drawn.1));
         let prepared = public.prepare().unwrap();
-        let by_prepared = prepared.hazmat_encapsulate_deterministic(&message);
+        let by_prepared = prepared.hazmat_encapsulate_deterministic(&message).unwrap();
         assert_eq!(by_prepared.0, drawn.0);
         assert!(by_prepared.1.ct_eq(&drawn.1));
         assert_ne!(public.hazmat_encapsulate_deterministic(&other).unwrap().0, drawn.0);
+        assert!(public.hazmat_encapsulate_deterministic(&message[1..]).is_err());
     }
 }
 

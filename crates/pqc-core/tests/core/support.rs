@@ -8,7 +8,8 @@ use pqc_core::backend::{
     Active, Backend, PreparedDecapsulation, PreparedEncapsulation, PreparedSigning,
     PreparedVerifying, RustCrypto,
 };
-use pqc_core::{Error, KemAlgorithm, Secret, SecretVec, SignatureAlgorithm};
+use pqc_core::kem::ParameterSet;
+use pqc_core::{Error, Secret, SecretVec, SignatureAlgorithm};
 use rand_core::{TryCryptoRng, TryRng};
 
 /// A generator that gives the same bytes for the same seed (SplitMix64). For tests alone.
@@ -154,11 +155,11 @@ pub(crate) fn flipped(bytes: &[u8], bit: usize) -> Vec<u8> {
 #[expect(clippy::type_complexity, reason = "the trait's signatures, word for word")]
 pub(crate) struct Functions {
     pub(crate) name: &'static str,
-    pub(crate) kem_key_pair: fn(KemAlgorithm, &Secret<64>) -> (Vec<u8>, SecretVec),
-    pub(crate) encapsulation_key_is_reduced: fn(KemAlgorithm, &[u8]) -> bool,
+    pub(crate) kem_key_pair: fn(ParameterSet, &Secret<64>) -> (Vec<u8>, SecretVec),
+    pub(crate) encapsulation_key_is_reduced: fn(ParameterSet, &[u8]) -> bool,
     pub(crate) encapsulate:
-        fn(KemAlgorithm, &[u8], &Secret<32>) -> Result<(Vec<u8>, Secret<32>), Error>,
-    pub(crate) decapsulate: fn(KemAlgorithm, &[u8], &[u8]) -> Result<Secret<32>, Error>,
+        fn(ParameterSet, &[u8], &Secret<32>) -> Result<(Vec<u8>, Secret<32>), Error>,
+    pub(crate) decapsulate: fn(ParameterSet, &[u8], &[u8]) -> Result<Secret<32>, Error>,
     pub(crate) signing_key_pair: fn(SignatureAlgorithm, &Secret<32>) -> (Vec<u8>, SecretVec),
     pub(crate) sign:
         fn(SignatureAlgorithm, &[u8], &[u8], &[u8], &Secret<32>) -> Result<Vec<u8>, Error>,
@@ -167,9 +168,9 @@ pub(crate) struct Functions {
         fn(SignatureAlgorithm, &[u8], &[u8], &Secret<32>) -> Result<Vec<u8>, Error>,
     pub(crate) verify_internal: fn(SignatureAlgorithm, &[u8], &[u8], &[u8]) -> bool,
     pub(crate) prepare_encapsulation_key:
-        fn(KemAlgorithm, &[u8]) -> Result<Box<dyn PreparedEncapsulation>, Error>,
+        fn(ParameterSet, &[u8]) -> Result<Box<dyn PreparedEncapsulation>, Error>,
     pub(crate) prepare_decapsulation_key:
-        fn(KemAlgorithm, &[u8]) -> Result<Box<dyn PreparedDecapsulation>, Error>,
+        fn(ParameterSet, &[u8]) -> Result<Box<dyn PreparedDecapsulation>, Error>,
     pub(crate) prepare_signing_key:
         fn(SignatureAlgorithm, &[u8]) -> Result<Box<dyn PreparedSigning>, Error>,
     pub(crate) prepare_verifying_key:

@@ -17,6 +17,7 @@ use std::mem::ManuallyDrop;
 
 use hkdf::Hkdf;
 use pqc_core::backend::{Active, Backend, RustCrypto};
+use pqc_core::kem::ParameterSet;
 use pqc_core::message::AccountKey;
 use pqc_core::token::{TokenKind, TokenValue};
 use pqc_core::{
@@ -25,6 +26,8 @@ use pqc_core::{
 };
 use rand_core::{TryCryptoRng, TryRng};
 use sha2::Sha256;
+use shake::Shake256;
+use shake::digest::{ExtendableOutput, Update, XofReader};
 
 use crate::watch::{Secrets, left_by};
 
@@ -64,8 +67,8 @@ fn an_unpacked_key_that_is_freed_unwiped_is_found() {
     #[cfg(feature = "libcrux")]
     {
         use libcrux_ml_kem::mlkem768::portable::unpacked;
-        let key = DecapsulationKey::from_seed(KemAlgorithm::MlKem768, Secret::from(random()));
-        let encoded = key.expose_expanded().expose_bytes();
+        let key = DecapsulationKey::from_seed(ParameterSet::MlKem768, Secret::from(random()));
+        let encoded = key.expose_expanded().unwrap().expose_bytes();
         let secrets = Secrets::default().with("ŝ unpacked", &kem_coefficients(&encoded[..3 * 384]));
         let left = left_by(&secrets, || {
             let mut pair = Box::new(unpacked::init_key_pair());
@@ -90,13 +93,13 @@ fn an_unpacked_key_that_is_freed_unwiped_is_found() {
 
 #[test]
 fn ml_kem_leaves_no_secret() {
-    for set in KemAlgorithm::ALL {
+    for set in ParameterSet::ALL {
         let (seed, message) = (random::<64>(), random::<32>());
         let key = DecapsulationKey::from_seed(set, Secret::from(seed));
         let (ciphertext, shared) =
             key.encapsulation_key().encapsulate_unattested(&mut Given(&message)).unwrap();
         let other = key.encapsulation_key().encapsulate_unattested(&mut Given(&random::<32>()));
-        let expanded = key.expose_expanded().expose_bytes().to_vec();
+        let expanded = key.expose_expanded().unwrap().expose_bytes().to_vec();
         // dk_PKE is the one part before the public ones (FIPS 203, Algorithm 16); z is the seed's.
         let secret_part = &expanded[..set.encapsulation_key_bytes() - 32];
         let secrets = Secrets::default()
@@ -117,6 +120,12 @@ fn ml_kem_leaves_no_secret() {
             key.encapsulation_key().encapsulate_unattested(&mut Given(&message)).unwrap()
         });
         nothing(name, &secrets, || key.decapsulate(&ciphertext).unwrap());
+        nothing(name, &secrets, || {
+            let prepared = key.prepare().unwrap();
+            let public = key.encapsulation_key().prepare().unwrap();
+            let made = public.encapsulate_unattested(&mut Given(&message)).unwrap();
+            (made, prepared.decapsulate(&ciphertext).unwrap(), prepared)
+        });
         each_backend_leaves_no_secret_of_ml_kem(set, &secrets, &seed, &message);
 
         let masters = masters(&random());
@@ -130,14 +139,43 @@ fn ml_kem_leaves_no_secret() {
     }
 }
 
+#[test]
+fn x_wing_leaves_no_secret() {
+    let (seed, randomness) = (random::<32>(), random::<64>());
+    let key = DecapsulationKey::from_x_wing_seed(Secret::from(seed));
+    let public = key.encapsulation_key();
+    let (ciphertext, shared) = public.encapsulate_unattested(&mut Given(&randomness)).unwrap();
+    let mut halves = [0; 96];
+    Shake256::default().chain(seed).finalize_xof().read(&mut halves);
+    let secrets = Secrets::default()
+        .with("seed", &seed)
+        .with("ML-KEM's seed and X25519's secret", &halves)
+        .with("randomness", &randomness)
+        .with("shared secret", shared.expose_bytes());
+    let rng = || Given(&seed);
+    nothing("generate", &secrets, || {
+        DecapsulationKey::generate(KemAlgorithm::XWing, &mut rng()).unwrap()
+    });
+    nothing("encapsulate", &secrets, || {
+        public.encapsulate_unattested(&mut Given(&randomness)).unwrap()
+    });
+    nothing("decapsulate", &secrets, || key.decapsulate(&ciphertext).unwrap());
+    nothing("prepared", &secrets, || {
+        let prepared = public.prepare().unwrap();
+        let made = prepared.encapsulate_unattested(&mut Given(&randomness)).unwrap();
+        let prepared = key.prepare().unwrap();
+        (made, prepared.decapsulate(&ciphertext).unwrap(), prepared)
+    });
+}
+
 /// Also on a build whose active backend is another.
 fn each_backend_leaves_no_secret_of_ml_kem(
-    set: KemAlgorithm,
+    set: ParameterSet,
     secrets: &Secrets,
     seed: &[u8; 64],
     message: &[u8; 32],
 ) {
-    fn run<B: Backend>(set: KemAlgorithm, secrets: &Secrets, seed: &[u8; 64], message: &[u8; 32]) {
+    fn run<B: Backend>(set: ParameterSet, secrets: &Secrets, seed: &[u8; 64], message: &[u8; 32]) {
         nothing(B::NAME, secrets, || {
             let (public, expanded) = B::kem_key_pair(set, &Secret::from(*seed));
             let (ciphertext, sent) = B::encapsulate(set, &public, &Secret::from(*message)).unwrap();

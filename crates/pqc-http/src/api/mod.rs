@@ -6,6 +6,7 @@ pub(crate) mod legacy;
 pub(crate) mod v1;
 pub(crate) mod wire;
 
+use pqc_core::kem::ParameterSet;
 use pqc_core::{AccountId, Field, KemAlgorithm, KeyId, SignatureAlgorithm};
 use pqc_service::Error;
 
@@ -44,6 +45,7 @@ fn subject(error: &pqc_core::Error) -> Option<Field> {
         | Error::AlgorithmMismatch { field, .. }
         | Error::Malformed { field, .. }
         | Error::UnknownFormat { field }
+        | Error::LowOrder { field }
         | Error::OutOfRange { field, .. } => Some(*field),
         Error::EncapsulationKeyModulus => Some(Field::EncapsulationKey),
         Error::DecapsulationKeyHash => Some(Field::DecapsulationKey),
@@ -62,6 +64,15 @@ fn kem_algorithm(fields: &Fields) -> Result<Option<KemAlgorithm>, FieldError> {
 fn signature_algorithm(fields: &Fields) -> Result<Option<SignatureAlgorithm>, FieldError> {
     let name = fields.optional_text("algorithm")?;
     name.map(SignatureAlgorithm::from_name).transpose().map_err(|e| fields.refused("algorithm", &e))
+}
+
+/// Seeds, and the expanded keys of ML-KEM.
+fn decapsulation_key_lengths() -> Vec<usize> {
+    let mut lengths = KemAlgorithm::ALL.map(KemAlgorithm::seed_bytes).to_vec();
+    lengths.extend(ParameterSet::ALL.map(ParameterSet::expanded_key_bytes));
+    lengths.sort_unstable();
+    lengths.dedup();
+    lengths
 }
 
 /// A given algorithm must be the one that a length tells.

@@ -13,7 +13,10 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::wire::{secret_to_hex, to_hex};
-use super::{kem_algorithm, lengths, refused, same_algorithm, signature_algorithm, subject};
+use super::{
+    decapsulation_key_lengths, kem_algorithm, lengths, refused, same_algorithm,
+    signature_algorithm, subject,
+};
 use crate::app::App;
 use crate::fields::{All, Fields};
 use crate::operation::{Answer, BodyRule, Operation, route};
@@ -101,7 +104,7 @@ impl Operation for Decapsulate {
         let (given, ciphertext, key) = (
             kem_algorithm(&fields),
             fields.bytes("ciphertext", &lengths),
-            fields.bytes("decapsulation_key", &[64, 1632, 2400, 3168]),
+            fields.bytes("decapsulation_key", &decapsulation_key_lengths()),
         )
             .all()?;
         let ciphertext =

@@ -12,7 +12,7 @@ use zeroize::{Zeroizing, optimization_barrier};
 
 use crate::backend::{PreparedDecapsulation, PreparedEncapsulation, internal};
 use crate::error::Error;
-use crate::kem::KemAlgorithm;
+use crate::kem::ParameterSet;
 use crate::secret::Secret;
 
 /// The question that libcrux asks before each of its own calls, and what may be called after a yes.
@@ -49,11 +49,11 @@ macro_rules! by_module {
     ($algorithm:expr, $module:ident => $body:expr, $(($set:ident, $name:ident)),*) => {
         match ($algorithm, vectorized::supported()) {
             $(
-                (KemAlgorithm::$set, true) => {
+                (ParameterSet::$set, true) => {
                     use vectorized::$name as $module;
                     $body
                 }
-                (KemAlgorithm::$set, false) => {
+                (ParameterSet::$set, false) => {
                     use portable::$name as $module;
                     $body
                 }
@@ -63,7 +63,7 @@ macro_rules! by_module {
 }
 
 pub(super) fn encapsulation_key(
-    algorithm: KemAlgorithm,
+    algorithm: ParameterSet,
     key: &[u8],
 ) -> Result<Box<dyn PreparedEncapsulation>, Error> {
     by_module!(algorithm, set => {
@@ -75,7 +75,7 @@ pub(super) fn encapsulation_key(
 }
 
 pub(super) fn decapsulation_key(
-    algorithm: KemAlgorithm,
+    algorithm: ParameterSet,
     expanded: &[u8],
 ) -> Result<Box<dyn PreparedDecapsulation>, Error> {
     by_module!(algorithm, set => {

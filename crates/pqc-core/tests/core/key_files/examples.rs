@@ -7,7 +7,8 @@ use pqc_core::{Error, KemAlgorithm, SignatureAlgorithm};
 use sha2::{Digest, Sha256};
 
 use super::{
-    OCTETS, both_form, counting_from, element, expanded, key, pem, pkcs8, seed, seed_form, spki,
+    IN_RFCS, OCTETS, both_form, counting_from, element, expanded, key, pem, pkcs8, seed, seed_form,
+    spki,
 };
 use crate::support::say;
 
@@ -54,7 +55,7 @@ const FILES: [[&str; 4]; 6] = [
 #[test]
 fn the_examples_are_read_and_written() {
     let mut count = 0;
-    for (algorithm, hashes) in KeyAlgorithm::ALL.into_iter().zip(FILES) {
+    for (algorithm, hashes) in IN_RFCS.into_iter().zip(FILES) {
         let key = key(algorithm, 0);
         let (seed, expanded) = (seed(&key), expanded(&key));
         let public = key.public_key();

@@ -15,7 +15,7 @@ use pqc_core::keyfile::{
 use pqc_core::{Ciphertext, Context, DecapsulationKey, Signature, SigningKey};
 use serde_json::{Map, Value, json};
 
-use super::{expanded, key};
+use super::{IN_RFCS, expanded, key};
 use crate::support::{Repeatable, say};
 
 const PASSPHRASE: &[u8] = "Grüße, 世界".as_bytes();
@@ -39,7 +39,7 @@ fn node_opens_our_files_and_we_open_its() {
 fn exchange(variable: &str, program: &str, script: &str, may_lack: &[&str]) {
     let mut ours = Map::new();
     let mut secrets = Map::new();
-    for algorithm in KeyAlgorithm::ALL {
+    for algorithm in IN_RFCS {
         let (files, secret) = write(algorithm);
         ours.insert(algorithm.name().to_owned(), files);
         secrets.insert(algorithm.name().to_owned(), secret);
@@ -54,7 +54,7 @@ fn exchange(variable: &str, program: &str, script: &str, may_lack: &[&str]) {
     let Some(answer) = run(&program, script, &request) else { return };
     let mut exchanged = vec![];
     for (name, theirs) in answer["keys"].as_object().unwrap() {
-        let algorithm = KeyAlgorithm::ALL.into_iter().find(|set| set.name() == name).unwrap();
+        let algorithm = IN_RFCS.into_iter().find(|set| set.name() == name).unwrap();
         read(algorithm, theirs, &secrets[name]);
         exchanged.push(name.as_str());
     }
@@ -69,7 +69,7 @@ fn exchange(variable: &str, program: &str, script: &str, may_lack: &[&str]) {
         answer["version"],
     ));
     assert!(lacks.iter().all(|name| may_lack.contains(name)), "{lacks:?}");
-    assert_eq!(exchanged.len() + lacks.len(), KeyAlgorithm::ALL.len());
+    assert_eq!(exchanged.len() + lacks.len(), IN_RFCS.len());
 }
 
 /// Our files of a key, what we made for it, and the secret that is not told.

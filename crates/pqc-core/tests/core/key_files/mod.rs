@@ -7,9 +7,10 @@ mod examples;
 mod interop;
 mod properties;
 mod refusals;
+mod x_wing;
 
 use pqc_core::keyfile::{KeyAlgorithm, PrivateKey};
-use pqc_core::{DecapsulationKey, Secret, SigningKey};
+use pqc_core::{DecapsulationKey, KemAlgorithm, Secret, SignatureAlgorithm, SigningKey};
 
 pub(crate) const OCTETS: u8 = 0x04;
 pub(crate) const SEQUENCE: u8 = 0x30;
@@ -45,7 +46,11 @@ pub(crate) fn sequence(elements: &[&[u8]]) -> Vec<u8> {
 }
 
 pub(crate) fn identifier(algorithm: KeyAlgorithm, parameters: &[u8]) -> Vec<u8> {
-    let oid = [&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04], &arcs(algorithm)[..]].concat();
+    let oid = match algorithm.name() {
+        // 1.3.6.1.4.1.62253.25722
+        "X-Wing" => vec![0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xe6, 0x2d, 0x81, 0xc8, 0x7a],
+        _ => [&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04], &arcs(algorithm)[..]].concat(),
+    };
     sequence(&[&element(OID, &oid), parameters])
 }
 
@@ -53,6 +58,16 @@ pub(crate) fn identifier(algorithm: KeyAlgorithm, parameters: &[u8]) -> Vec<u8> 
 pub(crate) fn pkcs8(algorithm: KeyAlgorithm, form: &[u8]) -> Vec<u8> {
     sequence(&[&[0x02, 0x01, 0x00], &identifier(algorithm, &[]), &element(OCTETS, form)])
 }
+
+/// The algorithms whose files an RFC defines, in three forms.
+pub(crate) const IN_RFCS: [KeyAlgorithm; 6] = [
+    KeyAlgorithm::Kem(KemAlgorithm::MlKem512),
+    KeyAlgorithm::Kem(KemAlgorithm::MlKem768),
+    KeyAlgorithm::Kem(KemAlgorithm::MlKem1024),
+    KeyAlgorithm::Signature(SignatureAlgorithm::MlDsa44),
+    KeyAlgorithm::Signature(SignatureAlgorithm::MlDsa65),
+    KeyAlgorithm::Signature(SignatureAlgorithm::MlDsa87),
+];
 
 /// PKCS#8 of version 2: with a public key.
 pub(crate) fn pkcs8_with_public(algorithm: KeyAlgorithm, form: &[u8], public: &[u8]) -> Vec<u8> {
@@ -77,7 +92,8 @@ pub(crate) fn both_form(seed: &[u8], expanded: &[u8]) -> Vec<u8> {
 pub(crate) fn key(algorithm: KeyAlgorithm, first: u8) -> PrivateKey {
     match algorithm {
         KeyAlgorithm::Kem(set) => {
-            DecapsulationKey::from_seed(set, Secret::from(counting_from(first))).into()
+            let seed: [u8; 64] = counting_from(first);
+            DecapsulationKey::from_seed_bytes(set, &seed[..set.seed_bytes()]).unwrap().into()
         }
         KeyAlgorithm::Signature(set) => {
             SigningKey::from_seed(set, Secret::from(counting_from(first))).into()
@@ -100,7 +116,7 @@ pub(crate) fn seed(key: &PrivateKey) -> &[u8] {
 
 pub(crate) fn expanded(key: &PrivateKey) -> &[u8] {
     match key {
-        PrivateKey::Decapsulation(key) => key.expose_expanded().expose_bytes(),
+        PrivateKey::Decapsulation(key) => key.expose_expanded().unwrap().expose_bytes(),
         PrivateKey::Signing(key) => key.expose_expanded().expose_bytes(),
         other => panic!("{other:?}"),
     }

@@ -12,7 +12,9 @@ use zeroize::Zeroizing;
 
 use super::{name_of, verifying_key};
 use crate::api::wire::{secret_to_hex, to_hex};
-use crate::api::{kem_algorithm, lengths, optional_account, refused, same_algorithm};
+use crate::api::{
+    decapsulation_key_lengths, kem_algorithm, lengths, optional_account, refused, same_algorithm,
+};
 use crate::app::App;
 use crate::fields::{All, Fields};
 use crate::operation::{Answer, BodyRule, Operation};
@@ -122,7 +124,7 @@ impl Operation for DecapsulateKey {
             let (ciphertext, given, sk) = (
                 ciphertext(&fields),
                 kem_algorithm(&fields),
-                fields.bytes("sk", &[64, 1632, 2400, 3168]),
+                fields.bytes("sk", &decapsulation_key_lengths()),
             )
                 .all()?;
             same_algorithm(&fields, "cipher", given, ciphertext.algorithm())?;
