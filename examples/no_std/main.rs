@@ -49,9 +49,15 @@ fn panicked(_: &core::panic::PanicInfo<'_>) -> ! {
     unsafe { abort() }
 }
 
-/// `alloc` comes compiled for programs that unwind, and names this; nothing here unwinds.
+/// `alloc` comes compiled for programs that unwind, and names these two; nothing here unwinds.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
+
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Resume() -> ! {
+    // SAFETY: it takes nothing and does not return.
+    unsafe { abort() }
+}
 
 /// Hands out 1 MiB once, from the start.
 struct Arena {
