@@ -33,7 +33,9 @@ use rand_core::TryCryptoRng;
 
 use crate::error::{Error, Field};
 use crate::id::{AccountId, KeyId};
-use crate::kem::{Ciphertext, EncapsulationKey, KemAlgorithm, SharedSecret};
+use crate::kem::{
+    Ciphertext, EncapsulationKey, KemAlgorithm, PreparedEncapsulationKey, SharedSecret,
+};
 use crate::seal::{MasterKeys, RecordKind, SealedRecord};
 use crate::sign::{Context, Signature, SignatureAlgorithm, SigningKey, VerifyingKey};
 use crate::time::Timestamp;
@@ -255,7 +257,7 @@ impl VerifiedEncapsulationKey {
     /// # Errors
     /// In that order: [`Error::UntrustedIssuer`], [`Error::AttestationSignature`],
     /// [`Error::AttestationAccount`], [`Error::AttestationExpired`],
-    /// [`Error::EncapsulationKeyModulus`].
+    /// [`Error::EncapsulationKeyModulus`] (X-Wing: also [`Error::LowOrder`]).
     pub fn verify(
         key: &UnverifiedKey,
         attestation: &Attestation,
@@ -292,6 +294,14 @@ impl VerifiedEncapsulationKey {
         self.key.encapsulate_unattested(rng)
     }
 
+    /// Decodes the key and expands its matrix once, for many encapsulations.
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: not for a key that this crate read.
+    pub fn prepare(&self) -> Result<PreparedVerifiedKey, Error> {
+        Ok(PreparedVerifiedKey(self.key.prepare()?))
+    }
+
     /// The account that the issuer made this key for.
     #[must_use]
     pub fn account(&self) -> AccountId {
@@ -302,6 +312,23 @@ impl VerifiedEncapsulationKey {
     #[must_use]
     pub fn key(&self) -> &EncapsulationKey {
         &self.key
+    }
+}
+
+/// A [`VerifiedEncapsulationKey`] for many encapsulations: the proof stays with it.
+#[derive(Debug)]
+pub struct PreparedVerifiedKey(PreparedEncapsulationKey);
+
+impl PreparedVerifiedKey {
+    /// As [`VerifiedEncapsulationKey::encapsulate`].
+    ///
+    /// # Errors
+    /// [`Error::Randomness`].
+    pub fn encapsulate(
+        &self,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<(Ciphertext, SharedSecret), Error> {
+        self.0.encapsulate_unattested(rng)
     }
 }
 

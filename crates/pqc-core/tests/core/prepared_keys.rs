@@ -2,8 +2,9 @@
 
 use pqc_core::sign::{PreHash, PreHashAlgorithm};
 use pqc_core::{
-    Ciphertext, Context, DecapsulationKey, Error, Field, KemAlgorithm, Signature,
-    SignatureAlgorithm, SigningKey,
+    AccountId, Ciphertext, Context, DecapsulationKey, Error, Field, Issuer, KemAlgorithm,
+    Signature, SignatureAlgorithm, SigningKey, Timestamp, TrustedIssuers, UnverifiedKey,
+    VerifiedEncapsulationKey,
 };
 
 use crate::support::{Repeatable, flipped};
@@ -34,6 +35,28 @@ fn prepared_kem_keys_give_what_the_plain_ones_give() {
             assert!(prepared.decapsulate(&wrong).unwrap().ct_eq(&rejected));
             assert!(!rejected.ct_eq(&sent));
         }
+    }
+}
+
+#[test]
+fn a_prepared_verified_key_is_the_verified_one() {
+    let rng = &mut Repeatable::new(5);
+    let (account, now) = (AccountId::from_bytes([1; 16]), Timestamp::from_seconds(1));
+    let issuer = Issuer::generate(SignatureAlgorithm::MlDsa44, rng).unwrap();
+    for kem in KemAlgorithm::ALL {
+        let key = DecapsulationKey::generate(kem, rng).unwrap();
+        let public = key.encapsulation_key();
+        let verified = VerifiedEncapsulationKey::verify(
+            &UnverifiedKey::from_bytes(public.as_bytes()).unwrap(),
+            &issuer.attest(account, public, now, None, rng).unwrap(),
+            issuer.verifying_key(),
+            &TrustedIssuers::new([issuer.verifying_key().clone()]),
+            Some(account),
+            now,
+        );
+        let prepared = verified.unwrap().prepare().unwrap();
+        let (ciphertext, sent) = prepared.encapsulate(rng).unwrap();
+        assert!(key.decapsulate(&ciphertext).unwrap().ct_eq(&sent));
     }
 }
 
