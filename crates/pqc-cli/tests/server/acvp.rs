@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
+use pqc_core::kem::ParameterSet;
 use pqc_core::{Context, DecapsulationKey, Secret, SignatureAlgorithm, SigningKey};
 use serde_json::{Value, json};
 
@@ -28,11 +29,8 @@ fn a_prompt_is_answered_from_a_file_and_from_stdin() {
         "tests": [{ "tcId": 5, "d": "07".repeat(32), "z": "08".repeat(32) }],
     }]);
     let prompt = prompt("ML-KEM", "keyGen", "FIPS203", &groups);
-    let seed = [[7; 32], [8; 32]].concat().try_into().unwrap();
-    let key = DecapsulationKey::from_seed(
-        pqc_core::kem::ParameterSet::MlKem768,
-        Secret::<64>::from(seed),
-    );
+    let seed: [u8; 64] = [[7; 32], [8; 32]].concat().try_into().unwrap();
+    let key = DecapsulationKey::from_seed(ParameterSet::MlKem768, Secret::from(seed));
     let test = json!({
         "tcId": 5,
         "ek": hex::encode_upper(key.encapsulation_key().as_bytes()),
