@@ -23,7 +23,7 @@ pub(super) struct Prompt {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound = "")]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Group {
     pub(super) tg_id: u64,
     #[serde(default)]
@@ -80,16 +80,12 @@ pub(super) struct Case {
 }
 
 /// A member that only those cases need that ask for it.
+#[derive(Default)]
 pub(super) enum Member<T> {
+    #[default]
     Absent,
     Malformed,
     Given(T),
-}
-
-impl<T> Default for Member<T> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<T: Form> Member<T> {
