@@ -13,7 +13,8 @@
 //! * [`stream`]: the same for data of any length, chunk by chunk, in constant memory.
 //! * [`token`]: token values and the policy that admits or refuses a call.
 //! * [`seal`]: secrets at rest under a master key.
-//! * [`selftest`]: known answers, run before a program trusts this build.
+//! * [`selftest`]: known answers, run before a program trusts this build; with the feature `acvp`,
+//!   the module of that name answers NIST's test vectors.
 //!
 //! ```
 //! use pqc_core::{KemAlgorithm, DecapsulationKey};
@@ -42,6 +43,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[cfg(feature = "acvp")]
+pub mod acvp;
 mod aead;
 pub mod attest;
 pub mod backend;

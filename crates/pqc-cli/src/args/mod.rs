@@ -45,6 +45,16 @@ pub(crate) enum Command {
     /// Check this build's cryptography against known answers
     #[command(after_help = "Example:\n  pqc selftest")]
     Selftest,
+    /// Answer a prompt of NIST's ACVP by this build's cryptography
+    ///
+    /// Served are ML-KEM keyGen and encapDecap, ML-DSA keyGen, sigGen and sigVer. The answers go to
+    /// stdout in the form of expectedResults.json; a case that cannot be answered says why in a
+    /// member `unanswered`, and the exit status is 1.
+    #[command(after_help = "Example:\n  pqc acvp prompt.json > answers.json")]
+    Acvp {
+        /// The prompt, at most 64 MiB of JSON; - is stdin
+        prompt: PathBuf,
+    },
 }
 
 /// `pqc account`.

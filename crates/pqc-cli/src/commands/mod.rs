@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 mod account;
+mod acvp;
 mod demo;
 mod issuer;
 mod selftest;
@@ -25,6 +26,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Issuer(args) => issuer::run(args, output).await,
         Command::Token(args) => token::run(args, output).await,
         Command::Selftest => selftest::run(output),
+        Command::Acvp { prompt } => acvp::run(&prompt, output),
     }
 }
 

@@ -16,6 +16,7 @@
     reason = "test code"
 )]
 
+mod acvp;
 mod bad_input;
 mod bursts;
 mod decapsulation;

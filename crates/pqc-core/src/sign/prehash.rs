@@ -196,7 +196,7 @@ impl PreHash {
     }
 
     /// M′ = 1 ‖ |ctx| ‖ ctx ‖ OID ‖ PH(M) (FIPS 204, Algorithm 4, line 23).
-    pub(super) fn framed(&self, context: Context<'_>) -> Vec<u8> {
+    pub(crate) fn framed(&self, context: Context<'_>) -> Vec<u8> {
         let head = [PRE_HASHED, context.length()];
         [&head, context.as_bytes(), &self.algorithm.oid(), &self.digest].concat()
     }

@@ -349,14 +349,7 @@ impl Case {
 /// Runs `answer` on each case of `file`. It gives the kind that it served. Each of the three
 /// parameter sets must have served every kind as often as `served` says.
 fn run(file: &str, served: &[(&str, usize)], answer: impl for<'c> Fn(&'c Case) -> &'c str) {
-    let Some(folder) = vectors() else {
-        say(&format!(
-            "SKIPPED: {file}: no ACVP vectors here; set PQC_ACVP_VECTORS to their folder"
-        ));
-        return;
-    };
-    let prompt = read(&folder.join(file).join("prompt.json.gz"));
-    let expected = read(&folder.join(file).join("expectedResults.json.gz"));
+    let Some((prompt, expected)) = official(file) else { return };
     let mut answers = HashMap::new();
     for test in groups(&expected).flat_map(tests) {
         answers.insert(test["tcId"].as_u64().unwrap(), test.clone());
@@ -384,11 +377,23 @@ fn run(file: &str, served: &[(&str, usize)], answer: impl for<'c> Fn(&'c Case) -
     assert!(counts.values().all(|kinds| *kinds == expected), "not as many as {expected:?}");
 }
 
-fn groups(file: &Value) -> impl Iterator<Item = &Value> {
+/// NIST's questions and answers; where there are none, says so.
+pub(crate) fn official(file: &str) -> Option<(Value, Value)> {
+    let Some(folder) = vectors() else {
+        say(&format!(
+            "SKIPPED: {file}: no ACVP vectors here; set PQC_ACVP_VECTORS to their folder"
+        ));
+        return None;
+    };
+    let document = |name| read(&folder.join(file).join(name));
+    Some((document("prompt.json.gz"), document("expectedResults.json.gz")))
+}
+
+pub(crate) fn groups(file: &Value) -> impl Iterator<Item = &Value> {
     file["testGroups"].as_array().unwrap().iter()
 }
 
-fn tests(group: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn tests(group: &Value) -> impl Iterator<Item = &Value> {
     group["tests"].as_array().unwrap().iter()
 }
 

@@ -1,7 +1,8 @@
 //! The core's tests from outside, one module a topic, linked once.
 //!
-//! Vectors: `kat_acvp` (NIST), `kat_wycheproof`, `formats` (ours, frozen). Agreement of the two
-//! backends and of others: `differential`, `aws_lc`. Files: `key_files`. Behaviour: the others.
+//! Vectors: `kat_acvp` and `acvp_answers` (NIST), `kat_wycheproof`, `formats` (ours, frozen).
+//! Agreement of the two backends and of others: `differential`, `aws_lc`. Files: `key_files`.
+//! Behaviour: the others.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +12,8 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+#[cfg(feature = "acvp")]
+mod acvp_answers;
 mod aws_lc;
 mod differential;
 mod encapsulation_refuses;
