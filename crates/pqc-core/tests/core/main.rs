@@ -1,7 +1,8 @@
 //! The core's tests from outside, one module a topic, linked once.
 //!
 //! Vectors: `kat_acvp` (NIST), `kat_wycheproof`, `formats` (ours, frozen). Agreement of the two
-//! backends and of others: `differential`, `aws_lc`. Files: `key_files`. Behaviour: the others.
+//! backends and of others: `differential`, `aws_lc`. Files: `key_files`. What fuzzing
+//! kept: `fuzz_corpus`. Behaviour: the others.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,6 +18,7 @@ mod encapsulation_refuses;
 mod expanded_keys;
 mod failing_randomness;
 mod formats;
+mod fuzz_corpus;
 mod kat_acvp;
 mod kat_wycheproof;
 mod key_files;
