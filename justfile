@@ -40,6 +40,10 @@ features:
 ct:
     cargo xtask ct
 
+# every fuzz target, for some seconds each (needs cargo-fuzz and g++)
+fuzz *options:
+    cargo xtask fuzz {{ options }}
+
 # a server on http://127.0.0.1:8000, its data in ./pqc-data
 serve *options:
     cargo run --release -- serve {{ options }}

@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask test`, `ci`, `ct`, `features` and `load`.
+//! The project's own tasks: `cargo xtask test`, `ci`, `ct`, `features`, `fuzz` and `load`.
 //!
 //! A task is a list of commands, run from the workspace's root, and it stops at the first one that
 //! fails, with that command's exit status. Tasks install nothing: `.ci/run` does that.
@@ -14,6 +14,7 @@ mod checks;
 mod command;
 mod ct;
 mod features;
+mod fuzz;
 mod load;
 
 use std::process::ExitCode;
@@ -40,6 +41,15 @@ enum Task {
     Ct,
     /// Check the core with no feature, each and all; link and run it without std.
     Features,
+    /// Run every fuzz target, the first crash ends it (needs cargo-fuzz and a C++ compiler).
+    Fuzz {
+        /// How long each target runs.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        seconds: u32,
+        /// Run this target only.
+        #[arg(long, value_name = "NAME")]
+        target: Option<String>,
+    },
     /// Measure encapsulate_key over HTTP: 16 connections for 10 seconds (needs wrk).
     Load,
 }
@@ -50,6 +60,7 @@ fn main() -> ExitCode {
         Task::Ci => checks::ci(),
         Task::Ct => ct::run(),
         Task::Features => features::run(),
+        Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
         Task::Load => load::run(),
     };
     match done {

@@ -1,8 +1,8 @@
 //! The core's tests from outside, one module a topic, linked once.
 //!
 //! Vectors: `kat_acvp` and `acvp_answers` (NIST), `kat_wycheproof`, `formats` (ours, frozen).
-//! Agreement of the two backends and of others: `differential`, `aws_lc`. Files: `key_files`.
-//! Behaviour: the others.
+//! Agreement of the two backends and of others: `differential`, `aws_lc`. Files: `key_files`. What
+//! fuzzing kept: `fuzz_corpus`. Behaviour: the others.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,6 +20,7 @@ mod encapsulation_refuses;
 mod expanded_keys;
 mod failing_randomness;
 mod formats;
+mod fuzz_corpus;
 mod kat_acvp;
 mod kat_wycheproof;
 mod key_files;
