@@ -237,6 +237,17 @@ fn a_signature_of_another_length_does_not_verify() {
     let made = answers(&prompt("ML-DSA", "sigVer", "FIPS204", group, cases.into()));
     let made: Vec<_> = made.iter().map(|made| made["testPassed"].as_bool().unwrap()).collect();
     assert_eq!(made, [true, false, false, false]);
+
+    // By an external mu too, for which the key is decoded apart.
+    let group = json!({
+        "testType": "AFT", "parameterSet": "ML-DSA-44",
+        "signatureInterface": "internal", "externalMu": true,
+    });
+    let mu = hex::encode(key.verifying_key().mu(b"m", Context::EMPTY).to_bytes());
+    let cases = [&pk, &pk[2..]].map(|pk| json!({ "pk": pk, "mu": mu, "signature": signature }));
+    let made = answers(&prompt("ML-DSA", "sigVer", "FIPS204", group, cases.into()));
+    let made: Vec<_> = made.iter().map(|made| made["testPassed"].as_bool()).collect();
+    assert_eq!(made, [Some(true), Some(false)]);
 }
 
 #[test]
