@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Client, Folder, pqc, run, text, wait_until};
+use crate::support::{Client, Folder, KilledOnDrop, pqc, run, text, wait_until};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -250,15 +250,15 @@ fn a_start_that_hangs_is_ended_by_a_signal() {
     let mut start = pqc();
     start.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.data_dir());
     start.arg("--master-key-file").arg(&pipe).stderr(Stdio::piped());
-    let mut start = start.spawn().unwrap();
-    let said = BufReader::new(start.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    let mut start = start.spawn().map(KilledOnDrop).unwrap();
+    let said = BufReader::new(start.0.stderr.take().unwrap()).lines().next().unwrap().unwrap();
     assert!(said.contains("self-test passed"), "{said}");
     // It listens for signals right after it said so, and then waits for the key.
     std::thread::sleep(Duration::from_millis(300));
-    assert!(start.try_wait().unwrap().is_none(), "it waits for the key");
-    assert!(Command::new("kill").arg(start.id().to_string()).status().unwrap().success());
-    wait_until("its end", || start.try_wait().unwrap().is_some());
-    assert_eq!(start.wait().unwrap().code(), Some(128 + 15));
+    assert!(start.0.try_wait().unwrap().is_none(), "it waits for the key");
+    assert!(Command::new("kill").arg(start.0.id().to_string()).status().unwrap().success());
+    wait_until("its end", || start.0.try_wait().unwrap().is_some());
+    assert_eq!(start.0.wait().unwrap().code(), Some(128 + 15));
 }
 
 #[test]

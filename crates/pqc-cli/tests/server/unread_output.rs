@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::support::{Client, Folder, pqc, run, shared, wait_until};
+use crate::support::{Client, Folder, KilledOnDrop, pqc, run, shared, wait_until};
 
 #[test]
 fn a_log_that_nobody_reads_holds_up_neither_calls_nor_the_end() {
@@ -14,18 +14,19 @@ fn a_log_that_nobody_reads_holds_up_neither_calls_nor_the_end() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
+        .map(KilledOnDrop)
         .unwrap();
     let mut listening = String::new();
-    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut listening).unwrap();
+    BufReader::new(server.0.stdout.as_mut().unwrap()).read_line(&mut listening).unwrap();
     let client = Client::new(listening.trim_end().strip_prefix("listening on ").unwrap().into());
     // More than wait in the server; a pipe takes 64 KiB, and each call logs a hundred bytes.
     for _ in 0..6000 {
         assert_eq!(client.get("/readyz").status, 200);
     }
-    run(std::process::Command::new("kill").arg(server.id().to_string()), b"").ended(0);
-    wait_until("its end", || server.try_wait().unwrap().is_some());
-    assert_eq!(server.wait().unwrap().code(), Some(0));
-    let unread = BufReader::new(server.stderr.take().unwrap()).lines().count();
+    run(std::process::Command::new("kill").arg(server.0.id().to_string()), b"").ended(0);
+    wait_until("its end", || server.0.try_wait().unwrap().is_some());
+    assert_eq!(server.0.wait().unwrap().code(), Some(0));
+    let unread = BufReader::new(server.0.stderr.take().unwrap()).lines().count();
     assert!(unread < 6000, "the pipe held all of the log, so nothing was tried");
 }
 

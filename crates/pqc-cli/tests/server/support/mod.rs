@@ -13,7 +13,7 @@ pub(crate) use account::{Account, KeyPair};
 pub(crate) use answer::Answer;
 pub(crate) use call::{Call, Client, block_on, together};
 pub(crate) use forge::{Issuer, unreduced};
-pub(crate) use process::{Folder, Server, shared};
+pub(crate) use process::{Folder, KilledOnDrop, Server, shared};
 pub(crate) use raw::Raw;
 pub(crate) use verb::{Run, pqc, run};
 

@@ -202,6 +202,16 @@ impl Drop for Server {
     }
 }
 
+/// A process that does not outlive a test that fails.
+pub(crate) struct KilledOnDrop(pub(crate) Child);
+
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Kills a server whose test process is gone, however it went, and removes its folder.
 struct Watchdog(Child);
 
