@@ -158,6 +158,28 @@ impl Error {
     }
 }
 
+/// Whether a value has the one length in bytes that would do.
+pub(crate) fn check_length(field: Field, expected: usize, actual: usize) -> Result<(), Error> {
+    if actual == expected {
+        return Ok(());
+    }
+    Err(Error::Length { field, expected: alloc::format!("{expected}"), actual })
+}
+
+/// The algorithm, of `all`, whose values have this length in bytes.
+pub(crate) fn of_length<A: Copy, const N: usize>(
+    field: Field,
+    all: [A; N],
+    length: impl Fn(A) -> usize,
+    actual: usize,
+) -> Result<A, Error> {
+    all.into_iter().find(|one| length(*one) == actual).ok_or_else(|| Error::Length {
+        field,
+        expected: all.map(|one| alloc::format!("{}", length(one))).join(" or "),
+        actual,
+    })
+}
+
 /// The values that errors speak of, by the standards' names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -26,7 +26,7 @@ use rand_core::TryCryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::error::{Error, Field};
+use crate::error::{Error, Field, check_length};
 
 /// A secret of exactly `N` bytes.
 #[derive(ZeroizeOnDrop)]
@@ -46,13 +46,7 @@ impl<const N: usize> Secret<N> {
     /// # Errors
     /// [`Error::Length`]: `bytes` is not `N` bytes.
     pub fn from_slice(field: Field, bytes: &[u8]) -> Result<Self, Error> {
-        if bytes.len() != N {
-            return Err(Error::Length {
-                field,
-                expected: alloc::format!("{N}"),
-                actual: bytes.len(),
-            });
-        }
+        check_length(field, N, bytes.len())?;
         let mut secret = Self(Box::new([0; N]));
         secret.0.copy_from_slice(bytes);
         Ok(secret)

@@ -1,7 +1,7 @@
 //! The KEMs and their sizes.
 
 use super::ParameterSet;
-use crate::error::{Error, Field};
+use crate::error::{self, Error, Field};
 use crate::hybrid;
 
 /// A KEM: ML-KEM with one of its parameter sets (FIPS 203), or X-Wing, which is ML-KEM-768 and
@@ -101,11 +101,7 @@ impl KemAlgorithm {
     }
 
     fn of_length(field: Field, length: fn(Self) -> usize, actual: usize) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|kem| length(*kem) == actual).ok_or_else(|| Error::Length {
-            field,
-            expected: Self::ALL.map(|kem| alloc::format!("{}", length(kem))).join(" or "),
-            actual,
-        })
+        error::of_length(field, Self::ALL, length, actual)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The parameter sets of ML-KEM and their sizes.
 
 use super::KemAlgorithm;
-use crate::error::{Error, Field};
+use crate::error::{self, Error, Field};
 
 /// A parameter set of ML-KEM (FIPS 203, Table 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,15 +62,7 @@ impl ParameterSet {
 
     /// The parameter set of an expanded decapsulation key of this length.
     pub(super) fn of_expanded_key(bytes: usize) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|set| set.expanded_key_bytes() == bytes).ok_or_else(|| {
-            Error::Length {
-                field: Field::DecapsulationKey,
-                expected: Self::ALL
-                    .map(|set| alloc::format!("{}", set.expanded_key_bytes()))
-                    .join(" or "),
-                actual: bytes,
-            }
-        })
+        error::of_length(Field::DecapsulationKey, Self::ALL, Self::expanded_key_bytes, bytes)
     }
 
     /// k of FIPS 203, Table 2.

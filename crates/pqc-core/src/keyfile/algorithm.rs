@@ -4,7 +4,7 @@ use pkcs8::{AlgorithmIdentifierRef, ObjectIdentifier};
 
 use crate::error::{Error, Field};
 use crate::kem::{KemAlgorithm, ParameterSet};
-use crate::sign::{SignatureAlgorithm, SigningKey};
+use crate::sign::SignatureAlgorithm;
 
 /// The algorithm of a key in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,13 +82,6 @@ impl KeyAlgorithm {
         }
     }
 
-    pub(super) const fn seed_bytes(self) -> usize {
-        match self {
-            Self::Kem(kem) => kem.seed_bytes(),
-            Self::Signature(_) => SigningKey::SEED_BYTES,
-        }
-    }
-
     /// `None`: the key has no expanded form in files.
     pub(super) fn expanded_bytes(self) -> Option<usize> {
         match self {
@@ -102,12 +95,4 @@ impl core::fmt::Display for KeyAlgorithm {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// Refuses `bytes` of another length than the algorithm's.
-pub(super) fn check_length(field: Field, expected: usize, bytes: &[u8]) -> Result<(), Error> {
-    if bytes.len() == expected {
-        return Ok(());
-    }
-    Err(Error::Length { field, expected: alloc::format!("{expected}"), actual: bytes.len() })
 }

@@ -10,11 +10,11 @@ use rand_core::TryCryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::algorithm::{KeyAlgorithm, check_length};
+use super::algorithm::KeyAlgorithm;
 use super::public::PublicKey;
 use super::{WRITING, encrypted, pem};
 use crate::backend::{Active, Backend};
-use crate::error::{Error, Field};
+use crate::error::{Error, Field, check_length};
 use crate::kem::{Ciphertext, DecapsulationKey, KemAlgorithm};
 use crate::secret::{Secret, SecretVec};
 use crate::sign::SigningKey;
@@ -180,12 +180,10 @@ impl PrivateKey {
     }
 
     fn from_seed(algorithm: KeyAlgorithm, seed: &[u8]) -> Result<Self, Error> {
-        let field = algorithm.private_field();
-        check_length(field, algorithm.seed_bytes(), seed)?;
         Ok(match algorithm {
-            KeyAlgorithm::Kem(set) => DecapsulationKey::from_seed_bytes(set, seed)?.into(),
+            KeyAlgorithm::Kem(kem) => DecapsulationKey::from_seed_bytes(kem, seed)?.into(),
             KeyAlgorithm::Signature(set) => {
-                SigningKey::from_seed(set, Secret::from_slice(field, seed)?).into()
+                SigningKey::from_seed(set, Secret::from_slice(Field::SigningKey, seed)?).into()
             }
         })
     }
@@ -323,7 +321,7 @@ fn check_pair(key: &DecapsulationKey) -> Result<(), Error> {
 fn check_expanded_length(algorithm: KeyAlgorithm, expanded: &[u8]) -> Result<(), Error> {
     let field = algorithm.private_field();
     let length = algorithm.expanded_bytes();
-    length.map_or(Err(WRITING), |length| check_length(field, length, expanded))
+    length.map_or(Err(WRITING), |length| check_length(field, length, expanded.len()))
 }
 
 const X_WING: KeyAlgorithm = KeyAlgorithm::Kem(KemAlgorithm::XWing);

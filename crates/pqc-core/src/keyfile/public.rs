@@ -7,9 +7,9 @@ use pkcs8::der::asn1::BitStringRef;
 use pkcs8::der::{Decode, Encode};
 use pkcs8::spki::SubjectPublicKeyInfoRef;
 
-use super::algorithm::{KeyAlgorithm, check_length};
+use super::algorithm::KeyAlgorithm;
 use super::{WRITING, pem};
-use crate::error::{Error, Field};
+use crate::error::{Error, Field, check_length};
 use crate::id::KeyId;
 use crate::kem::EncapsulationKey;
 use crate::sign::VerifyingKey;
@@ -52,11 +52,11 @@ impl PublicKey {
             info.subject_public_key.as_bytes().ok_or(malformed("a BIT STRING of whole bytes"))?;
         match algorithm {
             KeyAlgorithm::Kem(set) => {
-                check_length(Field::EncapsulationKey, set.encapsulation_key_bytes(), bytes)?;
+                check_length(Field::EncapsulationKey, set.encapsulation_key_bytes(), bytes.len())?;
                 EncapsulationKey::from_bytes(bytes).map(Self::Encapsulation)
             }
             KeyAlgorithm::Signature(set) => {
-                check_length(Field::VerifyingKey, set.verifying_key_bytes(), bytes)?;
+                check_length(Field::VerifyingKey, set.verifying_key_bytes(), bytes.len())?;
                 VerifyingKey::from_bytes(bytes).map(Self::Verifying)
             }
         }

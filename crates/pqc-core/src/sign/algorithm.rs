@@ -1,6 +1,6 @@
 //! The parameter sets of ML-DSA and their sizes.
 
-use crate::error::{Error, Field};
+use crate::error::{self, Error, Field};
 
 /// A parameter set of ML-DSA (FIPS 204, Table 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,11 +77,7 @@ impl SignatureAlgorithm {
         length: fn(Self) -> usize,
         actual: usize,
     ) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|set| length(*set) == actual).ok_or_else(|| Error::Length {
-            field,
-            expected: Self::ALL.map(|set| alloc::format!("{}", length(set))).join(" or "),
-            actual,
-        })
+        error::of_length(field, Self::ALL, length, actual)
     }
 }
 

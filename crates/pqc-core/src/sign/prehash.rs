@@ -13,7 +13,7 @@ use shake::digest::{Digest, ExtendableOutput, Update, XofReader};
 use shake::{Shake128, Shake256};
 
 use super::Context;
-use crate::error::{Error, Field};
+use crate::error::{Error, Field, check_length};
 
 /// An approved hash function for HashML-DSA (FIPS 204, Section 5.4.1; FIPS 180-4, FIPS 202).
 ///
@@ -173,13 +173,7 @@ impl PreHash {
     /// # Errors
     /// [`Error::Length`]: `digest` is not [`PreHashAlgorithm::digest_bytes`] long.
     pub fn from_digest(algorithm: PreHashAlgorithm, digest: &[u8]) -> Result<Self, Error> {
-        if digest.len() != algorithm.digest_bytes() {
-            return Err(Error::Length {
-                field: Field::Digest,
-                expected: alloc::format!("{}", algorithm.digest_bytes()),
-                actual: digest.len(),
-            });
-        }
+        check_length(Field::Digest, algorithm.digest_bytes(), digest.len())?;
         Ok(Self { algorithm, digest: digest.to_vec() })
     }
 
