@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "acvp")]
+pub mod acvp;
 pub mod attestation;
 pub mod jwk;
 pub mod key_files;
@@ -20,7 +22,9 @@ use arbitrary::{Arbitrary, Unstructured};
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its program in `Cargo.toml` and of its folder in `corpus/`.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: &[(&str, Target)] = &[
+    #[cfg(feature = "acvp")]
+    ("acvp", acvp::run),
     ("attestation", attestation::run),
     ("jwk", jwk::run),
     ("key_files", key_files::run),

@@ -72,7 +72,7 @@ fn what_is_not_answered_is_said_and_ends_with_1() {
     let run = run.ended(1);
     let answers: Value = serde_json::from_str(&run.stdout).unwrap();
     let signature = key.sign_deterministic(b"m", Context::EMPTY).unwrap();
-    let unserved = "no parameterSet of this name is served";
+    let unserved = "this parameterSet is not served";
     let expected = json!([
         { "tgId": 1, "tests": [
             { "tcId": 10, "signature": hex::encode_upper(signature.as_bytes()) },
@@ -123,6 +123,7 @@ fn the_official_prompts_are_answered_as_nist_answers_them() {
         ("ML-DSA-keyGen-FIPS204", 75),
         ("ML-DSA-sigGen-FIPS204", 360),
         ("ML-DSA-sigVer-FIPS204", 180),
+        ("ACVP-AES-GCM-1.0", 60),
     ] {
         let run = acvp("-", &read(&folder.join(set).join("prompt.json.gz"))).ended(0);
         assert!(run.stderr.starts_with(&format!("answered {cases} of {cases} cases")), "{run:?}");
@@ -132,8 +133,6 @@ fn the_official_prompts_are_answered_as_nist_answers_them() {
         assert!(answers == expected, "{set} is answered otherwise");
         eprintln!("ACVP {set}: {cases} answers are NIST's");
     }
-    let run = acvp("-", &read(&folder.join("ACVP-AES-GCM-1.0/prompt.json.gz"))).ended(1);
-    assert!(run.stderr.starts_with("pqc: answered 0 of 60 cases"), "{run:?}");
 }
 
 fn official() -> Option<PathBuf> {

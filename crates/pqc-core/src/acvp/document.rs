@@ -40,6 +40,20 @@ pub(super) struct Group {
     pub(super) pre_hash: Member<String>,
     #[serde(default)]
     pub(super) external_mu: Member<bool>,
+    #[serde(default)]
+    pub(super) direction: Member<String>,
+    #[serde(default)]
+    pub(super) iv_gen: Member<String>,
+    #[serde(default)]
+    pub(super) key_len: Member<u64>,
+    #[serde(default)]
+    pub(super) iv_len: Member<u64>,
+    #[serde(default)]
+    pub(super) payload_len: Member<u64>,
+    #[serde(default)]
+    pub(super) aad_len: Member<u64>,
+    #[serde(default)]
+    pub(super) tag_len: Member<u64>,
     pub(super) tests: Vec<Case>,
 }
 
@@ -77,6 +91,18 @@ pub(super) struct Case {
     pub(super) hash_alg: Member<String>,
     #[serde(default)]
     pub(super) signature: Member<Hex>,
+    #[serde(default)]
+    pub(super) key: Member<Hex>,
+    #[serde(default)]
+    pub(super) iv: Member<Hex>,
+    #[serde(default)]
+    pub(super) aad: Member<Hex>,
+    #[serde(default)]
+    pub(super) pt: Member<Hex>,
+    #[serde(default)]
+    pub(super) ct: Member<Hex>,
+    #[serde(default)]
+    pub(super) tag: Member<Hex>,
 }
 
 /// A member that only those cases need that ask for it.
@@ -144,6 +170,10 @@ impl Form for bool {
     const EXPECTED: &'static str = "true or false";
 }
 
+impl Form for u64 {
+    const EXPECTED: &'static str = "a whole number";
+}
+
 impl Form for String {
     const EXPECTED: &'static str = "a text";
 }
@@ -194,5 +224,7 @@ pub(super) enum Answer {
     SigningKeyPair { pk: Hex, sk: Hex },
     Signed { signature: Hex },
     Verdict { test_passed: bool },
+    Sealed { ct: Hex, tag: Hex },
+    Opened { pt: Hex },
     Unanswered { unanswered: Reason },
 }

@@ -2,12 +2,15 @@
 //!
 //! [`answer`] reads a prompt file and gives what its `expectedResults` file should say. Served are
 //! ML-KEM `keyGen` and `encapDecap` (FIPS 203), ML-DSA `keyGen`, `sigGen` and `sigVer` (FIPS 204),
-//! every parameter set and every interface of theirs. A case that cannot be answered says why in
+//! every parameter set and every interface of theirs, and AES-GCM (SP 800-38D) with IVs of 64 to
+//! 128 bits and tags of every length. A case that cannot be answered says why in
 //! its place, by a member `unanswered` that ACVP does not have; nothing is guessed for it.
 //!
 //! ACVP's keys are test keys, given and answered in the clear: they are no secrets here, and are
-//! not wiped. The members' names are those of the ACVP specifications for ML-KEM and ML-DSA.
+//! not wiped. The members' names are those of the ACVP specifications for ML-KEM, ML-DSA and symmetric
+//! block ciphers.
 
+mod aes_gcm;
 mod document;
 mod ml_dsa;
 mod ml_kem;
@@ -89,7 +92,10 @@ fn mode_of(prompt: &Prompt) -> Result<Mode, Reason> {
         ("ML-DSA", Some("keyGen")) => (ml_dsa::key_gen, "FIPS204"),
         ("ML-DSA", Some("sigGen")) => (ml_dsa::sig_gen, "FIPS204"),
         ("ML-DSA", Some("sigVer")) => (ml_dsa::sig_ver, "FIPS204"),
-        ("ML-KEM" | "ML-DSA", _) => return Err(Reason::Unserved { member: "mode" }),
+        ("ACVP-AES-GCM", None) => (aes_gcm::one_shot, "1.0"),
+        ("ML-KEM" | "ML-DSA" | "ACVP-AES-GCM", _) => {
+            return Err(Reason::Unserved { member: "mode" });
+        }
         _ => return Err(Reason::Unserved { member: "algorithm" }),
     };
     if prompt.revision == revision {
@@ -169,10 +175,10 @@ pub struct Unanswered {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// This algorithm, parameter set, hash function or way of use is not computed here.
-    #[error("no {member} of this name is served")]
+    /// This algorithm, parameter set, hash function, size or way of use is not computed here.
+    #[error("this {member} is not served")]
     Unserved {
-        /// The member that names it.
+        /// The member that says it.
         member: &'static str,
     },
     /// The case, or its group, lacks a member that it needs.
@@ -189,7 +195,7 @@ pub enum Reason {
         /// The form that would do.
         expected: &'static str,
     },
-    /// The member has another length than the parameter set's.
+    /// The member has another length than its parameter set or group says.
     #[error("{member} must be {expected} bytes, not {actual}")]
     Length {
         /// The member.

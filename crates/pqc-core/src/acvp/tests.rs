@@ -83,9 +83,9 @@ fn what_is_not_served_is_said_for_each_case() {
         why(&prompt(algorithm, mode, revision, group.clone(), [case.clone()].into()))
     };
     assert_eq!(why_of("ML-DSA", "sigGen", "FIPS204"), "answered");
-    let of = |member: &str| alloc::format!("no {member} of this name is served");
+    let of = |member: &str| alloc::format!("this {member} is not served");
     assert_eq!(why_of("SLH-DSA", "sigGen", "FIPS204"), of("algorithm"));
-    assert_eq!(why_of("ACVP-AES-GCM", "", "1.0"), of("algorithm"));
+    assert_eq!(why_of("ACVP-AES-GCM", "", "1.0"), of("mode"));
     assert_eq!(why_of("ML-DSA", "encapDecap", "FIPS204"), of("mode"));
     assert_eq!(why_of("ML-DSA", "sigGen", "FIPS203"), of("revision"));
     for (member, name) in [
@@ -272,4 +272,53 @@ fn what_is_no_prompt_is_told_where() {
     let nested = with(prompt, "extra", 1).to_string();
     let nested = nested.replace("\"extra\":1", &alloc::format!("\"extra\":{}", "[".repeat(1000)));
     assert_eq!(refused(&nested).what, "not JSON");
+}
+
+#[test]
+fn aes_gcm_answers_the_sizes_that_its_group_names() {
+    let group = json!({
+        "testType": "AFT", "direction": "encrypt", "ivGen": "external", "keyLen": 128,
+        "ivLen": 96, "payloadLen": 128, "aadLen": 0, "tagLen": 128,
+    });
+    // Test case 2 of the paper that defines GCM (McGrew and Viega, Appendix B).
+    let case =
+        json!({ "key": "00".repeat(16), "iv": "00".repeat(12), "aad": "", "pt": "00".repeat(16) });
+    let ct = "0388DACE60B6A392F328C2B971B2FE78";
+    let tag = "AB6E47D42CEC13BDF53A67B21257BDDF";
+    let asked = |group: &Value, case: &Value| {
+        let mut prompt = prompt("ACVP-AES-GCM", "", "1.0", group.clone(), [case.clone()].into());
+        prompt.as_object_mut().unwrap().remove("mode");
+        answers(&prompt).remove(0)
+    };
+    let opening = with(group.clone(), "direction", "decrypt");
+    for bits in [32, 64, 96, 104, 112, 120, 128] {
+        let head = &tag[..bits / 4];
+        let group = with(group.clone(), "tagLen", bits);
+        assert_eq!(asked(&group, &case), json!({ "tcId": 0, "ct": ct, "tag": head }));
+        let opening = with(opening.clone(), "tagLen", bits);
+        let sealed = with(with(case.clone(), "ct", ct), "tag", head);
+        assert_eq!(asked(&opening, &sealed), json!({ "tcId": 0, "pt": "00".repeat(16) }));
+        let altered = with(sealed, "tag", head.replace("AB", "AA"));
+        assert_eq!(asked(&opening, &altered), json!({ "tcId": 0, "testPassed": false }));
+    }
+    let unanswered = |member: &str, value: Value| {
+        asked(&with(group.clone(), member, value), &case)["unanswered"].clone()
+    };
+    for (member, value) in [
+        ("tagLen", json!(16)),
+        ("tagLen", json!(97)),
+        ("ivLen", json!(97)),
+        ("ivLen", json!(u64::MAX)),
+        ("ivGen", json!("internal")),
+        ("direction", json!("both")),
+    ] {
+        let expected = alloc::format!("this {member} is not served");
+        assert_eq!(unanswered(member, value), expected);
+    }
+    assert_eq!(unanswered("keyLen", json!(256)), "key must be 32 bytes, not 16");
+    assert_eq!(unanswered("payloadLen", json!(0)), "pt must be 0 bytes, not 16");
+    assert_eq!(unanswered("aadLen", json!("0")), "aadLen must be a whole number");
+    let odd = with(with(group.clone(), "keyLen", 64), "ivLen", 96);
+    let odd = asked(&odd, &with(case.clone(), "key", "00".repeat(8)));
+    assert_eq!(odd["unanswered"], "this keyLen is not served");
 }
