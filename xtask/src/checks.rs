@@ -8,7 +8,7 @@ use std::env;
 use anyhow::ensure;
 
 use crate::command::{cargo, cargo_with, is_installed};
-use crate::features;
+use crate::{features, fuzz};
 
 /// Programs that tests start: the examples' flows.
 const TEST_TOOLS: [&str; 3] = ["python3", "node", "curl"];
@@ -23,7 +23,8 @@ pub(crate) fn test() -> anyhow::Result<()> {
     cargo("test --workspace --doc")
 }
 
-/// [`test()`], then format, lints, features, documentation and dependencies.
+/// [`test()`], then format, lints, features, documentation, dependencies, and 20 seconds for each
+/// fuzz target.
 ///
 /// # Errors
 /// The first command that fails.
@@ -34,7 +35,8 @@ pub(crate) fn ci() -> anyhow::Result<()> {
     cargo("clippy --package pqc-core --no-default-features -- -D warnings")?;
     features::run()?;
     cargo_with("doc --workspace --no-deps", &[("RUSTDOCFLAGS", "-D warnings")])?;
-    cargo("deny check --hide-inclusion-graph bans licenses sources")
+    cargo("deny check --hide-inclusion-graph bans licenses sources")?;
+    fuzz::run(20, None)
 }
 
 /// Says which tools are missing: their tests skip, but never silently, and never under `CI=true`.

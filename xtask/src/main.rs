@@ -35,11 +35,11 @@ struct Args {
 enum Task {
     /// Run every test: units, integration, examples, benches (once each), doc tests.
     Test,
-    /// Run all that continuous integration runs: test, fmt, clippy, features, doc, deny.
+    /// Run all that continuous integration runs: test, fmt, clippy, features, doc, deny, fuzz.
     Ci,
     /// Run the core's operations on secrets under valgrind (needs valgrind and libclang).
     Ct,
-    /// Check the core with no feature, each and all; link and run it without std.
+    /// Test the core with no feature, each and all; link and run it without std.
     Features,
     /// Run every fuzz target, the first crash ends it (needs cargo-fuzz and a C++ compiler).
     Fuzz {

@@ -84,6 +84,9 @@ pub enum Error {
         /// The schemes that would do.
         expected: &'static str,
     },
+    /// The key was read in expanded form, and this format holds seeds alone.
+    #[error("the key has no seed, and this format holds nothing else")]
+    NoSeed,
     /// A number lies outside its range.
     #[error("{field} must be from {min} to {max}")]
     OutOfRange {

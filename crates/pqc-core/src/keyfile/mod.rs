@@ -41,7 +41,7 @@ mod public;
 pub use algorithm::KeyAlgorithm;
 pub use encrypted::KeyDerivation;
 pub use inspect::{Content, FileEncoding, Inspection, inspect};
-pub use jwk::Jwk;
+pub use jwk::{Jwk, PrivateJwk};
 pub use private::{PrivateKey, PrivateKeyForm};
 pub use public::PublicKey;
 

@@ -179,7 +179,7 @@ impl PrivateKey {
         }
     }
 
-    fn from_seed(algorithm: KeyAlgorithm, seed: &[u8]) -> Result<Self, Error> {
+    pub(super) fn from_seed(algorithm: KeyAlgorithm, seed: &[u8]) -> Result<Self, Error> {
         Ok(match algorithm {
             KeyAlgorithm::Kem(kem) => DecapsulationKey::from_seed_bytes(kem, seed)?.into(),
             KeyAlgorithm::Signature(set) => {
@@ -188,7 +188,7 @@ impl PrivateKey {
         })
     }
 
-    fn from_expanded(algorithm: KeyAlgorithm, expanded: &[u8]) -> Result<Self, Error> {
+    pub(super) fn from_expanded(algorithm: KeyAlgorithm, expanded: &[u8]) -> Result<Self, Error> {
         check_expanded_length(algorithm, expanded)?;
         match algorithm {
             KeyAlgorithm::Kem(_) => {
@@ -200,14 +200,14 @@ impl PrivateKey {
         }
     }
 
-    fn expose_seed(&self) -> Option<&[u8]> {
+    pub(super) fn expose_seed(&self) -> Option<&[u8]> {
         match self {
             Self::Decapsulation(key) => key.expose_seed().map(SecretVec::expose_bytes),
             Self::Signing(key) => key.expose_seed().map(|seed| seed.expose_bytes().as_slice()),
         }
     }
 
-    fn expose_expanded(&self) -> Option<&SecretVec> {
+    pub(super) fn expose_expanded(&self) -> Option<&SecretVec> {
         match self {
             Self::Decapsulation(key) => key.expose_expanded(),
             Self::Signing(key) => Some(key.expose_expanded()),

@@ -50,6 +50,10 @@ impl PublicKey {
         let algorithm = KeyAlgorithm::from_identifier(Field::PublicKeyFile, &info.algorithm)?;
         let bytes =
             info.subject_public_key.as_bytes().ok_or(malformed("a BIT STRING of whole bytes"))?;
+        Self::from_bytes(algorithm, bytes)
+    }
+
+    pub(super) fn from_bytes(algorithm: KeyAlgorithm, bytes: &[u8]) -> Result<Self, Error> {
         match algorithm {
             KeyAlgorithm::Kem(set) => {
                 check_length(Field::EncapsulationKey, set.encapsulation_key_bytes(), bytes.len())?;
