@@ -302,11 +302,26 @@ mod tests {
         let rotated = MasterKeys::new(master(2, 2)).with_older(master(1, 1));
         assert!(rotated.open(&CHECK_NAME, &sealed).is_ok());
         let again = rotated.seal(&CHECK_NAME, b"secret", &mut SysRng).unwrap();
-        assert_eq!(again.master_version(), 2);
+        assert_eq!((again.master_version(), rotated.current_version()), (2, 2));
+        assert_eq!((master(1, 1).version(), first.current_version()), (1, 1));
         assert_eq!(
             first.open(&CHECK_NAME, &again).unwrap_err(),
             Error::UnknownMasterKey { version: 2 }
         );
+    }
+
+    #[test]
+    fn each_kind_is_known_by_its_name_alone() {
+        for (name, kind) in [
+            ("kem", RecordKind::DecapsulationKey),
+            ("sign", RecordKind::SigningKey),
+            ("aes", RecordKind::AesKey),
+            ("issuer", RecordKind::IssuerKey),
+            ("check", RecordKind::CheckValue),
+        ] {
+            assert_eq!((RecordKind::from_name(name), kind.name()), (Some(kind), name));
+        }
+        assert_eq!(RecordKind::from_name("KEM"), None);
     }
 
     #[test]

@@ -116,8 +116,8 @@ impl StreamKey {
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Vec<u8>, Error> {
         let (mut sealer, header) = StreamSealer::new(self, associated_data, rng)?;
-        let tags = (text.len() / CHUNK_BYTES + 1) * TAG_BYTES;
-        let mut stream = Vec::with_capacity(text.len().saturating_add(StreamHeader::BYTES + tags));
+        let length = StreamLayout::of_text(text.len() as u64)?.stream_bytes();
+        let mut stream = Vec::with_capacity(usize::try_from(length).unwrap_or(text.len()));
         stream.extend_from_slice(header.as_bytes());
         let mut rest = text;
         while let Some((chunk, behind)) = split_unless_last(rest) {

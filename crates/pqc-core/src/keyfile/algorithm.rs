@@ -96,3 +96,15 @@ impl core::fmt::Display for KeyAlgorithm {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_algorithm_is_shown_by_its_name() {
+        for algorithm in KeyAlgorithm::ALL {
+            assert_eq!(alloc::format!("{algorithm}"), algorithm.name());
+        }
+    }
+}
