@@ -1,0 +1,130 @@
+//! Whose word counts, and the key for which it was given.
+
+use alloc::vec::Vec;
+
+use rand_core::TryCryptoRng;
+
+use super::{Attestation, CONTEXT, UnverifiedKey, statement};
+use crate::error::Error;
+use crate::id::AccountId;
+use crate::kem::{Ciphertext, EncapsulationKey, PreparedEncapsulationKey, SharedSecret};
+use crate::sign::VerifyingKey;
+use crate::time::Timestamp;
+
+/// The issuers whose word counts.
+#[derive(Debug, Clone)]
+pub struct TrustedIssuers {
+    keys: Vec<VerifyingKey>,
+    any: bool,
+}
+
+impl TrustedIssuers {
+    /// Exactly these.
+    #[must_use]
+    pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
+        Self { keys: keys.into_iter().collect(), any: false }
+    }
+
+    /// Everyone: a key that travels with the key it vouches for then proves nothing. For clients
+    /// that check the issuer themselves.
+    #[must_use]
+    pub fn dangerously_any() -> Self {
+        Self { keys: Vec::new(), any: true }
+    }
+
+    /// Whether `issuer` is one of them.
+    #[must_use]
+    pub fn contains(&self, issuer: &VerifyingKey) -> bool {
+        self.any || self.keys.contains(issuer)
+    }
+}
+
+/// An encapsulation key for which a trusted issuer vouches: holding one is the proof.
+#[derive(Debug)]
+pub struct VerifiedEncapsulationKey {
+    key: EncapsulationKey,
+    account: AccountId,
+}
+
+impl VerifiedEncapsulationKey {
+    /// Checks, in this order: the issuer is trusted; its signature covers this key and head
+    /// (FIPS 204, Algorithm 3, context `pqc/v1/attestation`); the account is the expected one; the
+    /// statement has not expired at `now`; the key passes the modulus check (FIPS 203, 7.2).
+    ///
+    /// # Errors
+    /// In that order: [`Error::UntrustedIssuer`], [`Error::AttestationSignature`],
+    /// [`Error::AttestationAccount`], [`Error::AttestationExpired`],
+    /// [`Error::EncapsulationKeyModulus`] (X-Wing: also [`Error::LowOrder`]).
+    pub fn verify(
+        key: &UnverifiedKey,
+        attestation: &Attestation,
+        issuer: &VerifyingKey,
+        trusted: &TrustedIssuers,
+        expected_account: Option<AccountId>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        if !trusted.contains(issuer) {
+            return Err(Error::UntrustedIssuer);
+        }
+        let statement = statement(&attestation.head(), key.algorithm, &key.bytes);
+        if !issuer.verify(&statement, CONTEXT, &attestation.signature) {
+            return Err(Error::AttestationSignature);
+        }
+        if expected_account.is_some_and(|expected| expected != attestation.account) {
+            return Err(Error::AttestationAccount);
+        }
+        if attestation.expires_at != 0 && now.seconds() >= attestation.expires_at {
+            return Err(Error::AttestationExpired);
+        }
+        let key = EncapsulationKey::from_bytes(&key.bytes)?;
+        Ok(Self { key, account: attestation.account })
+    }
+
+    /// ML-KEM.Encaps (FIPS 203, Algorithm 20).
+    ///
+    /// # Errors
+    /// [`Error::Randomness`].
+    pub fn encapsulate(
+        &self,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<(Ciphertext, SharedSecret), Error> {
+        self.key.encapsulate_unattested(rng)
+    }
+
+    /// Decodes the key and expands its matrix once, for many encapsulations.
+    ///
+    /// # Errors
+    /// [`Error::Internal`]: not for a key that this crate read.
+    pub fn prepare(&self) -> Result<PreparedVerifiedKey, Error> {
+        Ok(PreparedVerifiedKey(self.key.prepare()?))
+    }
+
+    /// The account that the issuer made this key for.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// The key itself.
+    #[must_use]
+    pub fn key(&self) -> &EncapsulationKey {
+        &self.key
+    }
+}
+
+/// A [`VerifiedEncapsulationKey`] for many encapsulations: the proof stays with it.
+#[derive(Debug)]
+pub struct PreparedVerifiedKey(PreparedEncapsulationKey);
+
+impl PreparedVerifiedKey {
+    /// As [`VerifiedEncapsulationKey::encapsulate`].
+    ///
+    /// # Errors
+    /// [`Error::Randomness`].
+    pub fn encapsulate(
+        &self,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<(Ciphertext, SharedSecret), Error> {
+        self.0.encapsulate_unattested(rng)
+    }
+}
