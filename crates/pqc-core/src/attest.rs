@@ -43,6 +43,20 @@ use crate::time::Timestamp;
 pub use verified::{PreparedVerifiedKey, TrustedIssuers, VerifiedEncapsulationKey};
 
 /// Bytes of an encapsulation key's length, from anywhere: nothing else was checked.
+///
+/// ```
+/// use pqc_core::{KemAlgorithm, UnverifiedKey};
+/// let key = UnverifiedKey::from_bytes(&[0xff; 1184])?; // no key at all, but of a key's length
+/// assert_eq!(key.algorithm(), KemAlgorithm::MlKem768);
+/// assert!(UnverifiedKey::from_bytes(&[0xff; 1185]).is_err());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
+///
+/// Nothing is encapsulated to it:
+/// ```compile_fail,E0599
+/// let key = pqc_core::UnverifiedKey::from_bytes(&[0xff; 1184]).unwrap();
+/// key.encapsulate(&mut getrandom::SysRng);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnverifiedKey {
     algorithm: KemAlgorithm,
@@ -74,6 +88,25 @@ impl UnverifiedKey {
 
 /// `0x01 ‖ account (16) ‖ issued_at (8) ‖ expires_at (8) ‖ ML-DSA signature`: the issuer says that
 /// it made a key for this account. Times are seconds since the epoch, big-endian; 0 is "none".
+///
+/// ```
+/// # use pqc_core::{AccountId, Attestation, DecapsulationKey, Error, Issuer, KemAlgorithm};
+/// # use pqc_core::{SignatureAlgorithm, Timestamp};
+/// # let rng = &mut getrandom::SysRng;
+/// # let (account, now) = (AccountId::from_bytes([1; 16]), Timestamp::from_seconds(1));
+/// # let issuer = Issuer::generate(SignatureAlgorithm::MlDsa65, rng)?;
+/// # let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, rng)?;
+/// let attestation = issuer.attest(account, key.encapsulation_key(), now, None, rng)?;
+/// let mut bytes = attestation.to_bytes();
+/// assert_eq!(bytes.len(), Attestation::bytes(SignatureAlgorithm::MlDsa65));
+/// assert_eq!(Attestation::from_bytes(&bytes)?, attestation);
+/// assert_eq!(attestation.algorithm(), SignatureAlgorithm::MlDsa65);
+/// assert_eq!(attestation.claimed_account(), account);
+///
+/// bytes[0] = 2;
+/// assert!(matches!(Attestation::from_bytes(&bytes), Err(Error::UnknownFormat { .. })));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attestation {
     account: AccountId,
@@ -148,6 +181,27 @@ impl Attestation {
 }
 
 /// An issuer: the ML-DSA key that vouches for encapsulation keys and signs nothing else. Secret.
+///
+/// ```
+/// use pqc_core::{Issuer, MasterKey, MasterKeys, Secret, SignatureAlgorithm};
+/// # let rng = &mut getrandom::SysRng;
+/// # let masters = MasterKeys::new(MasterKey::new(1, Secret::generate(rng)?));
+/// let issuer = Issuer::generate(SignatureAlgorithm::MlDsa65, rng)?;
+/// let pinned = issuer.verifying_key().clone();
+///
+/// let record = issuer.seal(&masters, rng)?;
+/// let opened = Issuer::open(&masters, pinned.as_bytes(), &record)?;
+/// assert_eq!(opened.verifying_key(), &pinned);
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
+///
+/// It signs no message that somebody else chose:
+/// ```compile_fail,E0599
+/// # use pqc_core::{Context, Issuer, SignatureAlgorithm};
+/// # let rng = &mut getrandom::SysRng;
+/// # let issuer = Issuer::generate(SignatureAlgorithm::MlDsa65, rng).unwrap();
+/// issuer.sign(b"a statement about nothing", Context::EMPTY, rng);
+/// ```
 #[derive(Debug)]
 pub struct Issuer(SigningKey);
 
@@ -165,6 +219,19 @@ impl Issuer {
 
     /// States that `key` was made for `account` at `now`, good until `expires_at` (in whole seconds;
     /// within the first second of 1970 it is the end of that second, since 0 is "none").
+    ///
+    /// ```
+    /// use pqc_core::{AccountId, Attestation, DecapsulationKey, Issuer, KemAlgorithm};
+    /// use pqc_core::{SignatureAlgorithm, Timestamp};
+    /// # let rng = &mut getrandom::SysRng;
+    /// # let (account, now) = (AccountId::from_bytes([1; 16]), Timestamp::from_seconds(1_800_000_000));
+    /// let issuer = Issuer::generate(SignatureAlgorithm::MlDsa44, rng)?;
+    /// let key = DecapsulationKey::generate(KemAlgorithm::XWing, rng)?;
+    /// let a_day = Some(now.plus_seconds(86_400));
+    /// let attestation = issuer.attest(account, key.encapsulation_key(), now, a_day, rng)?;
+    /// assert_eq!(attestation.to_bytes().len(), 33 + 2420);
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Randomness`], [`Error::Internal`] from signing.

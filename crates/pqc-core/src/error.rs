@@ -6,6 +6,13 @@
 use alloc::string::String;
 
 /// An error of the core.
+///
+/// ```
+/// use pqc_core::{Error, Field, Signature};
+/// let error = Signature::from_bytes(&[0; 10]).unwrap_err();
+/// assert!(matches!(error, Error::Length { field: Field::Signature, actual: 10, .. }));
+/// assert_eq!(error.to_string(), "signature must be 2420 or 3309 or 4627 bytes, not 10");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -181,6 +188,11 @@ pub(crate) fn of_length<A: Copy, const N: usize>(
 }
 
 /// The values that errors speak of, by the standards' names.
+///
+/// ```
+/// use pqc_core::Field;
+/// assert_eq!(Field::EncapsulationKey.to_string(), "encapsulation key");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Field {

@@ -16,6 +16,16 @@ use crate::id::AccountId;
 use crate::secret::{Secret, SecretVec};
 
 /// A master key (32 bytes) of one version. Secret: it opens everything that is stored.
+///
+/// ```
+/// use pqc_core::{MasterKey, Secret};
+/// # let rng = &mut getrandom::SysRng;
+/// let key = MasterKey::new(1, Secret::generate(rng)?);
+/// let check = key.check_value(rng)?; // kept, and looked at when the program starts again
+/// assert!(key.made(&check));
+/// assert!(!MasterKey::new(1, Secret::generate(rng)?).made(&check));
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct MasterKey {
     version: u32,
@@ -54,6 +64,33 @@ impl MasterKey {
 }
 
 /// The master keys in force: one that seals, and those before it that still open.
+///
+/// ```
+/// use pqc_core::{AccountId, Error, MasterKey, MasterKeys, RecordKind, RecordName, Secret};
+/// # let rng = &mut getrandom::SysRng;
+/// let master = |version, byte| MasterKey::new(version, Secret::from([byte; 32]));
+/// let account = AccountId::from_bytes([1; 16]);
+/// let name = RecordName {
+///     account,
+///     kind: RecordKind::AesKey,
+///     algorithm: "AES-256",
+///     record_id: &[7; 16],
+/// };
+/// let record = MasterKeys::new(master(1, 0xaa)).seal(&name, b"secret", rng)?;
+/// assert_eq!(record.as_bytes().len(), 46 + 6);
+///
+/// // After a rotation the old record still opens, and new ones are of the new version.
+/// let rotated = MasterKeys::new(master(2, 0xbb)).with_older(master(1, 0xaa));
+/// assert_eq!(rotated.open(&name, &record)?.expose_bytes(), b"secret");
+/// assert_eq!(rotated.seal(&name, b"secret", rng)?.master_version(), rotated.current_version());
+///
+/// // In another place, or without its key, it does not.
+/// let elsewhere = RecordName { account: AccountId::from_bytes([2; 16]), ..name };
+/// assert_eq!(rotated.open(&elsewhere, &record).unwrap_err(), Error::SealBroken);
+/// let without = MasterKeys::new(master(2, 0xbb)).open(&name, &record).unwrap_err();
+/// assert_eq!(without, Error::UnknownMasterKey { version: 1 });
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct MasterKeys {
     current: MasterKey,
@@ -109,6 +146,13 @@ impl MasterKeys {
 }
 
 /// What a sealed record holds; each kind has its own key.
+///
+/// ```
+/// use pqc_core::RecordKind;
+/// assert_eq!(RecordKind::from_name("sign"), Some(RecordKind::SigningKey));
+/// assert_eq!(RecordKind::DecapsulationKey.name(), "kem");
+/// assert_eq!(RecordKind::from_name("token"), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RecordKind {
@@ -160,6 +204,18 @@ pub struct RecordName<'a> {
 }
 
 /// A secret under a master key. Not secret itself.
+///
+/// ```
+/// use pqc_core::{Error, MasterKey, SealedRecord, Secret};
+/// # let rng = &mut getrandom::SysRng;
+/// let record = MasterKey::new(7, Secret::generate(rng)?).check_value(rng)?;
+/// assert_eq!(record.master_version(), 7);
+/// let mut bytes = record.as_bytes().to_vec();
+/// assert_eq!(SealedRecord::from_bytes(bytes.clone())?, record);
+/// bytes[1] = 9;
+/// assert!(matches!(SealedRecord::from_bytes(bytes), Err(Error::UnknownFormat { .. })));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedRecord(Vec<u8>);
 

@@ -29,6 +29,16 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::error::{Error, Field, check_length};
 
 /// A secret of exactly `N` bytes.
+///
+/// ```
+/// use pqc_core::{Error, Field, Secret};
+/// let secret = Secret::<32>::generate(&mut getrandom::SysRng)?;
+/// let copy = Secret::<32>::from_slice(Field::BoxKey, secret.expose_bytes())?;
+/// assert!(copy.ct_eq(&secret));
+/// let short = Secret::<32>::from_slice(Field::BoxKey, &[7; 31]).unwrap_err();
+/// assert_eq!(short.to_string(), "key must be 32 bytes, not 31");
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(ZeroizeOnDrop)]
 pub struct Secret<const N: usize>(Box<[u8; N]>);
 
@@ -90,6 +100,14 @@ impl<const N: usize> fmt::Debug for Secret<N> {
 }
 
 /// Secret bytes whose count is not known to the compiler: texts, expanded keys.
+///
+/// ```
+/// use pqc_core::SecretVec;
+/// let text = SecretVec::copy_of(b"text");
+/// assert_eq!((text.len(), text.is_empty()), (4, false));
+/// assert_eq!(text.expose_bytes(), SecretVec::new(b"text".to_vec()).expose_bytes());
+/// assert_eq!(format!("{text:?}"), "[redacted]");
+/// ```
 #[derive(ZeroizeOnDrop)]
 pub struct SecretVec(Vec<u8>);
 

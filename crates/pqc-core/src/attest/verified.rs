@@ -12,6 +12,18 @@ use crate::sign::VerifyingKey;
 use crate::time::Timestamp;
 
 /// The issuers whose word counts.
+///
+/// ```
+/// use pqc_core::{Issuer, SignatureAlgorithm, TrustedIssuers};
+/// # let rng = &mut getrandom::SysRng;
+/// let [mine, other] = [(); 2].map(|()| Issuer::generate(SignatureAlgorithm::MlDsa65, rng));
+/// let (mine, other) = (mine?, other?);
+/// let trusted = TrustedIssuers::new([mine.verifying_key().clone()]);
+/// assert!(trusted.contains(mine.verifying_key()));
+/// assert!(!trusted.contains(other.verifying_key()));
+/// assert!(TrustedIssuers::dangerously_any().contains(other.verifying_key()));
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct TrustedIssuers {
     keys: Vec<VerifyingKey>,
@@ -40,6 +52,14 @@ impl TrustedIssuers {
 }
 
 /// An encapsulation key for which a trusted issuer vouches: holding one is the proof.
+///
+/// It cannot be made by hand from a key that passed FIPS 203's checks alone:
+/// ```compile_fail,E0451
+/// # use pqc_core::{AccountId, EncapsulationKey, VerifiedEncapsulationKey};
+/// # fn f(key: EncapsulationKey, account: AccountId) {
+/// let verified = VerifiedEncapsulationKey { key, account };
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct VerifiedEncapsulationKey {
     key: EncapsulationKey,
@@ -50,6 +70,30 @@ impl VerifiedEncapsulationKey {
     /// Checks, in this order: the issuer is trusted; its signature covers this key and head
     /// (FIPS 204, Algorithm 3, context `pqc/v1/attestation`); the account is the expected one; the
     /// statement has not expired at `now`; the key passes the modulus check (FIPS 203, 7.2).
+    ///
+    /// ```
+    /// use pqc_core::{AccountId, DecapsulationKey, Error, Issuer, KemAlgorithm, SignatureAlgorithm};
+    /// use pqc_core::{Timestamp, TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey};
+    /// # let rng = &mut getrandom::SysRng;
+    /// # let [mine, yours] = [[1; 16], [2; 16]].map(AccountId::from_bytes);
+    /// # let [now, later] = [1, 61].map(Timestamp::from_seconds);
+    /// # let issuer = Issuer::generate(SignatureAlgorithm::MlDsa44, rng)?;
+    /// # let key = DecapsulationKey::generate(KemAlgorithm::MlKem512, rng)?;
+    /// let attestation = issuer.attest(mine, key.encapsulation_key(), now, Some(later), rng)?;
+    /// let key = UnverifiedKey::from_bytes(key.encapsulation_key().as_bytes())?;
+    /// let issuer = issuer.verifying_key();
+    /// let trusted = TrustedIssuers::new([issuer.clone()]);
+    /// let verify = |trusted: &TrustedIssuers, account, now| {
+    ///     VerifiedEncapsulationKey::verify(&key, &attestation, issuer, trusted, Some(account), now)
+    /// };
+    /// let verified = verify(&trusted, mine, now)?;
+    /// assert_eq!((verified.account(), verified.key().key_id()), (mine, key.key_id()));
+    ///
+    /// assert_eq!(verify(&TrustedIssuers::new([]), mine, now).unwrap_err(), Error::UntrustedIssuer);
+    /// assert_eq!(verify(&trusted, yours, now).unwrap_err(), Error::AttestationAccount);
+    /// assert_eq!(verify(&trusted, mine, later).unwrap_err(), Error::AttestationExpired);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// In that order: [`Error::UntrustedIssuer`], [`Error::AttestationSignature`],
@@ -113,6 +157,24 @@ impl VerifiedEncapsulationKey {
 }
 
 /// A [`VerifiedEncapsulationKey`] for many encapsulations: the proof stays with it.
+///
+/// ```
+/// # use pqc_core::*;
+/// # let rng = &mut getrandom::SysRng;
+/// # let (account, now) = (AccountId::from_bytes([1; 16]), Timestamp::from_seconds(1));
+/// # let issuer = Issuer::generate(SignatureAlgorithm::MlDsa44, rng)?;
+/// # let receiver = DecapsulationKey::generate(KemAlgorithm::MlKem512, rng)?;
+/// # let attestation = issuer.attest(account, receiver.encapsulation_key(), now, None, rng)?;
+/// # let key = UnverifiedKey::from_bytes(receiver.encapsulation_key().as_bytes())?;
+/// # let (issuer, trusted) = (issuer.verifying_key(), TrustedIssuers::dangerously_any());
+/// let key = VerifiedEncapsulationKey::verify(&key, &attestation, issuer, &trusted, None, now)?;
+/// let key = key.prepare()?;
+/// for _ in 0..3 {
+///     let (ciphertext, sent) = key.encapsulate(rng)?;
+///     assert!(receiver.decapsulate(&ciphertext)?.ct_eq(&sent));
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct PreparedVerifiedKey(PreparedEncapsulationKey);
 

@@ -14,6 +14,33 @@ use crate::seal::{MasterKeys, RecordKind, RecordName, SealedRecord};
 use crate::secret::{Secret, SecretVec};
 
 /// A decapsulation key. Secret.
+///
+/// ```
+/// use pqc_core::{Ciphertext, DecapsulationKey, KemAlgorithm};
+///
+/// let mut rng = getrandom::SysRng;
+/// let key = DecapsulationKey::generate(KemAlgorithm::MlKem1024, &mut rng)?;
+/// let (ciphertext, sent) = key.encapsulation_key().encapsulate_unattested(&mut rng)?;
+///
+/// // What is kept of a key is its seed; what travels is bytes.
+/// let seed = key.expose_seed().expect("the key was generated").expose_bytes();
+/// let kept = DecapsulationKey::from_seed_bytes(KemAlgorithm::MlKem1024, seed)?;
+/// let arrived = Ciphertext::from_bytes(ciphertext.as_bytes())?;
+/// assert!(kept.decapsulate(&arrived)?.ct_eq(&sent));
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
+///
+/// It has one owner, and is not printed:
+/// ```compile_fail,E0599
+/// # use pqc_core::{DecapsulationKey, Secret, kem::ParameterSet};
+/// let key = DecapsulationKey::from_seed(ParameterSet::MlKem768, Secret::from([7; 64]));
+/// let copy = key.clone();
+/// ```
+/// ```compile_fail,E0277
+/// # use pqc_core::{DecapsulationKey, Secret, kem::ParameterSet};
+/// let key = DecapsulationKey::from_seed(ParameterSet::MlKem768, Secret::from([7; 64]));
+/// println!("{key}");
+/// ```
 #[derive(Debug)]
 pub struct DecapsulationKey {
     seed: Option<SecretVec>,
@@ -24,6 +51,15 @@ pub struct DecapsulationKey {
 
 impl DecapsulationKey {
     /// ML-KEM.KeyGen (FIPS 203, Algorithm 19), or GenerateKeyPair of X-Wing.
+    ///
+    /// ```
+    /// use pqc_core::{DecapsulationKey, KemAlgorithm};
+    /// for kem in KemAlgorithm::ALL {
+    ///     let key = DecapsulationKey::generate(kem, &mut getrandom::SysRng)?;
+    ///     assert_eq!(key.encapsulation_key().as_bytes().len(), kem.encapsulation_key_bytes());
+    /// }
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Randomness`]: nothing was made.
@@ -38,12 +74,29 @@ impl DecapsulationKey {
     }
 
     /// ML-KEM.KeyGen_internal (FIPS 203, Algorithm 16) from the seed d ‖ z.
+    ///
+    /// ```
+    /// use pqc_core::kem::ParameterSet;
+    /// use pqc_core::{DecapsulationKey, Secret};
+    /// // A seed like this is for tests: a real one is random.
+    /// let key = DecapsulationKey::from_seed(ParameterSet::MlKem512, Secret::from([7; 64]));
+    /// assert_eq!(key.encapsulation_key().as_bytes().len(), 800);
+    /// assert_eq!(key.expose_seed().map(|seed| seed.expose_bytes()), Some([7; 64].as_slice()));
+    /// ```
     #[must_use]
     pub fn from_seed(set: ParameterSet, seed: Secret<64>) -> Self {
         Self::made(set.algorithm(), seed.expose_bytes(), Active::kem_key_pair(set, &seed))
     }
 
     /// GenerateKeyPairDerand of X-Wing.
+    ///
+    /// ```
+    /// use pqc_core::{DecapsulationKey, KemAlgorithm, Secret};
+    /// // A seed like this is for tests: a real one is random.
+    /// let key = DecapsulationKey::from_x_wing_seed(Secret::from([7; 32]));
+    /// assert_eq!(key.algorithm(), KemAlgorithm::XWing);
+    /// assert_eq!(key.encapsulation_key().as_bytes().len(), 1216);
+    /// ```
     #[must_use]
     pub fn from_x_wing_seed(seed: Secret<32>) -> Self {
         let pair = hybrid::key_pair::<Active>(&seed);
@@ -51,6 +104,13 @@ impl DecapsulationKey {
     }
 
     /// From a seed of the algorithm's length.
+    ///
+    /// ```
+    /// use pqc_core::{DecapsulationKey, Error, KemAlgorithm};
+    /// assert!(DecapsulationKey::from_seed_bytes(KemAlgorithm::MlKem768, &[7; 64]).is_ok());
+    /// let short = DecapsulationKey::from_seed_bytes(KemAlgorithm::MlKem768, &[7; 32]);
+    /// assert!(matches!(short, Err(Error::Length { actual: 32, .. })));
+    /// ```
     ///
     /// # Errors
     /// [`Error::Length`].
@@ -69,6 +129,20 @@ impl DecapsulationKey {
 
     /// Reads an expanded ML-KEM key (1632, 2400 or 3168 bytes); its length names its parameter set.
     /// X-Wing keys have no such form outside a program.
+    ///
+    /// ```
+    /// use pqc_core::{DecapsulationKey, Error, KemAlgorithm};
+    /// let key = DecapsulationKey::generate(KemAlgorithm::MlKem512, &mut getrandom::SysRng)?;
+    /// let mut bytes = key.expose_expanded().expect("ML-KEM has one").expose_bytes().to_vec();
+    /// let read = DecapsulationKey::from_expanded(&bytes)?;
+    /// assert_eq!(read.encapsulation_key(), key.encapsulation_key());
+    /// assert!(read.expose_seed().is_none());
+    ///
+    /// bytes[800] ^= 1; // in the encapsulation key that stands in it
+    /// let refused = DecapsulationKey::from_expanded(&bytes).unwrap_err();
+    /// assert_eq!(refused, Error::DecapsulationKeyHash);
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Length`]; [`Error::DecapsulationKeyHash`] (FIPS 203, Section 7.3);
@@ -91,6 +165,19 @@ impl DecapsulationKey {
 
     /// Reads a key in seed form, for `algorithm`, or in expanded form.
     ///
+    /// ```
+    /// use pqc_core::{DecapsulationKey, Error, KemAlgorithm};
+    /// let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, &mut getrandom::SysRng)?;
+    /// let expanded = key.expose_expanded().expect("ML-KEM has one").expose_bytes();
+    /// for form in [key.expose_seed().expect("the key was generated").expose_bytes(), expanded] {
+    ///     let read = DecapsulationKey::from_seed_or_expanded(KemAlgorithm::MlKem768, form)?;
+    ///     assert_eq!(read.encapsulation_key(), key.encapsulation_key());
+    /// }
+    /// let other = DecapsulationKey::from_seed_or_expanded(KemAlgorithm::MlKem512, expanded);
+    /// assert!(matches!(other, Err(Error::AlgorithmMismatch { .. })));
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::from_expanded`]; [`Error::AlgorithmMismatch`]: an expanded key of another set.
     pub fn from_seed_or_expanded(
@@ -108,6 +195,20 @@ impl DecapsulationKey {
 
     /// ML-KEM.Decaps (FIPS 203, Algorithm 21). A ciphertext that was not made for this key is no
     /// error: implicit rejection gives another secret.
+    ///
+    /// ```
+    /// use pqc_core::{Ciphertext, DecapsulationKey, KemAlgorithm};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, rng)?;
+    /// let (ciphertext, sent) = key.encapsulation_key().encapsulate_unattested(rng)?;
+    /// assert!(key.decapsulate(&ciphertext)?.ct_eq(&sent));
+    ///
+    /// let mut altered = ciphertext.as_bytes().to_vec();
+    /// altered[0] ^= 1;
+    /// let rejected = key.decapsulate(&Ciphertext::from_bytes(&altered)?)?;
+    /// assert!(!rejected.ct_eq(&sent));
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::AlgorithmMismatch`]: the ciphertext is of another algorithm; [`Error::LowOrder`]:
@@ -150,6 +251,19 @@ impl DecapsulationKey {
 
     /// Seals the seed for `account`'s record of this key pair.
     ///
+    /// ```
+    /// use pqc_core::{AccountId, DecapsulationKey, KemAlgorithm, MasterKey, MasterKeys, Secret};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let masters = MasterKeys::new(MasterKey::new(1, Secret::generate(rng)?));
+    /// let account = AccountId::from_bytes([1; 16]);
+    /// let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, rng)?;
+    /// let record = key.seal(&masters, account, rng)?;
+    /// let public = key.encapsulation_key().as_bytes();
+    /// let opened = DecapsulationKey::open(&masters, account, public, &record)?;
+    /// assert_eq!(opened.encapsulation_key(), key.encapsulation_key());
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Randomness`]; [`Error::Internal`]: the key has no seed.
     pub fn seal(
@@ -166,6 +280,19 @@ impl DecapsulationKey {
 
     /// Opens `account`'s record of the key pair whose public key is `encapsulation_key`, which its
     /// name binds.
+    ///
+    /// ```
+    /// use pqc_core::{AccountId, DecapsulationKey, Error, KemAlgorithm, MasterKey, MasterKeys, Secret};
+    /// # let rng = &mut getrandom::SysRng;
+    /// # let masters = MasterKeys::new(MasterKey::new(1, Secret::generate(rng)?));
+    /// let [mine, yours] = [[1; 16], [2; 16]].map(AccountId::from_bytes);
+    /// let key = DecapsulationKey::generate(KemAlgorithm::XWing, rng)?;
+    /// let record = key.seal(&masters, mine, rng)?;
+    /// let public = key.encapsulation_key().as_bytes();
+    /// let refused = DecapsulationKey::open(&masters, yours, public, &record).unwrap_err();
+    /// assert_eq!(refused, Error::SealBroken);
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Length`]; [`Error::SealBroken`]; [`Error::UnknownMasterKey`].

@@ -30,6 +30,17 @@ pub use prepared::{PreparedDecapsulationKey, PreparedEncapsulationKey};
 
 /// An encapsulation key that passed the modulus check (FIPS 203, Section 7.2):
 /// 800, 1184 or 1568 bytes, for X-Wing 1216.
+///
+/// ```
+/// use pqc_core::{DecapsulationKey, EncapsulationKey, KemAlgorithm};
+///
+/// let receiver = DecapsulationKey::generate(KemAlgorithm::MlKem768, &mut getrandom::SysRng)?;
+/// let sent: &[u8] = receiver.encapsulation_key().as_bytes();
+/// let key = EncapsulationKey::from_bytes(sent)?;
+/// assert_eq!((key.algorithm(), key.as_bytes().len()), (KemAlgorithm::MlKem768, 1184));
+/// assert_eq!(key.key_id(), receiver.encapsulation_key().key_id());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncapsulationKey {
     algorithm: KemAlgorithm,
@@ -38,6 +49,14 @@ pub struct EncapsulationKey {
 
 impl EncapsulationKey {
     /// Reads a key; its length names its parameter set.
+    ///
+    /// ```
+    /// use pqc_core::{EncapsulationKey, Error};
+    /// // Coefficients of 4095, where q is 3329.
+    /// let unreduced = EncapsulationKey::from_bytes(&[0xff; 1184]);
+    /// assert_eq!(unreduced, Err(Error::EncapsulationKeyModulus));
+    /// assert!(matches!(EncapsulationKey::from_bytes(&[0; 1185]), Err(Error::Length { .. })));
+    /// ```
     ///
     /// # Errors
     /// [`Error::Length`]; [`Error::EncapsulationKeyModulus`] (FIPS 203, Section 7.2);
@@ -56,6 +75,16 @@ impl EncapsulationKey {
 
     /// ML-KEM.Encaps (FIPS 203, Algorithm 20) to a key that nobody vouched for: the caller answers
     /// for whose it is.
+    ///
+    /// ```
+    /// use pqc_core::{DecapsulationKey, KemAlgorithm};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let receiver = DecapsulationKey::generate(KemAlgorithm::XWing, rng)?;
+    /// let (ciphertext, sent) = receiver.encapsulation_key().encapsulate_unattested(rng)?;
+    /// assert_eq!(ciphertext.as_bytes().len(), 1120);
+    /// assert!(receiver.decapsulate(&ciphertext)?.ct_eq(&sent));
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Randomness`].

@@ -60,6 +60,17 @@ impl PreparedEncapsulationKey {
 
     /// As [`EncapsulationKey::hazmat_encapsulate_deterministic`].
     ///
+    /// ```
+    /// use pqc_core::{DecapsulationKey, KemAlgorithm};
+    /// # fn main() -> Result<(), pqc_core::Error> {
+    /// let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, &mut getrandom::SysRng)?;
+    /// let key = key.encapsulation_key();
+    /// let (ciphertext, _) = key.prepare()?.hazmat_encapsulate_deterministic(&[7; 32])?;
+    /// assert_eq!(key.hazmat_encapsulate_deterministic(&[7; 32])?.0, ciphertext);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Length`].
     #[cfg(feature = "hazmat")]

@@ -9,6 +9,20 @@ use crate::error::{Error, Field};
 use crate::sign::{SignatureAlgorithm, VerifyingKey};
 
 /// A public key in JSON. Members beside these are ignored on reading.
+///
+/// ```
+/// use pqc_core::keyfile::Jwk;
+/// use pqc_core::{SignatureAlgorithm, SigningKey, VerifyingKey};
+/// let key = SigningKey::generate(SignatureAlgorithm::MlDsa65, &mut getrandom::SysRng)?;
+/// let json = serde_json::to_string(&Jwk::from(key.verifying_key())).unwrap();
+/// assert!(json.starts_with(r#"{"kty":"AKP","alg":"ML-DSA-65","pub":""#));
+///
+/// let mut jwk: Jwk = serde_json::from_str(&json).unwrap();
+/// assert_eq!(&VerifyingKey::try_from(&jwk)?, key.verifying_key());
+/// jwk.alg = "ML-DSA-44".to_string();
+/// assert!(VerifyingKey::try_from(&jwk).is_err());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Jwk {
     /// The key type: `AKP`.

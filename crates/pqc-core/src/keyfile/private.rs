@@ -68,6 +68,18 @@ impl PrivateKey {
     /// FIPS 203 do not ask for; of an expanded ML-DSA key, t0 is checked only when it signs
     /// ([`SigningKey::from_expanded`]).
     ///
+    /// ```
+    /// use pqc_core::keyfile::PrivateKey;
+    /// use pqc_core::{DecapsulationKey, Error, KemAlgorithm};
+    /// let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, &mut getrandom::SysRng)?;
+    /// let file = PrivateKey::from(key).to_der()?;
+    /// assert_eq!(file.len(), 86);
+    /// assert!(PrivateKey::from_der(file.expose_bytes()).is_ok());
+    /// let cut = PrivateKey::from_der(&file.expose_bytes()[..85]);
+    /// assert!(matches!(cut, Err(Error::Malformed { .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Malformed`]: not DER of such a file, or one with parameters, attributes or
     /// extensions; [`Error::UnknownAlgorithm`]; [`Error::Length`]: not the algorithm's;
@@ -88,6 +100,18 @@ impl PrivateKey {
 
     /// Reads encrypted DER: PBES2 (RFC 8018) with scrypt (N · r · p of at most 2²⁰, so 128 MiB) or
     /// PBKDF2-HMAC-SHA-256 (at most 1,000,000 iterations), and AES-256-CBC.
+    ///
+    /// ```
+    /// use pqc_core::keyfile::PrivateKey;
+    /// use pqc_core::{Error, SignatureAlgorithm, SigningKey};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let key = PrivateKey::from(SigningKey::generate(SignatureAlgorithm::MlDsa65, rng)?);
+    /// let file = key.to_encrypted_der(b"right", rng)?;
+    /// assert_eq!(PrivateKey::from_encrypted_der(&file, b"right")?.public_key(), key.public_key());
+    /// let refused = PrivateKey::from_encrypted_der(&file, b"wrong").unwrap_err();
+    /// assert_eq!(refused, Error::KeyFileDecryption);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::from_der`]; [`Error::UnsupportedKeyFileEncryption`]; [`Error::OutOfRange`]: the

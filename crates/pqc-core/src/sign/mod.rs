@@ -33,6 +33,20 @@ pub use signing::SigningKey;
 pub use verifying::VerifyingKey;
 
 /// A context: 0 to 255 bytes that bind a signature to its purpose (FIPS 204, Algorithm 2).
+///
+/// ```
+/// use pqc_core::{Context, Error};
+/// const RELEASES: &[u8] = b"example.org/release";
+/// assert_eq!(Context::new(RELEASES)?.as_bytes(), RELEASES);
+/// assert_eq!(Context::new(b"")?, Context::EMPTY);
+/// assert_eq!(Context::new(&[0; 256]), Err(Error::ContextTooLong { actual: 256 }));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// Bytes are no context before they are counted:
+/// ```compile_fail,E0423
+/// let context = pqc_core::Context(&[0; 256]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Context<'a>(&'a [u8]);
 
@@ -72,6 +86,15 @@ impl<'a> Context<'a> {
 
 /// A signature of the right length: 2420, 3309 or 4627 bytes. Whether it is a right one, only
 /// [`VerifyingKey::verify`] says.
+///
+/// ```
+/// use pqc_core::{Signature, SignatureAlgorithm};
+/// let signature = Signature::from_bytes(&[0; 3309])?;
+/// assert_eq!(signature.algorithm(), SignatureAlgorithm::MlDsa65);
+/// assert_eq!(signature.as_bytes().len(), SignatureAlgorithm::MlDsa65.signature_bytes());
+/// assert!(Signature::from_bytes(&[0; 3293]).is_err()); // Dilithium3, before FIPS 204
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     algorithm: SignatureAlgorithm,

@@ -14,6 +14,39 @@ use crate::seal::{MasterKeys, RecordKind, RecordName, SealedRecord};
 use crate::secret::{Secret, SecretVec};
 
 /// A signing key. Secret.
+///
+/// ```
+/// use pqc_core::{Context, Signature, SignatureAlgorithm, SigningKey, VerifyingKey};
+///
+/// let mut rng = getrandom::SysRng;
+/// let key = SigningKey::generate(SignatureAlgorithm::MlDsa65, &mut rng)?;
+/// let context = Context::new(b"example.org/release")?;
+/// let signature = key.sign(b"message", context, &mut rng)?;
+///
+/// // Elsewhere, from bytes alone:
+/// let public = VerifyingKey::from_bytes(key.verifying_key().as_bytes())?;
+/// let signature = Signature::from_bytes(signature.as_bytes())?;
+/// assert!(public.verify(b"message", context, &signature));
+/// assert!(!public.verify(b"message", Context::EMPTY, &signature));
+///
+/// // What is kept of a key is its seed.
+/// let seed = key.expose_seed().expect("the key was generated").expose_bytes();
+/// let kept = SigningKey::from_seed_or_expanded(Some(SignatureAlgorithm::MlDsa65), seed)?;
+/// assert_eq!(kept.verifying_key(), &public);
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
+///
+/// It has one owner, and is not printed:
+/// ```compile_fail,E0599
+/// # use pqc_core::{Secret, SignatureAlgorithm, SigningKey};
+/// let key = SigningKey::from_seed(SignatureAlgorithm::MlDsa65, Secret::from([7; 32]));
+/// let copy = key.clone();
+/// ```
+/// ```compile_fail,E0277
+/// # use pqc_core::{Secret, SignatureAlgorithm, SigningKey};
+/// let key = SigningKey::from_seed(SignatureAlgorithm::MlDsa65, Secret::from([7; 32]));
+/// println!("{key}");
+/// ```
 #[derive(Debug)]
 pub struct SigningKey {
     pub(super) seed: Option<Secret<32>>,
@@ -27,6 +60,15 @@ impl SigningKey {
 
     /// ML-DSA.KeyGen (FIPS 204, Algorithm 1).
     ///
+    /// ```
+    /// use pqc_core::{SignatureAlgorithm, SigningKey};
+    /// for set in SignatureAlgorithm::ALL {
+    ///     let key = SigningKey::generate(set, &mut getrandom::SysRng)?;
+    ///     assert_eq!(key.verifying_key().as_bytes().len(), set.verifying_key_bytes());
+    /// }
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Randomness`]: nothing was made.
     pub fn generate(
@@ -37,6 +79,14 @@ impl SigningKey {
     }
 
     /// ML-DSA.KeyGen_internal (FIPS 204, Algorithm 6) from the seed ξ.
+    ///
+    /// ```
+    /// use pqc_core::{Secret, SignatureAlgorithm, SigningKey};
+    /// // A seed like this is for tests: a real one is random.
+    /// let key = SigningKey::from_seed(SignatureAlgorithm::MlDsa44, Secret::from([7; 32]));
+    /// assert_eq!(key.verifying_key().as_bytes().len(), 1312);
+    /// assert_eq!(key.expose_seed().map(|seed| seed.expose_bytes()), Some(&[7; 32]));
+    /// ```
     #[must_use]
     pub fn from_seed(algorithm: SignatureAlgorithm, seed: Secret<32>) -> Self {
         let (bytes, expanded) = Active::signing_key_pair(algorithm, &seed);
@@ -48,6 +98,20 @@ impl SigningKey {
     ///
     /// Two parts are not checked here: K is random and fits any key; a wrong t0 cannot make a wrong
     /// key, only wrong signatures, and [`Self::sign`] lets none of them out.
+    ///
+    /// ```
+    /// use pqc_core::{Error, SignatureAlgorithm, SigningKey};
+    /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa65, &mut getrandom::SysRng)?;
+    /// let mut bytes = key.expose_expanded().expose_bytes().to_vec();
+    /// let read = SigningKey::from_expanded(&bytes)?;
+    /// assert_eq!(read.verifying_key(), key.verifying_key());
+    /// assert!(read.expose_seed().is_none());
+    ///
+    /// bytes[64] ^= 1; // in tr
+    /// let refused = SigningKey::from_expanded(&bytes).unwrap_err();
+    /// assert_eq!(refused, Error::InconsistentSigningKey);
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Length`]; [`Error::InconsistentSigningKey`]: a coefficient of s1 or s2 is out of
@@ -66,6 +130,19 @@ impl SigningKey {
     }
 
     /// Reads a key in seed form (32 bytes, for `algorithm` or else ML-DSA-65) or in expanded form.
+    ///
+    /// ```
+    /// use pqc_core::{Error, SignatureAlgorithm, SigningKey};
+    /// let key = SigningKey::from_seed_or_expanded(None, &[7; 32])?;
+    /// assert_eq!(key.algorithm(), SignatureAlgorithm::MlDsa65);
+    ///
+    /// let expanded = key.expose_expanded().expose_bytes();
+    /// let read = SigningKey::from_seed_or_expanded(None, expanded)?;
+    /// assert_eq!(read.verifying_key(), key.verifying_key());
+    /// let other = SigningKey::from_seed_or_expanded(Some(SignatureAlgorithm::MlDsa44), expanded);
+    /// assert!(matches!(other, Err(Error::AlgorithmMismatch { .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::from_expanded`]; [`Error::AlgorithmMismatch`]: an expanded key of another set.
@@ -91,6 +168,18 @@ impl SigningKey {
     /// ML-DSA.Sign (FIPS 204, Algorithm 2), hedged. By a key that was read in expanded form the
     /// signature is verified before it leaves; so it is in every other way of signing.
     ///
+    /// ```
+    /// use pqc_core::{Context, SignatureAlgorithm, SigningKey};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa44, rng)?;
+    /// let [one, two] = [key.sign(b"m", Context::EMPTY, rng)?, key.sign(b"m", Context::EMPTY, rng)?];
+    /// assert_ne!(one, two);
+    /// for signature in [one, two] {
+    ///     assert!(key.verifying_key().verify(b"m", Context::EMPTY, &signature));
+    /// }
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Randomness`]; [`Error::InconsistentSigningKey`]: the key was read in expanded form,
     /// and its t0 is wrong; [`Error::Internal`]: no attempt of rejection sampling succeeded.
@@ -106,6 +195,15 @@ impl SigningKey {
     /// ML-DSA.Sign (FIPS 204, Algorithm 2), the deterministic variant: the same signature for the
     /// same message and context. A fault while it is made can leak the key: prefer [`Self::sign`].
     ///
+    /// ```
+    /// use pqc_core::{Context, SignatureAlgorithm, SigningKey};
+    /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa44, &mut getrandom::SysRng)?;
+    /// let signature = key.sign_deterministic(b"m", Context::EMPTY)?;
+    /// assert_eq!(key.sign_deterministic(b"m", Context::EMPTY)?, signature);
+    /// assert!(key.verifying_key().verify(b"m", Context::EMPTY, &signature));
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::sign`], without [`Error::Randomness`].
     pub fn sign_deterministic(
@@ -117,6 +215,17 @@ impl SigningKey {
     }
 
     /// HashML-DSA.Sign (FIPS 204, Algorithm 4), hedged.
+    ///
+    /// ```
+    /// use pqc_core::sign::{PreHash, PreHashAlgorithm};
+    /// use pqc_core::{Context, SignatureAlgorithm, SigningKey};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa87, rng)?;
+    /// let digest = PreHash::of(PreHashAlgorithm::Sha512, b"message");
+    /// let signature = key.sign_prehash(&digest, Context::EMPTY, rng)?;
+    /// assert!(key.verifying_key().verify_prehash(&digest, Context::EMPTY, &signature));
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::sign`].
@@ -132,6 +241,17 @@ impl SigningKey {
     /// HashML-DSA.Sign (FIPS 204, Algorithm 4), the deterministic variant, with what
     /// [`Self::sign_deterministic`] says of it.
     ///
+    /// ```
+    /// use pqc_core::sign::{PreHash, PreHashAlgorithm};
+    /// use pqc_core::{Context, SignatureAlgorithm, SigningKey};
+    /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa44, &mut getrandom::SysRng)?;
+    /// let digest = PreHash::of(PreHashAlgorithm::Sha256, b"message");
+    /// let signature = key.sign_prehash_deterministic(&digest, Context::EMPTY)?;
+    /// assert_eq!(key.sign_prehash_deterministic(&digest, Context::EMPTY)?, signature);
+    /// assert!(key.verifying_key().verify_prehash(&digest, Context::EMPTY, &signature));
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::sign`], without [`Error::Randomness`].
     pub fn sign_prehash_deterministic(
@@ -145,6 +265,16 @@ impl SigningKey {
     /// ML-DSA.Sign (FIPS 204, Algorithm 2), hedged, of the message whose μ this is. A μ for another
     /// key gives a signature that never verifies.
     ///
+    /// ```
+    /// use pqc_core::{Context, SignatureAlgorithm, SigningKey};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa44, rng)?;
+    /// let mu = key.verifying_key().mu(b"a large file", Context::EMPTY);
+    /// let signature = key.sign_mu(&mu, rng)?;
+    /// assert!(key.verifying_key().verify(b"a large file", Context::EMPTY, &signature));
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::sign`].
     pub fn sign_mu(
@@ -157,6 +287,14 @@ impl SigningKey {
 
     /// ML-DSA.Sign (FIPS 204, Algorithm 2), the deterministic variant, of the message whose μ this
     /// is, with what [`Self::sign_deterministic`] says of it.
+    ///
+    /// ```
+    /// use pqc_core::{Context, SignatureAlgorithm, SigningKey};
+    /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa44, &mut getrandom::SysRng)?;
+    /// let mu = key.verifying_key().mu(b"m", Context::EMPTY);
+    /// assert_eq!(key.sign_mu_deterministic(&mu)?, key.sign_deterministic(b"m", Context::EMPTY)?);
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::sign`], without [`Error::Randomness`].
@@ -222,6 +360,19 @@ impl SigningKey {
 
     /// Seals the seed for `account`'s record of this key pair.
     ///
+    /// ```
+    /// use pqc_core::{AccountId, MasterKey, MasterKeys, Secret, SignatureAlgorithm, SigningKey};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let masters = MasterKeys::new(MasterKey::new(1, Secret::generate(rng)?));
+    /// let account = AccountId::from_bytes([1; 16]);
+    /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa65, rng)?;
+    /// let record = key.seal(&masters, account, rng)?;
+    /// let public = key.verifying_key().as_bytes();
+    /// let opened = SigningKey::open(&masters, account, public, &record)?;
+    /// assert_eq!(opened.verifying_key(), key.verifying_key());
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Randomness`]; [`Error::Internal`]: the key has no seed.
     pub fn seal(
@@ -234,6 +385,20 @@ impl SigningKey {
     }
 
     /// Opens `account`'s record of the key pair with this verifying key, which its name binds.
+    ///
+    /// ```
+    /// use pqc_core::{AccountId, Error, MasterKey, MasterKeys, Secret, SignatureAlgorithm, SigningKey};
+    /// # let rng = &mut getrandom::SysRng;
+    /// # let masters = MasterKeys::new(MasterKey::new(1, Secret::generate(rng)?));
+    /// # let account = AccountId::from_bytes([1; 16]);
+    /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa44, rng)?;
+    /// let other = SigningKey::generate(SignatureAlgorithm::MlDsa44, rng)?;
+    /// let record = key.seal(&masters, account, rng)?;
+    /// let others = other.verifying_key().as_bytes();
+    /// let refused = SigningKey::open(&masters, account, others, &record).unwrap_err();
+    /// assert_eq!(refused, Error::SealBroken);
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Length`]; [`Error::SealBroken`]; [`Error::UnknownMasterKey`].
