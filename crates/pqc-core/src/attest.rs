@@ -1,10 +1,13 @@
 //! The issuer's statement about an encapsulation key, and the proof that it was checked.
 //!
+//! The statement is signed by pure ML-DSA (FIPS 204, Algorithms 2 and 3) in a context of its own;
+//! `docs/formats.md` has the bytes.
+//!
 //! Key, attestation and issuer arrive as unrelated bytes. [`VerifiedEncapsulationKey::verify`] is
 //! the one door to a value that encapsulates without a warning in its name, so the compiler keeps
 //! the order of the checks.
 //!
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! # let mut rng = getrandom::SysRng;
 //! # let alg = pqc_core::KemAlgorithm::MlKem768;
 //! let key = pqc_core::DecapsulationKey::generate(alg, &mut rng)?;
@@ -23,7 +26,8 @@
 //! let trusted = TrustedIssuers::new([issuer.verifying_key().clone()]);
 //! let verified = VerifiedEncapsulationKey::verify(
 //!     &unverified, &attestation, issuer.verifying_key(), &trusted, Some(account), now)?;
-//! verified.encapsulate(&mut rng)?;
+//! let (ciphertext, sent) = verified.encapsulate(&mut rng)?;
+//! assert!(key.decapsulate(&ciphertext)?.ct_eq(&sent));
 //! # Ok::<(), Error>(())
 //! ```
 
@@ -64,7 +68,7 @@ pub struct UnverifiedKey {
 }
 
 impl UnverifiedKey {
-    /// Takes 800, 1184 or 1568 bytes.
+    /// Takes 800, 1184 or 1568 bytes, for X-Wing 1216.
     ///
     /// # Errors
     /// [`Error::Length`].
@@ -87,7 +91,8 @@ impl UnverifiedKey {
 }
 
 /// `0x01 ‖ account (16) ‖ issued_at (8) ‖ expires_at (8) ‖ ML-DSA signature`: the issuer says that
-/// it made a key for this account. Times are seconds since the epoch, big-endian; 0 is "none".
+/// it made a key for this account. Times are seconds since the epoch, big-endian; 0 is "none". The
+/// signature is pure ML-DSA (FIPS 204, Algorithm 2) in the context `pqc/v1/attestation`.
 ///
 /// ```
 /// # use pqc_core::{AccountId, Attestation, DecapsulationKey, Error, Issuer, KemAlgorithm};
@@ -234,7 +239,7 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Randomness`], [`Error::Internal`] from signing.
+    /// [`Error::Randomness`]; [`Error::Internal`]: no attempt of rejection sampling succeeded.
     pub fn attest(
         &self,
         account: AccountId,
@@ -272,7 +277,8 @@ impl Issuer {
     /// Opens the server's own record of the issuer with this verifying key.
     ///
     /// # Errors
-    /// [`Error::Length`]; [`Error::SealBroken`]; [`Error::UnknownMasterKey`].
+    /// [`Error::Length`]: the verifying key's; [`Error::SealBroken`]: another issuer's record, or one
+    /// that was altered; [`Error::UnknownMasterKey`].
     pub fn open(
         masters: &MasterKeys,
         verifying_key: &[u8],

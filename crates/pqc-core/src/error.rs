@@ -17,7 +17,7 @@ use alloc::string::String;
 #[non_exhaustive]
 pub enum Error {
     // ---- the caller's input ----
-    /// The value has another length than the algorithm's.
+    /// The value has another length than its algorithm or its type.
     #[error("{field} must be {expected} bytes, not {actual}")]
     Length {
         /// What was measured.
@@ -27,7 +27,7 @@ pub enum Error {
         /// The length in bytes that came.
         actual: usize,
     },
-    /// Two values belong to different parameter sets.
+    /// Two values belong to different algorithms or parameter sets.
     #[error("{field} belongs to {actual}, not to {expected}")]
     AlgorithmMismatch {
         /// The value that does not fit.
@@ -73,7 +73,8 @@ pub enum Error {
         /// The form that would do.
         expected: &'static str,
     },
-    /// The box is of a format version or algorithm that this build does not know.
+    /// A box, stream, sealed record or attestation is of a format version or an algorithm that this
+    /// build does not know.
     #[error("the {field} has an unknown format version or algorithm")]
     UnknownFormat {
         /// The value of that format.

@@ -1,4 +1,7 @@
 //! The names of accounts, keys and tokens: not secret, safe to log.
+//!
+//! Those of accounts, tokens and symmetric keys are 16 bytes, that of a key pair is SHA-256 (FIPS
+//! 180-4), 32 bytes. In text they are lower-case hex.
 
 use alloc::string::String;
 use core::fmt;

@@ -161,7 +161,8 @@ impl AccountKey {
     /// Opens the record of `account` with this `id`.
     ///
     /// # Errors
-    /// [`Error::SealBroken`], [`Error::UnknownMasterKey`].
+    /// [`Error::SealBroken`]: another key's or account's record, or one that was altered;
+    /// [`Error::UnknownMasterKey`]; [`Error::Length`]: what was sealed is not 32 bytes.
     pub fn open(
         masters: &MasterKeys,
         account: AccountId,
@@ -177,7 +178,7 @@ impl AccountKey {
     }
 }
 
-/// A sealed text. Not secret.
+/// A sealed text: [`OVERHEAD_BYTES`] (58) more than the text. Not secret.
 ///
 /// ```
 /// use pqc_core::{BoxKey, MessageBox, Secret};

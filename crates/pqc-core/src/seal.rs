@@ -1,7 +1,8 @@
 //! Secrets at rest: a master key, a key for each purpose, a sealed record for each secret.
 //!
 //! A sealed record is `version (1) ‖ algorithm (1) ‖ master-key version (4) ‖ nonce (24) ‖
-//! ciphertext ‖ tag (16)`. Its key is HKDF-SHA-256 of the master key with the info
+//! ciphertext ‖ tag (16)`, by XAES-256-GCM (C2SP). Its key is HKDF-SHA-256 (RFC 5869) of the master
+//! key with the info
 //! `pqc/v1/seal/ ‖ kind ‖ master-key version`. Its associated data frames every part of its name
 //! with a length, so that a record copied to another account, kind, algorithm or id does not open.
 //! It says nothing of age: an old record put back in its own place opens again.
@@ -117,10 +118,10 @@ impl MasterKeys {
         self.current.version
     }
 
-    /// Seals `secret` as the record with this name, under a fresh random nonce.
+    /// Seals `secret` as the record with this name, under a fresh random nonce: 46 bytes more.
     ///
     /// # Errors
-    /// [`Error::Randomness`].
+    /// [`Error::Randomness`]; [`Error::Internal`] for a secret beyond the AEAD's 64 GiB.
     pub fn seal(
         &self,
         name: &RecordName<'_>,
@@ -203,7 +204,7 @@ pub struct RecordName<'a> {
     pub record_id: &'a [u8],
 }
 
-/// A secret under a master key. Not secret itself.
+/// A secret under a master key: 46 bytes more than the secret. Not secret itself.
 ///
 /// ```
 /// use pqc_core::{Error, MasterKey, SealedRecord, Secret};

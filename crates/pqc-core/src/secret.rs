@@ -4,13 +4,16 @@
 //! compared with `==`, and give their bytes only through `expose_bytes`, so every reading place
 //! can be searched for.
 //!
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! let secret = pqc_core::Secret::<32>::from([7; 32]);
 //! let copy = secret.clone(); // a secret has one owner
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0369
 //! let (a, b) = (pqc_core::Secret::<32>::from([7; 32]), pqc_core::Secret::<32>::from([7; 32]));
 //! let same = a == b; // comparing takes `ct_eq`
+//! ```
+//! ```compile_fail,E0277
+//! println!("{}", pqc_core::Secret::<32>::from([7; 32])); // not for people's eyes
 //! ```
 //! ```
 //! let (a, b) = (pqc_core::Secret::<32>::from([7; 32]), pqc_core::Secret::<32>::from([7; 32]));

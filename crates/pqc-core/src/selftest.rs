@@ -51,7 +51,8 @@ pub struct Report {
 /// ```
 ///
 /// # Errors
-/// [`Error::SelfTest`]: a check gave a wrong result. [`Error::Randomness`].
+/// [`Error::SelfTest`]: a check gave a wrong result. [`Error::Internal`], [`Error::LowOrder`]: a
+/// computation refused the right input of a check. [`Error::Randomness`].
 pub fn run(rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<Report, Error> {
     run_on::<Active>(rng)
 }

@@ -133,6 +133,7 @@ impl StreamKey {
     /// # Errors
     /// [`Error::Malformed`], [`Error::UnknownFormat`]: as [`StreamHeader::split_from`].
     /// [`Error::BoxAuthentication`]: another key, other associated data, or an altered stream.
+    /// [`Error::OutOfRange`]: more than [`MAX_TEXT_BYTES`].
     pub fn open(&self, stream: &[u8], associated_data: &[u8]) -> Result<SecretVec, Error> {
         let (header, mut rest) = StreamHeader::split_from(stream)?;
         let mut opener = StreamOpener::new(self, &header, associated_data)?;

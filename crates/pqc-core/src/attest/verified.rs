@@ -69,7 +69,7 @@ pub struct VerifiedEncapsulationKey {
 impl VerifiedEncapsulationKey {
     /// Checks, in this order: the issuer is trusted; its signature covers this key and head
     /// (FIPS 204, Algorithm 3, context `pqc/v1/attestation`); the account is the expected one; the
-    /// statement has not expired at `now`; the key passes the modulus check (FIPS 203, 7.2).
+    /// statement has not expired at `now`; the key passes the modulus check (FIPS 203, Section 7.2).
     ///
     /// ```
     /// use pqc_core::{AccountId, DecapsulationKey, Error, Issuer, KemAlgorithm, SignatureAlgorithm};
@@ -124,7 +124,7 @@ impl VerifiedEncapsulationKey {
         Ok(Self { key, account: attestation.account })
     }
 
-    /// ML-KEM.Encaps (FIPS 203, Algorithm 20).
+    /// ML-KEM.Encaps (FIPS 203, Algorithm 20), or Encapsulate of X-Wing.
     ///
     /// # Errors
     /// [`Error::Randomness`].

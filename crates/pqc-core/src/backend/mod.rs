@@ -2,7 +2,7 @@
 //!
 //! [`libcrux`](Libcrux) is the default on x86-64 and aarch64; [`RustCrypto`] is always built, is
 //! the only one elsewhere, and checks the other. Both give the same bytes for the same input:
-//! `tests/differential.rs` and [`crate::selftest`] hold them to it. Inputs have their algorithm's
+//! `tests/core/differential.rs` and [`crate::selftest`] hold them to it. Inputs have their algorithm's
 //! lengths: the types above the seam see to that. No `cfg` that chooses between them stands outside
 //! this folder.
 //!

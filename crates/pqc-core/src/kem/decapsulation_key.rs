@@ -13,7 +13,8 @@ use crate::id::{AccountId, KeyId};
 use crate::seal::{MasterKeys, RecordKind, RecordName, SealedRecord};
 use crate::secret::{Secret, SecretVec};
 
-/// A decapsulation key. Secret.
+/// A decapsulation key: a seed of 64 bytes, for X-Wing 32, or an expanded ML-KEM key of 1632, 2400
+/// or 3168. Secret.
 ///
 /// ```
 /// use pqc_core::{Ciphertext, DecapsulationKey, KemAlgorithm};
@@ -179,7 +180,8 @@ impl DecapsulationKey {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::from_expanded`]; [`Error::AlgorithmMismatch`]: an expanded key of another set.
+    /// As [`Self::from_expanded`] ([`Error::Length`] alone for X-Wing); [`Error::AlgorithmMismatch`]: an
+    /// expanded key of another set.
     pub fn from_seed_or_expanded(
         algorithm: impl Into<KemAlgorithm>,
         bytes: &[u8],
@@ -193,7 +195,7 @@ impl DecapsulationKey {
         Ok(key)
     }
 
-    /// ML-KEM.Decaps (FIPS 203, Algorithm 21). A ciphertext that was not made for this key is no
+    /// ML-KEM.Decaps (FIPS 203, Algorithm 21), or Decapsulate of X-Wing. A ciphertext that was not made for this key is no
     /// error: implicit rejection gives another secret.
     ///
     /// ```
@@ -295,7 +297,8 @@ impl DecapsulationKey {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Length`]; [`Error::SealBroken`]; [`Error::UnknownMasterKey`].
+    /// [`Error::Length`]: the encapsulation key's; [`Error::SealBroken`]: another key's or account's
+    /// record, or one that was altered; [`Error::UnknownMasterKey`].
     pub fn open(
         masters: &MasterKeys,
         account: AccountId,

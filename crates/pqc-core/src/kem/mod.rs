@@ -1,4 +1,5 @@
-//! ML-KEM (FIPS 203), all three parameter sets, and X-Wing, in one shape.
+//! ML-KEM (FIPS 203, Algorithms 16 to 21), all three parameter sets, and X-Wing
+//! (draft-connolly-cfrg-xwing-kem), in one shape.
 //!
 //! Bytes become a key or a ciphertext once, through the checks of FIPS 203, Sections 7.2 and 7.3;
 //! from there on only types travel. A decapsulation key is kept as its seed. Encapsulation
@@ -73,8 +74,8 @@ impl EncapsulationKey {
         Ok(Self { algorithm, bytes: bytes.to_vec() })
     }
 
-    /// ML-KEM.Encaps (FIPS 203, Algorithm 20) to a key that nobody vouched for: the caller answers
-    /// for whose it is.
+    /// ML-KEM.Encaps (FIPS 203, Algorithm 20), or Encapsulate of X-Wing, to a key that nobody vouched
+    /// for: the caller answers for whose it is.
     ///
     /// ```
     /// use pqc_core::{DecapsulationKey, KemAlgorithm};
@@ -117,7 +118,7 @@ impl EncapsulationKey {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Length`].
+    /// [`Error::Length`]: `randomness` is not 32 bytes (ML-KEM) or 64 (X-Wing).
     #[cfg(feature = "hazmat")]
     pub fn hazmat_encapsulate_deterministic(
         &self,

@@ -1,4 +1,4 @@
-//! The parameter sets of ML-KEM and their sizes.
+//! The parameter sets of ML-KEM and their sizes (FIPS 203, Tables 2 and 3).
 
 use super::KemAlgorithm;
 use crate::error::{self, Error, Field};

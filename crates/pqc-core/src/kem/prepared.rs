@@ -110,7 +110,7 @@ impl core::fmt::Debug for PreparedEncapsulationKey {
 /// A [`DecapsulationKey`] for many decapsulations. Secret; overwritten when it is dropped.
 ///
 /// It has one owner:
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// # use pqc_core::{DecapsulationKey, KemAlgorithm};
 /// # let mut rng = getrandom::SysRng;
 /// # let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, &mut rng).unwrap();

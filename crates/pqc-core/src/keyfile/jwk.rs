@@ -1,4 +1,5 @@
-//! Public ML-DSA keys as JSON Web Keys of type `AKP` (RFC 7517; key type "Algorithm Key Pair").
+//! Public ML-DSA keys as JSON Web Keys of type `AKP` (RFC 7517; key type "Algorithm Key Pair"),
+//! named by their thumbprint (RFC 7638).
 
 use alloc::string::{String, ToString};
 

@@ -36,7 +36,7 @@ use crate::sign::SigningKey;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PrivateKey {
-    /// Of ML-KEM (RFC 9935, Section 6).
+    /// Of ML-KEM (RFC 9935, Section 6), or of X-Wing.
     Decapsulation(DecapsulationKey),
     /// Of ML-DSA (RFC 9881, Section 6).
     Signing(SigningKey),
@@ -45,7 +45,7 @@ pub enum PrivateKey {
 /// The form in which a file holds a private key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PrivateKeyForm {
-    /// The seed: 64 bytes for ML-KEM, 32 for ML-DSA.
+    /// The seed: 64 bytes for ML-KEM, 32 for ML-DSA and X-Wing.
     Seed,
     /// The expanded key of FIPS 203 or FIPS 204.
     Expanded,
@@ -129,8 +129,8 @@ impl PrivateKey {
         Self::from_encrypted_der(der.expose_bytes(), passphrase)
     }
 
-    /// DER in seed form: 86 bytes for ML-KEM, 54 for ML-DSA, 52 for X-Wing; in expanded form if there is no seed.
-    /// Key material.
+    /// DER in seed form: 86 bytes for ML-KEM, 54 for ML-DSA, 52 for X-Wing; in expanded form if there
+    /// is no seed. Key material.
     ///
     /// # Errors
     /// None that is known: [`Error::Internal`].

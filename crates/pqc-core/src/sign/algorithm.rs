@@ -1,4 +1,4 @@
-//! The parameter sets of ML-DSA and their sizes.
+//! The parameter sets of ML-DSA and their sizes (FIPS 204, Tables 1 and 2).
 
 use crate::error::{self, Error, Field};
 

@@ -1,4 +1,5 @@
-//! ML-DSA (FIPS 204), all three parameter sets, pure and pre-hashed, with a context.
+//! ML-DSA (FIPS 204, Algorithms 1 to 8), all three parameter sets, pure and pre-hashed, with a
+//! context.
 //!
 //! A signing key is kept as its 32-byte seed. Signing is hedged: fresh randomness goes into every
 //! signature (FIPS 204, Algorithm 2), so that a fault or a bad generator alone leaks nothing. Who

@@ -35,7 +35,7 @@ use crate::error::{Error, Field};
 /// ```
 ///
 /// A message is not a μ, though both are bytes:
-/// ```compile_fail
+/// ```compile_fail,E0308
 /// # use pqc_core::{SignatureAlgorithm, SigningKey};
 /// # let mut rng = getrandom::SysRng;
 /// # let key = SigningKey::generate(SignatureAlgorithm::MlDsa65, &mut rng).unwrap();

@@ -154,7 +154,7 @@ impl core::fmt::Display for PreHashAlgorithm {
 /// ```
 ///
 /// A digest without its hash function cannot be signed:
-/// ```compile_fail
+/// ```compile_fail,E0308
 /// # use pqc_core::{Context, SignatureAlgorithm, SigningKey};
 /// # let mut rng = getrandom::SysRng;
 /// # let key = SigningKey::generate(SignatureAlgorithm::MlDsa65, &mut rng).unwrap();

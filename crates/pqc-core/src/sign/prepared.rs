@@ -31,7 +31,7 @@ use crate::secret::Secret;
 /// ```
 ///
 /// It has one owner:
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// # use pqc_core::{SignatureAlgorithm, SigningKey};
 /// # let mut rng = getrandom::SysRng;
 /// # let key = SigningKey::generate(SignatureAlgorithm::MlDsa65, &mut rng).unwrap();

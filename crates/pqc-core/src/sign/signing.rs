@@ -13,7 +13,8 @@ use crate::id::{AccountId, KeyId};
 use crate::seal::{MasterKeys, RecordKind, RecordName, SealedRecord};
 use crate::secret::{Secret, SecretVec};
 
-/// A signing key. Secret.
+/// A signing key (FIPS 204: private key): a seed of 32 bytes, or an expanded key of 2560, 4032 or
+/// 4896. Secret.
 ///
 /// ```
 /// use pqc_core::{Context, Signature, SignatureAlgorithm, SigningKey, VerifyingKey};
@@ -263,7 +264,7 @@ impl SigningKey {
     }
 
     /// ML-DSA.Sign (FIPS 204, Algorithm 2), hedged, of the message whose μ this is. A μ for another
-    /// key gives a signature that never verifies.
+    /// key gives a signature that verifies no message.
     ///
     /// ```
     /// use pqc_core::{Context, SignatureAlgorithm, SigningKey};
@@ -401,7 +402,8 @@ impl SigningKey {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Length`]; [`Error::SealBroken`]; [`Error::UnknownMasterKey`].
+    /// [`Error::Length`]: the verifying key's; [`Error::SealBroken`]: another key's or account's record,
+    /// or one that was altered; [`Error::UnknownMasterKey`].
     pub fn open(
         masters: &MasterKeys,
         account: AccountId,

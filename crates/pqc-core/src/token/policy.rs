@@ -87,7 +87,8 @@ pub struct OutOfScope;
 /// count is none that [`MintPolicy`] made: it is taken as expired or spent.
 ///
 /// # Errors
-/// The [`Refusal`] that applies.
+/// The first that applies of [`Refusal::AccountDisabled`], [`Refusal::Revoked`],
+/// [`Refusal::Expired`], [`Refusal::Spent`]. [`Refusal::Unknown`] is for a store to say.
 pub fn authenticate(token: &TokenState, now: Timestamp) -> Result<(), Refusal> {
     if token.account_disabled {
         return Err(Refusal::AccountDisabled);
@@ -172,7 +173,7 @@ pub fn authorize_key(scope: &Scope, used: Option<KeyId>) -> Result<(), OutOfScop
 /// step.
 ///
 /// # Errors
-/// The [`Refusal`] that applies; then nothing is spent.
+/// As [`authenticate`]; then nothing is spent.
 pub fn spend(token: &TokenState, now: Timestamp) -> Result<TokenState, Refusal> {
     authenticate(token, now)?;
     let mut after = token.clone();

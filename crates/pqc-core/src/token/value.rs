@@ -1,4 +1,5 @@
-//! What a token is made of, and what a store keeps in its place.
+//! What a token is made of (base64url: RFC 4648, Section 5), and what a store keeps in its place
+//! (SHA-256: FIPS 180-4).
 
 use alloc::string::String;
 use core::fmt;
