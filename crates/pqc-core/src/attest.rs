@@ -92,7 +92,8 @@ impl UnverifiedKey {
 
 /// `0x01 ‖ account (16) ‖ issued_at (8) ‖ expires_at (8) ‖ ML-DSA signature`: the issuer says that
 /// it made a key for this account. Times are seconds since the epoch, big-endian; 0 is "none". The
-/// signature is pure ML-DSA (FIPS 204, Algorithm 2) in the context `pqc/v1/attestation`.
+/// signature is pure ML-DSA (FIPS 204, Algorithm 2) in the context `pqc/v1/attestation`. 2453, 3342
+/// or 4660 bytes.
 ///
 /// ```
 /// # use pqc_core::{AccountId, Attestation, DecapsulationKey, Error, Issuer, KemAlgorithm};
@@ -229,7 +230,8 @@ impl Issuer {
     /// use pqc_core::{AccountId, Attestation, DecapsulationKey, Issuer, KemAlgorithm};
     /// use pqc_core::{SignatureAlgorithm, Timestamp};
     /// # let rng = &mut getrandom::SysRng;
-    /// # let (account, now) = (AccountId::from_bytes([1; 16]), Timestamp::from_seconds(1_800_000_000));
+    /// # let account = AccountId::from_bytes([1; 16]);
+    /// let now = Timestamp::from_seconds(1_800_000_000);
     /// let issuer = Issuer::generate(SignatureAlgorithm::MlDsa44, rng)?;
     /// let key = DecapsulationKey::generate(KemAlgorithm::XWing, rng)?;
     /// let a_day = Some(now.plus_seconds(86_400));
@@ -277,8 +279,8 @@ impl Issuer {
     /// Opens the server's own record of the issuer with this verifying key.
     ///
     /// # Errors
-    /// [`Error::Length`]: the verifying key's; [`Error::SealBroken`]: another issuer's record, or one
-    /// that was altered; [`Error::UnknownMasterKey`].
+    /// [`Error::Length`]: the verifying key's; [`Error::SealBroken`]: another issuer's record, or
+    /// one that was altered; [`Error::UnknownMasterKey`].
     pub fn open(
         masters: &MasterKeys,
         verifying_key: &[u8],

@@ -2,10 +2,9 @@
 //!
 //! A sealed record is `version (1) ‖ algorithm (1) ‖ master-key version (4) ‖ nonce (24) ‖
 //! ciphertext ‖ tag (16)`, by XAES-256-GCM (C2SP). Its key is HKDF-SHA-256 (RFC 5869) of the master
-//! key with the info
-//! `pqc/v1/seal/ ‖ kind ‖ master-key version`. Its associated data frames every part of its name
-//! with a length, so that a record copied to another account, kind, algorithm or id does not open.
-//! It says nothing of age: an old record put back in its own place opens again.
+//! key with the info `pqc/v1/seal/ ‖ kind ‖ master-key version`. Its associated data frames every
+//! part of its name with a length, so that a record copied to another account, kind, algorithm or
+//! id does not open. It says nothing of age: an old record put back in its own place opens again.
 
 use alloc::vec::Vec;
 

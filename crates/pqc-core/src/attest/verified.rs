@@ -69,11 +69,13 @@ pub struct VerifiedEncapsulationKey {
 impl VerifiedEncapsulationKey {
     /// Checks, in this order: the issuer is trusted; its signature covers this key and head
     /// (FIPS 204, Algorithm 3, context `pqc/v1/attestation`); the account is the expected one; the
-    /// statement has not expired at `now`; the key passes the modulus check (FIPS 203, Section 7.2).
+    /// statement has not expired at `now`; the key passes the modulus check (FIPS 203, Section
+    /// 7.2).
     ///
     /// ```
-    /// use pqc_core::{AccountId, DecapsulationKey, Error, Issuer, KemAlgorithm, SignatureAlgorithm};
-    /// use pqc_core::{Timestamp, TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey};
+    /// # use pqc_core::{AccountId, DecapsulationKey, Issuer, KemAlgorithm, SignatureAlgorithm};
+    /// # use pqc_core::Timestamp;
+    /// use pqc_core::{Error, TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey};
     /// # let rng = &mut getrandom::SysRng;
     /// # let [mine, yours] = [[1; 16], [2; 16]].map(AccountId::from_bytes);
     /// # let [now, later] = [1, 61].map(Timestamp::from_seconds);
@@ -84,12 +86,14 @@ impl VerifiedEncapsulationKey {
     /// let issuer = issuer.verifying_key();
     /// let trusted = TrustedIssuers::new([issuer.clone()]);
     /// let verify = |trusted: &TrustedIssuers, account, now| {
-    ///     VerifiedEncapsulationKey::verify(&key, &attestation, issuer, trusted, Some(account), now)
+    ///     let account = Some(account);
+    ///     VerifiedEncapsulationKey::verify(&key, &attestation, issuer, trusted, account, now)
     /// };
     /// let verified = verify(&trusted, mine, now)?;
     /// assert_eq!((verified.account(), verified.key().key_id()), (mine, key.key_id()));
     ///
-    /// assert_eq!(verify(&TrustedIssuers::new([]), mine, now).unwrap_err(), Error::UntrustedIssuer);
+    /// let nobody = TrustedIssuers::new([]);
+    /// assert_eq!(verify(&nobody, mine, now).unwrap_err(), Error::UntrustedIssuer);
     /// assert_eq!(verify(&trusted, yours, now).unwrap_err(), Error::AttestationAccount);
     /// assert_eq!(verify(&trusted, mine, later).unwrap_err(), Error::AttestationExpired);
     /// # Ok::<(), Error>(())

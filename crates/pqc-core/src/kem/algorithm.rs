@@ -108,7 +108,7 @@ impl KemAlgorithm {
     /// use pqc_core::KemAlgorithm;
     /// assert_eq!(KemAlgorithm::of_encapsulation_key(1216)?, KemAlgorithm::XWing);
     /// let refused = KemAlgorithm::of_encapsulation_key(1217).unwrap_err().to_string();
-    /// assert_eq!(refused, "encapsulation key must be 800 or 1184 or 1568 or 1216 bytes, not 1217");
+    /// assert!(refused.ends_with("must be 800 or 1184 or 1568 or 1216 bytes, not 1217"));
     /// # Ok::<(), pqc_core::Error>(())
     /// ```
     ///

@@ -180,8 +180,8 @@ impl DecapsulationKey {
     /// ```
     ///
     /// # Errors
-    /// As [`Self::from_expanded`] ([`Error::Length`] alone for X-Wing); [`Error::AlgorithmMismatch`]: an
-    /// expanded key of another set.
+    /// As [`Self::from_expanded`] ([`Error::Length`] alone for X-Wing);
+    /// [`Error::AlgorithmMismatch`]: an expanded key of another set.
     pub fn from_seed_or_expanded(
         algorithm: impl Into<KemAlgorithm>,
         bytes: &[u8],
@@ -195,8 +195,8 @@ impl DecapsulationKey {
         Ok(key)
     }
 
-    /// ML-KEM.Decaps (FIPS 203, Algorithm 21), or Decapsulate of X-Wing. A ciphertext that was not made for this key is no
-    /// error: implicit rejection gives another secret.
+    /// ML-KEM.Decaps (FIPS 203, Algorithm 21), or Decapsulate of X-Wing. A ciphertext that was not
+    /// made for this key is no error: implicit rejection gives another secret.
     ///
     /// ```
     /// use pqc_core::{Ciphertext, DecapsulationKey, KemAlgorithm};
@@ -284,7 +284,8 @@ impl DecapsulationKey {
     /// name binds.
     ///
     /// ```
-    /// use pqc_core::{AccountId, DecapsulationKey, Error, KemAlgorithm, MasterKey, MasterKeys, Secret};
+    /// use pqc_core::{AccountId, DecapsulationKey, Error, KemAlgorithm};
+    /// # use pqc_core::{MasterKey, MasterKeys, Secret};
     /// # let rng = &mut getrandom::SysRng;
     /// # let masters = MasterKeys::new(MasterKey::new(1, Secret::generate(rng)?));
     /// let [mine, yours] = [[1; 16], [2; 16]].map(AccountId::from_bytes);
@@ -297,8 +298,8 @@ impl DecapsulationKey {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Length`]: the encapsulation key's; [`Error::SealBroken`]: another key's or account's
-    /// record, or one that was altered; [`Error::UnknownMasterKey`].
+    /// [`Error::Length`]: the encapsulation key's; [`Error::SealBroken`]: another key's or
+    /// account's record, or one that was altered; [`Error::UnknownMasterKey`].
     pub fn open(
         masters: &MasterKeys,
         account: AccountId,

@@ -74,8 +74,8 @@ impl EncapsulationKey {
         Ok(Self { algorithm, bytes: bytes.to_vec() })
     }
 
-    /// ML-KEM.Encaps (FIPS 203, Algorithm 20), or Encapsulate of X-Wing, to a key that nobody vouched
-    /// for: the caller answers for whose it is.
+    /// ML-KEM.Encaps (FIPS 203, Algorithm 20), or Encapsulate of X-Wing, to a key that nobody
+    /// vouched for: the caller answers for whose it is.
     ///
     /// ```
     /// use pqc_core::{DecapsulationKey, KemAlgorithm};

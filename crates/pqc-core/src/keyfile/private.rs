@@ -129,8 +129,8 @@ impl PrivateKey {
         Self::from_encrypted_der(der.expose_bytes(), passphrase)
     }
 
-    /// DER in seed form: 86 bytes for ML-KEM, 54 for ML-DSA, 52 for X-Wing; in expanded form if there
-    /// is no seed. Key material.
+    /// DER in seed form: 86 bytes for ML-KEM, 54 for ML-DSA, 52 for X-Wing; in expanded form if
+    /// there is no seed. Key material.
     ///
     /// # Errors
     /// None that is known: [`Error::Internal`].

@@ -42,8 +42,8 @@ impl PublicKey {
     /// # Errors
     /// [`Error::Malformed`]: not such DER, or the algorithm has parameters;
     /// [`Error::UnknownAlgorithm`]; [`Error::Length`]: not the algorithm's;
-    /// [`Error::EncapsulationKeyModulus`] (FIPS 203, Section 7.2); [`Error::LowOrder`]: the X25519 part
-    /// of an X-Wing key.
+    /// [`Error::EncapsulationKeyModulus`] (FIPS 203, Section 7.2); [`Error::LowOrder`]: the X25519
+    /// part of an X-Wing key.
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
         let malformed = |expected| Error::Malformed { field: Field::PublicKeyFile, expected };
         let info = SubjectPublicKeyInfoRef::from_der(der)

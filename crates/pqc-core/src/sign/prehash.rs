@@ -180,7 +180,8 @@ impl PreHash {
     /// ```
     /// use pqc_core::sign::{PreHash, PreHashAlgorithm};
     /// use sha2::{Digest, Sha512};
-    /// let elsewhere = PreHash::from_digest(PreHashAlgorithm::Sha512, &Sha512::digest(b"message"))?;
+    /// let digest = Sha512::digest(b"message");
+    /// let elsewhere = PreHash::from_digest(PreHashAlgorithm::Sha512, &digest)?;
     /// assert_eq!(elsewhere, PreHash::of(PreHashAlgorithm::Sha512, b"message"));
     /// assert!(PreHash::from_digest(PreHashAlgorithm::Sha512, &[0; 32]).is_err());
     /// # Ok::<(), pqc_core::Error>(())

@@ -173,7 +173,8 @@ impl SigningKey {
     /// use pqc_core::{Context, SignatureAlgorithm, SigningKey};
     /// # let rng = &mut getrandom::SysRng;
     /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa44, rng)?;
-    /// let [one, two] = [key.sign(b"m", Context::EMPTY, rng)?, key.sign(b"m", Context::EMPTY, rng)?];
+    /// let one = key.sign(b"m", Context::EMPTY, rng)?;
+    /// let two = key.sign(b"m", Context::EMPTY, rng)?;
     /// assert_ne!(one, two);
     /// for signature in [one, two] {
     ///     assert!(key.verifying_key().verify(b"m", Context::EMPTY, &signature));
@@ -388,7 +389,8 @@ impl SigningKey {
     /// Opens `account`'s record of the key pair with this verifying key, which its name binds.
     ///
     /// ```
-    /// use pqc_core::{AccountId, Error, MasterKey, MasterKeys, Secret, SignatureAlgorithm, SigningKey};
+    /// use pqc_core::{Error, SignatureAlgorithm, SigningKey};
+    /// # use pqc_core::{AccountId, MasterKey, MasterKeys, Secret};
     /// # let rng = &mut getrandom::SysRng;
     /// # let masters = MasterKeys::new(MasterKey::new(1, Secret::generate(rng)?));
     /// # let account = AccountId::from_bytes([1; 16]);
@@ -402,8 +404,8 @@ impl SigningKey {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Length`]: the verifying key's; [`Error::SealBroken`]: another key's or account's record,
-    /// or one that was altered; [`Error::UnknownMasterKey`].
+    /// [`Error::Length`]: the verifying key's; [`Error::SealBroken`]: another key's or account's
+    /// record, or one that was altered; [`Error::UnknownMasterKey`].
     pub fn open(
         masters: &MasterKeys,
         account: AccountId,

@@ -78,8 +78,8 @@ impl SealingFramer {
     /// ```
     ///
     /// # Errors
-    /// [`Error::OutOfRange`]: a push had failed. [`Error::Length`]: the last push had given a chunk, and
-    /// what it left of the text was never pushed.
+    /// [`Error::OutOfRange`]: a push had failed. [`Error::Length`]: the last push had given a chunk,
+    /// and what it left of the text was never pushed.
     pub fn finish(self) -> Result<Vec<u8>, Error> {
         self.sealer.ok_or(too_long())?.seal_last(&self.held.bytes)
     }
@@ -133,8 +133,8 @@ impl OpeningFramer {
     /// Opens what is held as the last chunk. Only now is the stream known to be whole.
     ///
     /// # Errors
-    /// [`Error::BoxAuthentication`]: the stream was altered or cut, a push had failed, or what the last
-    /// one left was never pushed.
+    /// [`Error::BoxAuthentication`]: the stream was altered or cut, a push had failed, or what the
+    /// last one left was never pushed.
     pub fn finish(self) -> Result<SecretVec, Error> {
         self.opener.ok_or(Error::BoxAuthentication)?.open_last(&self.held.bytes)
     }
