@@ -1,10 +1,13 @@
 //! The issuer's statement about an encapsulation key, and the proof that it was checked.
 //!
+//! The statement is signed by pure ML-DSA (FIPS 204, Algorithms 2 and 3) in a context of its own;
+//! `docs/formats.md` has the bytes.
+//!
 //! Key, attestation and issuer arrive as unrelated bytes. [`VerifiedEncapsulationKey::verify`] is
 //! the one door to a value that encapsulates without a warning in its name, so the compiler keeps
 //! the order of the checks.
 //!
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! # let mut rng = getrandom::SysRng;
 //! # let alg = pqc_core::KemAlgorithm::MlKem768;
 //! let key = pqc_core::DecapsulationKey::generate(alg, &mut rng)?;
@@ -23,9 +26,12 @@
 //! let trusted = TrustedIssuers::new([issuer.verifying_key().clone()]);
 //! let verified = VerifiedEncapsulationKey::verify(
 //!     &unverified, &attestation, issuer.verifying_key(), &trusted, Some(account), now)?;
-//! verified.encapsulate(&mut rng)?;
+//! let (ciphertext, sent) = verified.encapsulate(&mut rng)?;
+//! assert!(key.decapsulate(&ciphertext)?.ct_eq(&sent));
 //! # Ok::<(), Error>(())
 //! ```
+
+mod verified;
 
 use alloc::vec::Vec;
 
@@ -33,14 +39,28 @@ use rand_core::TryCryptoRng;
 
 use crate::error::{Error, Field};
 use crate::id::{AccountId, KeyId};
-use crate::kem::{
-    Ciphertext, EncapsulationKey, KemAlgorithm, PreparedEncapsulationKey, SharedSecret,
-};
+use crate::kem::{EncapsulationKey, KemAlgorithm};
 use crate::seal::{MasterKeys, RecordKind, SealedRecord};
 use crate::sign::{Context, Signature, SignatureAlgorithm, SigningKey, VerifyingKey};
 use crate::time::Timestamp;
 
+pub use verified::{PreparedVerifiedKey, TrustedIssuers, VerifiedEncapsulationKey};
+
 /// Bytes of an encapsulation key's length, from anywhere: nothing else was checked.
+///
+/// ```
+/// use pqc_core::{KemAlgorithm, UnverifiedKey};
+/// let key = UnverifiedKey::from_bytes(&[0xff; 1184])?; // no key at all, but of a key's length
+/// assert_eq!(key.algorithm(), KemAlgorithm::MlKem768);
+/// assert!(UnverifiedKey::from_bytes(&[0xff; 1185]).is_err());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
+///
+/// Nothing is encapsulated to it:
+/// ```compile_fail,E0599
+/// let key = pqc_core::UnverifiedKey::from_bytes(&[0xff; 1184]).unwrap();
+/// key.encapsulate(&mut getrandom::SysRng);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnverifiedKey {
     algorithm: KemAlgorithm,
@@ -48,7 +68,7 @@ pub struct UnverifiedKey {
 }
 
 impl UnverifiedKey {
-    /// Takes 800, 1184 or 1568 bytes.
+    /// Takes 800, 1184 or 1568 bytes, for X-Wing 1216.
     ///
     /// # Errors
     /// [`Error::Length`].
@@ -71,7 +91,28 @@ impl UnverifiedKey {
 }
 
 /// `0x01 ‖ account (16) ‖ issued_at (8) ‖ expires_at (8) ‖ ML-DSA signature`: the issuer says that
-/// it made a key for this account. Times are seconds since the epoch, big-endian; 0 is "none".
+/// it made a key for this account. Times are seconds since the epoch, big-endian; 0 is "none". The
+/// signature is pure ML-DSA (FIPS 204, Algorithm 2) in the context `pqc/v1/attestation`. 2453, 3342
+/// or 4660 bytes.
+///
+/// ```
+/// # use pqc_core::{AccountId, Attestation, DecapsulationKey, Error, Issuer, KemAlgorithm};
+/// # use pqc_core::{SignatureAlgorithm, Timestamp};
+/// # let rng = &mut getrandom::SysRng;
+/// # let (account, now) = (AccountId::from_bytes([1; 16]), Timestamp::from_seconds(1));
+/// # let issuer = Issuer::generate(SignatureAlgorithm::MlDsa65, rng)?;
+/// # let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, rng)?;
+/// let attestation = issuer.attest(account, key.encapsulation_key(), now, None, rng)?;
+/// let mut bytes = attestation.to_bytes();
+/// assert_eq!(bytes.len(), Attestation::bytes(SignatureAlgorithm::MlDsa65));
+/// assert_eq!(Attestation::from_bytes(&bytes)?, attestation);
+/// assert_eq!(attestation.algorithm(), SignatureAlgorithm::MlDsa65);
+/// assert_eq!(attestation.claimed_account(), account);
+///
+/// bytes[0] = 2;
+/// assert!(matches!(Attestation::from_bytes(&bytes), Err(Error::UnknownFormat { .. })));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attestation {
     account: AccountId,
@@ -146,6 +187,27 @@ impl Attestation {
 }
 
 /// An issuer: the ML-DSA key that vouches for encapsulation keys and signs nothing else. Secret.
+///
+/// ```
+/// use pqc_core::{Issuer, MasterKey, MasterKeys, Secret, SignatureAlgorithm};
+/// # let rng = &mut getrandom::SysRng;
+/// # let masters = MasterKeys::new(MasterKey::new(1, Secret::generate(rng)?));
+/// let issuer = Issuer::generate(SignatureAlgorithm::MlDsa65, rng)?;
+/// let pinned = issuer.verifying_key().clone();
+///
+/// let record = issuer.seal(&masters, rng)?;
+/// let opened = Issuer::open(&masters, pinned.as_bytes(), &record)?;
+/// assert_eq!(opened.verifying_key(), &pinned);
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
+///
+/// It signs no message that somebody else chose:
+/// ```compile_fail,E0599
+/// # use pqc_core::{Context, Issuer, SignatureAlgorithm};
+/// # let rng = &mut getrandom::SysRng;
+/// # let issuer = Issuer::generate(SignatureAlgorithm::MlDsa65, rng).unwrap();
+/// issuer.sign(b"a statement about nothing", Context::EMPTY, rng);
+/// ```
 #[derive(Debug)]
 pub struct Issuer(SigningKey);
 
@@ -164,8 +226,22 @@ impl Issuer {
     /// States that `key` was made for `account` at `now`, good until `expires_at` (in whole seconds;
     /// within the first second of 1970 it is the end of that second, since 0 is "none").
     ///
+    /// ```
+    /// use pqc_core::{AccountId, Attestation, DecapsulationKey, Issuer, KemAlgorithm};
+    /// use pqc_core::{SignatureAlgorithm, Timestamp};
+    /// # let rng = &mut getrandom::SysRng;
+    /// # let account = AccountId::from_bytes([1; 16]);
+    /// let now = Timestamp::from_seconds(1_800_000_000);
+    /// let issuer = Issuer::generate(SignatureAlgorithm::MlDsa44, rng)?;
+    /// let key = DecapsulationKey::generate(KemAlgorithm::XWing, rng)?;
+    /// let a_day = Some(now.plus_seconds(86_400));
+    /// let attestation = issuer.attest(account, key.encapsulation_key(), now, a_day, rng)?;
+    /// assert_eq!(attestation.to_bytes().len(), 33 + 2420);
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Error::Randomness`], [`Error::Internal`] from signing.
+    /// [`Error::Randomness`]; [`Error::Internal`]: no attempt of rejection sampling succeeded.
     pub fn attest(
         &self,
         account: AccountId,
@@ -203,7 +279,8 @@ impl Issuer {
     /// Opens the server's own record of the issuer with this verifying key.
     ///
     /// # Errors
-    /// [`Error::Length`]; [`Error::SealBroken`]; [`Error::UnknownMasterKey`].
+    /// [`Error::Length`]: the verifying key's; [`Error::SealBroken`]: another issuer's record, or
+    /// one that was altered; [`Error::UnknownMasterKey`].
     pub fn open(
         masters: &MasterKeys,
         verifying_key: &[u8],
@@ -211,124 +288,6 @@ impl Issuer {
     ) -> Result<Self, Error> {
         let kind = RecordKind::IssuerKey;
         SigningKey::open_as(kind, masters, AccountId::SERVER, verifying_key, sealed).map(Self)
-    }
-}
-
-/// The issuers whose word counts.
-#[derive(Debug, Clone)]
-pub struct TrustedIssuers {
-    keys: Vec<VerifyingKey>,
-    any: bool,
-}
-
-impl TrustedIssuers {
-    /// Exactly these.
-    #[must_use]
-    pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
-        Self { keys: keys.into_iter().collect(), any: false }
-    }
-
-    /// Everyone: a key that travels with the key it vouches for then proves nothing. For clients
-    /// that check the issuer themselves.
-    #[must_use]
-    pub fn dangerously_any() -> Self {
-        Self { keys: Vec::new(), any: true }
-    }
-
-    /// Whether `issuer` is one of them.
-    #[must_use]
-    pub fn contains(&self, issuer: &VerifyingKey) -> bool {
-        self.any || self.keys.contains(issuer)
-    }
-}
-
-/// An encapsulation key for which a trusted issuer vouches: holding one is the proof.
-#[derive(Debug)]
-pub struct VerifiedEncapsulationKey {
-    key: EncapsulationKey,
-    account: AccountId,
-}
-
-impl VerifiedEncapsulationKey {
-    /// Checks, in this order: the issuer is trusted; its signature covers this key and head
-    /// (FIPS 204, Algorithm 3, context `pqc/v1/attestation`); the account is the expected one; the
-    /// statement has not expired at `now`; the key passes the modulus check (FIPS 203, 7.2).
-    ///
-    /// # Errors
-    /// In that order: [`Error::UntrustedIssuer`], [`Error::AttestationSignature`],
-    /// [`Error::AttestationAccount`], [`Error::AttestationExpired`],
-    /// [`Error::EncapsulationKeyModulus`] (X-Wing: also [`Error::LowOrder`]).
-    pub fn verify(
-        key: &UnverifiedKey,
-        attestation: &Attestation,
-        issuer: &VerifyingKey,
-        trusted: &TrustedIssuers,
-        expected_account: Option<AccountId>,
-        now: Timestamp,
-    ) -> Result<Self, Error> {
-        if !trusted.contains(issuer) {
-            return Err(Error::UntrustedIssuer);
-        }
-        let statement = statement(&attestation.head(), key.algorithm, &key.bytes);
-        if !issuer.verify(&statement, CONTEXT, &attestation.signature) {
-            return Err(Error::AttestationSignature);
-        }
-        if expected_account.is_some_and(|expected| expected != attestation.account) {
-            return Err(Error::AttestationAccount);
-        }
-        if attestation.expires_at != 0 && now.seconds() >= attestation.expires_at {
-            return Err(Error::AttestationExpired);
-        }
-        let key = EncapsulationKey::from_bytes(&key.bytes)?;
-        Ok(Self { key, account: attestation.account })
-    }
-
-    /// ML-KEM.Encaps (FIPS 203, Algorithm 20).
-    ///
-    /// # Errors
-    /// [`Error::Randomness`].
-    pub fn encapsulate(
-        &self,
-        rng: &mut (impl TryCryptoRng + ?Sized),
-    ) -> Result<(Ciphertext, SharedSecret), Error> {
-        self.key.encapsulate_unattested(rng)
-    }
-
-    /// Decodes the key and expands its matrix once, for many encapsulations.
-    ///
-    /// # Errors
-    /// [`Error::Internal`]: not for a key that this crate read.
-    pub fn prepare(&self) -> Result<PreparedVerifiedKey, Error> {
-        Ok(PreparedVerifiedKey(self.key.prepare()?))
-    }
-
-    /// The account that the issuer made this key for.
-    #[must_use]
-    pub fn account(&self) -> AccountId {
-        self.account
-    }
-
-    /// The key itself.
-    #[must_use]
-    pub fn key(&self) -> &EncapsulationKey {
-        &self.key
-    }
-}
-
-/// A [`VerifiedEncapsulationKey`] for many encapsulations: the proof stays with it.
-#[derive(Debug)]
-pub struct PreparedVerifiedKey(PreparedEncapsulationKey);
-
-impl PreparedVerifiedKey {
-    /// As [`VerifiedEncapsulationKey::encapsulate`].
-    ///
-    /// # Errors
-    /// [`Error::Randomness`].
-    pub fn encapsulate(
-        &self,
-        rng: &mut (impl TryCryptoRng + ?Sized),
-    ) -> Result<(Ciphertext, SharedSecret), Error> {
-        self.0.encapsulate_unattested(rng)
     }
 }
 

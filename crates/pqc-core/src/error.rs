@@ -6,11 +6,18 @@
 use alloc::string::String;
 
 /// An error of the core.
+///
+/// ```
+/// use pqc_core::{Error, Field, Signature};
+/// let error = Signature::from_bytes(&[0; 10]).unwrap_err();
+/// assert!(matches!(error, Error::Length { field: Field::Signature, actual: 10, .. }));
+/// assert_eq!(error.to_string(), "signature must be 2420 or 3309 or 4627 bytes, not 10");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     // ---- the caller's input ----
-    /// The value has another length than the algorithm's.
+    /// The value has another length than its algorithm or its type.
     #[error("{field} must be {expected} bytes, not {actual}")]
     Length {
         /// What was measured.
@@ -20,7 +27,7 @@ pub enum Error {
         /// The length in bytes that came.
         actual: usize,
     },
-    /// Two values belong to different parameter sets.
+    /// Two values belong to different algorithms or parameter sets.
     #[error("{field} belongs to {actual}, not to {expected}")]
     AlgorithmMismatch {
         /// The value that does not fit.
@@ -66,7 +73,8 @@ pub enum Error {
         /// The form that would do.
         expected: &'static str,
     },
-    /// The box is of a format version or algorithm that this build does not know.
+    /// A box, stream, sealed record or attestation is of a format version or an algorithm that this
+    /// build does not know.
     #[error("the {field} has an unknown format version or algorithm")]
     UnknownFormat {
         /// The value of that format.
@@ -184,6 +192,11 @@ pub(crate) fn of_length<A: Copy, const N: usize>(
 }
 
 /// The values that errors speak of, by the standards' names.
+///
+/// ```
+/// use pqc_core::Field;
+/// assert_eq!(Field::EncapsulationKey.to_string(), "encapsulation key");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Field {

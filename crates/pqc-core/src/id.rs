@@ -1,4 +1,7 @@
 //! The names of accounts, keys and tokens: not secret, safe to log.
+//!
+//! Those of accounts, tokens and symmetric keys are 16 bytes, that of a key pair is SHA-256 (FIPS
+//! 180-4), 32 bytes. In text they are lower-case hex.
 
 use alloc::string::String;
 use core::fmt;
@@ -8,6 +11,16 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Field};
 
 /// An account, by 16 bytes. All zero is the server itself (it owns the issuer key).
+///
+/// ```
+/// use pqc_core::AccountId;
+/// let id = AccountId::from_slice(&[0xab; 16])?;
+/// assert_eq!(id, AccountId::from_bytes(*id.as_bytes()));
+/// assert_eq!(id.to_string(), "abababababababababababababababab");
+/// assert_ne!(id, AccountId::SERVER);
+/// assert!(AccountId::from_slice(&[0xab; 15]).is_err());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId([u8; Self::BYTES]);
 
@@ -39,6 +52,15 @@ impl AccountId {
 }
 
 /// A token's name: 16 bytes, unrelated to its value.
+///
+/// ```
+/// use pqc_core::TokenId;
+/// let id = TokenId::from_slice(&[0xab; 16])?;
+/// assert_eq!(id, TokenId::from_bytes(*id.as_bytes()));
+/// assert_eq!(id.to_string(), "abababababababababababababababab");
+/// assert!(TokenId::from_slice(&[0xab; 17]).is_err());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId([u8; Self::BYTES]);
 
@@ -68,6 +90,15 @@ impl TokenId {
 }
 
 /// The name of a stored key.
+///
+/// ```
+/// use pqc_core::KeyId;
+/// assert_eq!(KeyId::from_slice(&[7; 32])?, KeyId::Pair([7; 32]));
+/// assert_eq!(KeyId::from_slice(&[7; 16])?, KeyId::Symmetric([7; 16]));
+/// assert!(KeyId::from_slice(&[7; 20]).is_err());
+/// assert_eq!(KeyId::Symmetric([0xab; 16]).to_string(), "ab".repeat(16));
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyId {
     /// A key pair: SHA-256 (algorithm name ‖ public key), so that the id binds the public key.
@@ -78,6 +109,15 @@ pub enum KeyId {
 
 impl KeyId {
     /// The id of the key pair with this public key.
+    ///
+    /// ```
+    /// use pqc_core::{KeyId, SignatureAlgorithm, SigningKey};
+    /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa65, &mut getrandom::SysRng)?;
+    /// let public = key.verifying_key();
+    /// assert_eq!(KeyId::of_pair("ML-DSA-65", public.as_bytes()), public.key_id());
+    /// assert_ne!(KeyId::of_pair("ML-DSA-44", public.as_bytes()), public.key_id());
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     #[must_use]
     pub fn of_pair(algorithm: &str, public_key: &[u8]) -> Self {
         let mut hash = Sha256::new();

@@ -5,16 +5,26 @@
 //! values back. So one core serves the server, the command line, a fuzzer and a bench, and every
 //! test is a table.
 //!
-//! Where to start:
-//! * [`kem`]: ML-KEM (FIPS 203) and X-Wing; [`sign`]: ML-DSA (FIPS 204).
+//! # Where to start
+//!
+//! * [`kem`]: ML-KEM (FIPS 203) and X-Wing (draft-connolly-cfrg-xwing-kem); [`sign`]: ML-DSA (FIPS
+//!   204), pure and pre-hashed, whole, piece by piece, or by its μ.
+//! * [`keyfile`]: keys as other programs write them: PKCS#8 (RFC 5958), also encrypted (RFC 8018),
+//!   SubjectPublicKeyInfo (RFC 5280), in DER and PEM (RFC 7468), and JSON Web Keys (RFC 7517).
 //! * [`attest`]: the issuer's statement about an encapsulation key, and
 //!   [`VerifiedEncapsulationKey`], the proof that it was checked.
-//! * [`message`]: one text, one AES-256 key, one self-describing box.
-//! * [`stream`]: the same for data of any length, chunk by chunk, in constant memory.
-//! * [`token`]: token values and the policy that admits or refuses a call.
+//! * [`message`]: one text, one AES-256 key, one self-describing box (XAES-256-GCM).
+//! * [`stream`]: the same for data of any length, chunk by chunk, in constant memory (STREAM).
 //! * [`seal`]: secrets at rest under a master key.
-//! * [`selftest`]: known answers, run before a program trusts this build; with the feature `acvp`,
-//!   the module of that name answers NIST's test vectors.
+//! * [`token`]: token values and the policy that admits or refuses a call.
+//! * [`secret`]: the types that hold secrets; [`id`] and [`time`]: those that do not.
+//! * [`error`]: everything that can go wrong, grouped by who must act.
+//! * [`selftest`]: known answers, run before a program trusts this build.
+//! * [`backend`]: the seam to the implementations below. Who calls it checks the lengths.
+//! * `acvp`, with the feature of that name: answers to NIST's test vectors.
+//!
+//! Every byte of the formats that are our own stands in the repository's `docs/formats.md`; what is
+//! proved, tested or only assumed, in its `SOUNDNESS.md`.
 //!
 //! ```
 //! use pqc_core::{KemAlgorithm, DecapsulationKey};
@@ -27,6 +37,44 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Features
+//!
+//! All are additive: none changes an answer or switches a check off.
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `libcrux` | yes | the fast backend, on x86-64 and aarch64; elsewhere, and without it, RustCrypto's does all the work |
+//! | `hazmat` | no | encapsulation with a message that the caller gives: `hazmat_encapsulate_deterministic` |
+//! | `acvp` | no | the module `acvp` |
+//!
+//! The crate is `no_std`, and needs an allocator. Any [`rand_core::TryCryptoRng`] will do: with an
+//! operating system, `getrandom::SysRng` as in the examples.
+//!
+//! # In place of the crates below
+//!
+//! The algorithms are those of ml-kem, ml-dsa and x-wing, or libcrux's; keys, ciphertexts and
+//! signatures are the same bytes. What is called otherwise:
+//!
+//! | there | here |
+//! |---|---|
+//! | a type parameter `MlKem768`, a module `mlkem768` | a value: [`KemAlgorithm::MlKem768`] |
+//! | `MlKem768::generate_keypair()` | [`DecapsulationKey::generate`], which gives both halves |
+//! | `DecapsulationKey::from_seed`, `to_seed` | [`DecapsulationKey::from_seed`], [`DecapsulationKey::expose_seed`] |
+//! | `from_expanded`, `to_expanded_bytes` | [`DecapsulationKey::from_expanded`], [`DecapsulationKey::expose_expanded`] |
+//! | `EncapsulationKey::new` | [`EncapsulationKey::from_bytes`] |
+//! | `encapsulate` | [`VerifiedEncapsulationKey::encapsulate`] to a key that an issuer attested; [`EncapsulationKey::encapsulate_unattested`] to any other |
+//! | `encapsulate_deterministic` | `hazmat_encapsulate_deterministic`, with the feature `hazmat` |
+//! | `decapsulate` | [`DecapsulationKey::decapsulate`] |
+//! | `==` of shared keys | [`SharedSecret::ct_eq`] |
+//! | `sign_randomized`, `sign_deterministic` | [`SigningKey::sign`], [`SigningKey::sign_deterministic`] |
+//! | `sign_mu_randomized`, `compute_mu` | [`SigningKey::sign_mu`], [`VerifyingKey::mu`], [`VerifyingKey::mu_hasher`] |
+//! | `verify_with_context`, `verify_mu` | [`VerifyingKey::verify`], [`VerifyingKey::verify_mu`] |
+//! | a context `&[u8]` | [`Context`], of at most 255 bytes |
+//! | an unpacked or expanded key for many calls | `prepare`, of each kind of key |
+//!
+//! What a seed or a key is printed as, whether it wipes itself, and which lengths and checks were
+//! done before a call no longer depend on who uses it: the types see to that.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(

@@ -21,6 +21,26 @@ use crate::stream::StreamKey;
 pub const OVERHEAD_BYTES: usize = HEAD_BYTES + aead::OVERHEAD_BYTES;
 
 /// A key that seals and opens boxes: 32 bytes, derived from the given key. Secret.
+///
+/// ```
+/// use pqc_core::{BoxKey, Error, MessageBox, Secret};
+/// # let rng = &mut getrandom::SysRng;
+/// let key = BoxKey::from_caller(&Secret::generate(rng)?);
+/// let sealed = key.seal(b"text", b"its name", rng)?;
+/// assert_eq!(sealed.as_bytes().len(), 4 + pqc_core::message::OVERHEAD_BYTES);
+///
+/// let arrived = MessageBox::from_bytes(sealed.as_bytes().to_vec())?;
+/// assert_eq!(key.open(&arrived, b"its name")?.expose_bytes(), b"text");
+/// assert_eq!(key.open(&arrived, b"another").unwrap_err(), Error::BoxAuthentication);
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
+///
+/// Bytes that happen to be a key do not seal: a [`BoxKey`] is derived for its purpose.
+/// ```compile_fail,E0599
+/// # use pqc_core::Secret;
+/// let key = Secret::from([7; 32]);
+/// key.seal(b"text", b"", &mut getrandom::SysRng);
+/// ```
 #[derive(Debug)]
 pub struct BoxKey {
     key: Secret<32>,
@@ -67,6 +87,26 @@ impl BoxKey {
 }
 
 /// An account's own AES-256 key, as a store keeps it: sealed, under an id of 16 bytes. Secret.
+///
+/// ```
+/// use pqc_core::message::AccountKey;
+/// use pqc_core::{AccountId, KeyId, MasterKey, MasterKeys, Secret};
+/// # let rng = &mut getrandom::SysRng;
+/// # let masters = MasterKeys::new(MasterKey::new(1, Secret::generate(rng)?));
+/// # let account = AccountId::from_bytes([1; 16]);
+/// let key = AccountKey::generate(rng)?;
+/// let sealed = key.box_key().seal(b"text", b"", rng)?;
+/// let id = sealed.key_id().expect("an account's key has an id");
+/// assert_eq!(key.id(), KeyId::Symmetric(id));
+///
+/// let record = key.seal(&masters, account, rng)?;
+/// let opened = AccountKey::open(&masters, account, id, &record)?;
+/// assert_eq!(opened.box_key().open(&sealed, b"")?.expose_bytes(), b"text");
+///
+/// let stream = key.stream_key().seal(b"text", b"", rng)?;
+/// assert_eq!(opened.stream_key().open(&stream, b"")?.expose_bytes(), b"text");
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct AccountKey {
     id: [u8; 16],
@@ -121,7 +161,8 @@ impl AccountKey {
     /// Opens the record of `account` with this `id`.
     ///
     /// # Errors
-    /// [`Error::SealBroken`], [`Error::UnknownMasterKey`].
+    /// [`Error::SealBroken`]: another key's or account's record, or one that was altered;
+    /// [`Error::UnknownMasterKey`]; [`Error::Length`]: what was sealed is not 32 bytes.
     pub fn open(
         masters: &MasterKeys,
         account: AccountId,
@@ -137,7 +178,18 @@ impl AccountKey {
     }
 }
 
-/// A sealed text. Not secret.
+/// A sealed text: [`OVERHEAD_BYTES`] (58) more than the text. Not secret.
+///
+/// ```
+/// use pqc_core::{BoxKey, MessageBox, Secret};
+/// # let rng = &mut getrandom::SysRng;
+/// let sealed = BoxKey::from_caller(&Secret::generate(rng)?).seal(b"text", b"", rng)?;
+/// let bytes = sealed.as_bytes().to_vec();
+/// assert_eq!(MessageBox::from_bytes(bytes.clone())?, sealed);
+/// assert_eq!(sealed.key_id(), None); // a caller's key
+/// assert!(MessageBox::from_bytes(bytes[..57].to_vec()).is_err());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageBox(Vec<u8>);
 
@@ -164,6 +216,15 @@ impl MessageBox {
 
     /// What [`Self::key_id`] would be of the box that begins so: for a long one that is not
     /// decoded yet.
+    ///
+    /// ```
+    /// use pqc_core::MessageBox;
+    /// let mut head = [7; MessageBox::HEAD_BYTES];
+    /// head[..2].copy_from_slice(&[1, 1]); // version, algorithm
+    /// assert_eq!(MessageBox::key_id_in_head(&head)?, Some([7; 16]));
+    /// assert!(MessageBox::key_id_in_head(&[7; MessageBox::HEAD_BYTES]).is_err());
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::UnknownFormat`]: as in [`Self::from_bytes`].

@@ -1,10 +1,10 @@
 //! Secrets at rest: a master key, a key for each purpose, a sealed record for each secret.
 //!
 //! A sealed record is `version (1) ‖ algorithm (1) ‖ master-key version (4) ‖ nonce (24) ‖
-//! ciphertext ‖ tag (16)`. Its key is HKDF-SHA-256 of the master key with the info
-//! `pqc/v1/seal/ ‖ kind ‖ master-key version`. Its associated data frames every part of its name
-//! with a length, so that a record copied to another account, kind, algorithm or id does not open.
-//! It says nothing of age: an old record put back in its own place opens again.
+//! ciphertext ‖ tag (16)`, by XAES-256-GCM (C2SP). Its key is HKDF-SHA-256 (RFC 5869) of the master
+//! key with the info `pqc/v1/seal/ ‖ kind ‖ master-key version`. Its associated data frames every
+//! part of its name with a length, so that a record copied to another account, kind, algorithm or
+//! id does not open. It says nothing of age: an old record put back in its own place opens again.
 
 use alloc::vec::Vec;
 
@@ -16,6 +16,16 @@ use crate::id::AccountId;
 use crate::secret::{Secret, SecretVec};
 
 /// A master key (32 bytes) of one version. Secret: it opens everything that is stored.
+///
+/// ```
+/// use pqc_core::{MasterKey, Secret};
+/// # let rng = &mut getrandom::SysRng;
+/// let key = MasterKey::new(1, Secret::generate(rng)?);
+/// let check = key.check_value(rng)?; // kept, and looked at when the program starts again
+/// assert!(key.made(&check));
+/// assert!(!MasterKey::new(1, Secret::generate(rng)?).made(&check));
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct MasterKey {
     version: u32,
@@ -54,6 +64,33 @@ impl MasterKey {
 }
 
 /// The master keys in force: one that seals, and those before it that still open.
+///
+/// ```
+/// use pqc_core::{AccountId, Error, MasterKey, MasterKeys, RecordKind, RecordName, Secret};
+/// # let rng = &mut getrandom::SysRng;
+/// let master = |version, byte| MasterKey::new(version, Secret::from([byte; 32]));
+/// let account = AccountId::from_bytes([1; 16]);
+/// let name = RecordName {
+///     account,
+///     kind: RecordKind::AesKey,
+///     algorithm: "AES-256",
+///     record_id: &[7; 16],
+/// };
+/// let record = MasterKeys::new(master(1, 0xaa)).seal(&name, b"secret", rng)?;
+/// assert_eq!(record.as_bytes().len(), 46 + 6);
+///
+/// // After a rotation the old record still opens, and new ones are of the new version.
+/// let rotated = MasterKeys::new(master(2, 0xbb)).with_older(master(1, 0xaa));
+/// assert_eq!(rotated.open(&name, &record)?.expose_bytes(), b"secret");
+/// assert_eq!(rotated.seal(&name, b"secret", rng)?.master_version(), rotated.current_version());
+///
+/// // In another place, or without its key, it does not.
+/// let elsewhere = RecordName { account: AccountId::from_bytes([2; 16]), ..name };
+/// assert_eq!(rotated.open(&elsewhere, &record).unwrap_err(), Error::SealBroken);
+/// let without = MasterKeys::new(master(2, 0xbb)).open(&name, &record).unwrap_err();
+/// assert_eq!(without, Error::UnknownMasterKey { version: 1 });
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct MasterKeys {
     current: MasterKey,
@@ -80,10 +117,10 @@ impl MasterKeys {
         self.current.version
     }
 
-    /// Seals `secret` as the record with this name, under a fresh random nonce.
+    /// Seals `secret` as the record with this name, under a fresh random nonce: 46 bytes more.
     ///
     /// # Errors
-    /// [`Error::Randomness`].
+    /// [`Error::Randomness`]; [`Error::Internal`] for a secret beyond the AEAD's 64 GiB.
     pub fn seal(
         &self,
         name: &RecordName<'_>,
@@ -109,6 +146,13 @@ impl MasterKeys {
 }
 
 /// What a sealed record holds; each kind has its own key.
+///
+/// ```
+/// use pqc_core::RecordKind;
+/// assert_eq!(RecordKind::from_name("sign"), Some(RecordKind::SigningKey));
+/// assert_eq!(RecordKind::DecapsulationKey.name(), "kem");
+/// assert_eq!(RecordKind::from_name("token"), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RecordKind {
@@ -159,7 +203,19 @@ pub struct RecordName<'a> {
     pub record_id: &'a [u8],
 }
 
-/// A secret under a master key. Not secret itself.
+/// A secret under a master key: 46 bytes more than the secret. Not secret itself.
+///
+/// ```
+/// use pqc_core::{Error, MasterKey, SealedRecord, Secret};
+/// # let rng = &mut getrandom::SysRng;
+/// let record = MasterKey::new(7, Secret::generate(rng)?).check_value(rng)?;
+/// assert_eq!(record.master_version(), 7);
+/// let mut bytes = record.as_bytes().to_vec();
+/// assert_eq!(SealedRecord::from_bytes(bytes.clone())?, record);
+/// bytes[1] = 9;
+/// assert!(matches!(SealedRecord::from_bytes(bytes), Err(Error::UnknownFormat { .. })));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedRecord(Vec<u8>);
 

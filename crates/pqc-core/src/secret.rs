@@ -4,13 +4,16 @@
 //! compared with `==`, and give their bytes only through `expose_bytes`, so every reading place
 //! can be searched for.
 //!
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! let secret = pqc_core::Secret::<32>::from([7; 32]);
 //! let copy = secret.clone(); // a secret has one owner
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0369
 //! let (a, b) = (pqc_core::Secret::<32>::from([7; 32]), pqc_core::Secret::<32>::from([7; 32]));
 //! let same = a == b; // comparing takes `ct_eq`
+//! ```
+//! ```compile_fail,E0277
+//! println!("{}", pqc_core::Secret::<32>::from([7; 32])); // not for people's eyes
 //! ```
 //! ```
 //! let (a, b) = (pqc_core::Secret::<32>::from([7; 32]), pqc_core::Secret::<32>::from([7; 32]));
@@ -29,6 +32,16 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::error::{Error, Field, check_length};
 
 /// A secret of exactly `N` bytes.
+///
+/// ```
+/// use pqc_core::{Error, Field, Secret};
+/// let secret = Secret::<32>::generate(&mut getrandom::SysRng)?;
+/// let copy = Secret::<32>::from_slice(Field::BoxKey, secret.expose_bytes())?;
+/// assert!(copy.ct_eq(&secret));
+/// let short = Secret::<32>::from_slice(Field::BoxKey, &[7; 31]).unwrap_err();
+/// assert_eq!(short.to_string(), "key must be 32 bytes, not 31");
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(ZeroizeOnDrop)]
 pub struct Secret<const N: usize>(Box<[u8; N]>);
 
@@ -90,6 +103,14 @@ impl<const N: usize> fmt::Debug for Secret<N> {
 }
 
 /// Secret bytes whose count is not known to the compiler: texts, expanded keys.
+///
+/// ```
+/// use pqc_core::SecretVec;
+/// let text = SecretVec::copy_of(b"text");
+/// assert_eq!((text.len(), text.is_empty()), (4, false));
+/// assert_eq!(text.expose_bytes(), SecretVec::new(b"text".to_vec()).expose_bytes());
+/// assert_eq!(format!("{text:?}"), "[redacted]");
+/// ```
 #[derive(ZeroizeOnDrop)]
 pub struct SecretVec(Vec<u8>);
 

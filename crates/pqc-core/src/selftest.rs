@@ -43,8 +43,16 @@ pub struct Report {
 
 /// Runs every check. Takes about two milliseconds in a release build.
 ///
+/// ```
+/// let report = pqc_core::selftest::run(&mut getrandom::SysRng)?;
+/// assert!(report.checks > 50);
+/// assert!(["libcrux", "RustCrypto"].contains(&report.backend));
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
+///
 /// # Errors
-/// [`Error::SelfTest`]: a check gave a wrong result. [`Error::Randomness`].
+/// [`Error::SelfTest`]: a check gave a wrong result. [`Error::Internal`], [`Error::LowOrder`]: a
+/// computation refused the right input of a check. [`Error::Randomness`].
 pub fn run(rng: &mut (impl TryCryptoRng + ?Sized)) -> Result<Report, Error> {
     run_on::<Active>(rng)
 }

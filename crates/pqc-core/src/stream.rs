@@ -133,6 +133,7 @@ impl StreamKey {
     /// # Errors
     /// [`Error::Malformed`], [`Error::UnknownFormat`]: as [`StreamHeader::split_from`].
     /// [`Error::BoxAuthentication`]: another key, other associated data, or an altered stream.
+    /// [`Error::OutOfRange`]: more than [`MAX_TEXT_BYTES`].
     pub fn open(&self, stream: &[u8], associated_data: &[u8]) -> Result<SecretVec, Error> {
         let (header, mut rest) = StreamHeader::split_from(stream)?;
         let mut opener = StreamOpener::new(self, &header, associated_data)?;
@@ -169,6 +170,18 @@ impl StreamKey {
 }
 
 /// What a stream begins with: 82 bytes. Not secret.
+///
+/// ```
+/// use pqc_core::{Error, Secret, StreamHeader, StreamKey};
+/// let key = StreamKey::from_caller(&Secret::generate(&mut getrandom::SysRng)?);
+/// let stream = key.seal(b"text", b"", &mut getrandom::SysRng)?;
+/// let (header, chunks) = StreamHeader::split_from(&stream)?;
+/// assert_eq!((header.as_bytes().len(), chunks.len()), (82, 4 + 16));
+/// assert_eq!(StreamHeader::from_bytes(*header.as_bytes())?, header);
+/// assert_eq!(header.key_id(), None); // a caller's key
+/// assert!(matches!(StreamHeader::split_from(&stream[..81]), Err(Error::Malformed { .. })));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamHeader([u8; Self::BYTES]);
 
@@ -293,6 +306,33 @@ impl StreamSealer {
 }
 
 /// Opens a stream chunk by chunk: in order, or any by its place. Secret.
+///
+/// ```
+/// use pqc_core::stream::{CHUNK_BYTES, SEALED_CHUNK_BYTES};
+/// use pqc_core::{Error, Secret, StreamHeader, StreamKey, StreamOpener, StreamSealer};
+/// let key = StreamKey::from_caller(&Secret::generate(&mut getrandom::SysRng)?);
+/// let (mut sealer, header) = StreamSealer::new(&key, b"", &mut getrandom::SysRng)?;
+/// let first: [u8; SEALED_CHUNK_BYTES] =
+///     sealer.seal_chunk(&[7; CHUNK_BYTES])?.try_into().expect("the length of a whole chunk");
+/// let last = sealer.seal_last(b"the end")?;
+///
+/// let mut opener = StreamOpener::new(&key, &header, b"")?;
+/// assert_eq!(opener.open_chunk(&first)?.expose_bytes(), [7; CHUNK_BYTES]);
+/// // Not twice: the next chunk is another.
+/// assert_eq!(opener.open_chunk(&first).unwrap_err(), Error::BoxAuthentication);
+/// assert_eq!(opener.open_last(&last)?.expose_bytes(), b"the end");
+/// // Nor with other associated data.
+/// assert!(StreamOpener::new(&key, &header, b"another").is_err());
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// The last chunk consumes it, so that nothing is read behind the end:
+/// ```compile_fail,E0382
+/// # fn f(mut opener: pqc_core::StreamOpener, last: &[u8], more: &[u8; 65552]) {
+/// let end = opener.open_last(last);
+/// let behind = opener.open_chunk(more);
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct StreamOpener {
     cipher: Cipher,

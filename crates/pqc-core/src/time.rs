@@ -1,6 +1,16 @@
 //! The time, as the caller says it is.
 
 /// Milliseconds since 1970-01-01T00:00:00Z. The core never asks a clock.
+///
+/// ```
+/// use pqc_core::Timestamp;
+/// let now = Timestamp::from_millis(1_500);
+/// assert_eq!((now.millis(), now.seconds()), (1_500, 1));
+/// assert_eq!(now.plus_seconds(2), Timestamp::from_millis(3_500));
+/// assert!(now < Timestamp::from_seconds(2));
+/// // Far too late is the end of time, not a time long past.
+/// assert_eq!(now.plus_seconds(u64::MAX), Timestamp::from_millis(u64::MAX));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 

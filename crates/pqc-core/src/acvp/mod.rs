@@ -122,6 +122,21 @@ pub struct Answers {
 
 impl Answers {
     /// How much was answered, and what was not.
+    ///
+    /// ```
+    /// use pqc_core::acvp::{Reason, answer};
+    /// let prompt = br#"{
+    ///     "algorithm": "ML-KEM", "mode": "keyGen", "revision": "FIPS203",
+    ///     "testGroups": [{
+    ///         "tgId": 1, "testType": "AFT", "parameterSet": "ML-KEM-640",
+    ///         "tests": [{ "tcId": 7, "d": "00", "z": "00" }]
+    ///     }]
+    /// }"#;
+    /// let report = answer(prompt)?.report();
+    /// assert_eq!((report.cases, report.cases_answered, report.unanswered[0].case), (1, 0, 7));
+    /// assert_eq!(report.unanswered[0].reason, Reason::Unserved { member: "parameterSet" });
+    /// # Ok::<(), pqc_core::acvp::NotAPrompt>(())
+    /// ```
     #[must_use]
     pub fn report(&self) -> Report {
         let mut report = Report::default();
@@ -217,6 +232,11 @@ impl Serialize for Reason {
 }
 
 /// The document is no ACVP prompt: it cannot even be answered case by case.
+///
+/// ```
+/// let refused = pqc_core::acvp::answer(b"[]").unwrap_err();
+/// assert!(refused.to_string().starts_with("this is no ACVP prompt: "));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this is no ACVP prompt: {what}, at line {line}, column {column}")]
 pub struct NotAPrompt {

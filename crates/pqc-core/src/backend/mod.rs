@@ -2,9 +2,9 @@
 //!
 //! [`libcrux`](Libcrux) is the default on x86-64 and aarch64; [`RustCrypto`] is always built, is
 //! the only one elsewhere, and checks the other. Both give the same bytes for the same input:
-//! `tests/differential.rs` and [`crate::selftest`] hold them to it. Inputs have their algorithm's
-//! lengths: the types above the seam see to that. No `cfg` that chooses between them stands outside
-//! this folder.
+//! `tests/core/differential.rs` and [`crate::selftest`] hold them to it. Inputs have their
+//! algorithm's lengths: the types above the seam see to that. No `cfg` that chooses between them
+//! stands outside this folder.
 //!
 //! libcrux-ml-dsa has no external mu, no incremental input and no prepared keys: what needs these
 //! runs on ml-dsa on every build. A prepared key of [`Libcrux`] holds ml-dsa's for μ, and signs and
@@ -37,6 +37,20 @@ pub type Active = Libcrux;
 pub type Active = RustCrypto;
 
 /// What a backend computes. Deterministic: all randomness is an argument.
+///
+/// ```
+/// use pqc_core::Secret;
+/// use pqc_core::backend::{Active, Backend, RustCrypto};
+/// use pqc_core::kem::ParameterSet::MlKem768;
+/// let seed = Secret::from([7; 64]);
+/// let (public, expanded) = Active::kem_key_pair(MlKem768, &seed);
+/// assert_eq!(RustCrypto::kem_key_pair(MlKem768, &seed).0, public);
+///
+/// let (ciphertext, sent) = Active::encapsulate(MlKem768, &public, &Secret::from([9; 32]))?;
+/// let received = RustCrypto::decapsulate(MlKem768, expanded.expose_bytes(), &ciphertext)?;
+/// assert!(received.ct_eq(&sent));
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 pub trait Backend {
     /// The name for people.
     const NAME: &'static str;

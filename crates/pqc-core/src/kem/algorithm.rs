@@ -6,6 +6,24 @@ use crate::hybrid;
 
 /// A KEM: ML-KEM with one of its parameter sets (FIPS 203), or X-Wing, which is ML-KEM-768 and
 /// X25519 together (draft-connolly-cfrg-xwing-kem).
+///
+/// | sizes in bytes | encapsulation key | seed | expanded key | ciphertext |
+/// |---|---|---|---|---|
+/// | ML-KEM-512 | 800 | 64 | 1632 | 768 |
+/// | ML-KEM-768 | 1184 | 64 | 2400 | 1088 |
+/// | ML-KEM-1024 | 1568 | 64 | 3168 | 1568 |
+/// | X-Wing | 1216 | 32 | none | 1120 |
+///
+/// ```
+/// use pqc_core::KemAlgorithm;
+/// let kem: KemAlgorithm = "ml-kem-768".parse()?;
+/// assert_eq!((kem, kem.name()), (KemAlgorithm::MlKem768, "ML-KEM-768"));
+/// assert_eq!((kem.encapsulation_key_bytes(), kem.ciphertext_bytes()), (1184, 1088));
+/// assert_eq!(KemAlgorithm::XWing.seed_bytes(), 32);
+/// assert!(KemAlgorithm::XWing.parameter_set().is_none());
+/// assert!("Kyber768".parse::<KemAlgorithm>().is_err());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KemAlgorithm {
@@ -86,6 +104,14 @@ impl KemAlgorithm {
 
     /// The KEM of an encapsulation key of this length.
     ///
+    /// ```
+    /// use pqc_core::KemAlgorithm;
+    /// assert_eq!(KemAlgorithm::of_encapsulation_key(1216)?, KemAlgorithm::XWing);
+    /// let refused = KemAlgorithm::of_encapsulation_key(1217).unwrap_err().to_string();
+    /// assert!(refused.ends_with("must be 800 or 1184 or 1568 or 1216 bytes, not 1217"));
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Length`].
     pub fn of_encapsulation_key(bytes: usize) -> Result<Self, Error> {
@@ -93,6 +119,13 @@ impl KemAlgorithm {
     }
 
     /// The KEM of a ciphertext of this length.
+    ///
+    /// ```
+    /// use pqc_core::KemAlgorithm;
+    /// assert_eq!(KemAlgorithm::of_ciphertext(1568)?, KemAlgorithm::MlKem1024);
+    /// assert!(KemAlgorithm::of_ciphertext(1567).is_err());
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Length`].

@@ -1,9 +1,17 @@
-//! The parameter sets of ML-KEM and their sizes.
+//! The parameter sets of ML-KEM and their sizes (FIPS 203, Tables 2 and 3).
 
 use super::KemAlgorithm;
 use crate::error::{self, Error, Field};
 
 /// A parameter set of ML-KEM (FIPS 203, Table 2).
+///
+/// ```
+/// use pqc_core::kem::{KemAlgorithm, ParameterSet};
+/// let set = ParameterSet::MlKem512;
+/// assert_eq!(set.algorithm(), KemAlgorithm::MlKem512);
+/// assert_eq!((set.encapsulation_key_bytes(), set.ciphertext_bytes()), (800, 768));
+/// assert_eq!((ParameterSet::SEED_BYTES, set.expanded_key_bytes()), (64, 1632));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ParameterSet {

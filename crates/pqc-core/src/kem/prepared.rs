@@ -60,6 +60,17 @@ impl PreparedEncapsulationKey {
 
     /// As [`EncapsulationKey::hazmat_encapsulate_deterministic`].
     ///
+    /// ```
+    /// use pqc_core::{DecapsulationKey, KemAlgorithm};
+    /// # fn main() -> Result<(), pqc_core::Error> {
+    /// let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, &mut getrandom::SysRng)?;
+    /// let key = key.encapsulation_key();
+    /// let (ciphertext, _) = key.prepare()?.hazmat_encapsulate_deterministic(&[7; 32])?;
+    /// assert_eq!(key.hazmat_encapsulate_deterministic(&[7; 32])?.0, ciphertext);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Length`].
     #[cfg(feature = "hazmat")]
@@ -99,7 +110,7 @@ impl core::fmt::Debug for PreparedEncapsulationKey {
 /// A [`DecapsulationKey`] for many decapsulations. Secret; overwritten when it is dropped.
 ///
 /// It has one owner:
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// # use pqc_core::{DecapsulationKey, KemAlgorithm};
 /// # let mut rng = getrandom::SysRng;
 /// # let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, &mut rng).unwrap();

@@ -7,6 +7,13 @@ use crate::kem::{KemAlgorithm, ParameterSet};
 use crate::sign::SignatureAlgorithm;
 
 /// The algorithm of a key in a file.
+///
+/// ```
+/// use pqc_core::keyfile::KeyAlgorithm;
+/// use pqc_core::{KemAlgorithm, SignatureAlgorithm};
+/// assert_eq!(KeyAlgorithm::Kem(KemAlgorithm::MlKem768).name(), "ML-KEM-768");
+/// assert_eq!(KeyAlgorithm::Signature(SignatureAlgorithm::MlDsa65).to_string(), "ML-DSA-65");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyAlgorithm {

@@ -17,6 +17,19 @@ use crate::error::{Error, Field};
 use crate::secret::SecretVec;
 
 /// How a file's key is derived from the passphrase, and what that costs.
+///
+/// ```
+/// use pqc_core::keyfile::{Content, KeyDerivation, PrivateKey, inspect};
+/// # use pqc_core::{SignatureAlgorithm, SigningKey};
+/// # let rng = &mut getrandom::SysRng;
+/// # let key = PrivateKey::from(SigningKey::generate(SignatureAlgorithm::MlDsa65, rng)?);
+/// let file = key.to_encrypted_der(b"passphrase", rng)?;
+/// let Content::EncryptedPrivateKey { derivation } = inspect(&file)?.content else {
+///     panic!("not encrypted")
+/// };
+/// assert_eq!(derivation, KeyDerivation::Scrypt { n: 1 << 14, r: 8, p: 5 });
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyDerivation {

@@ -1,9 +1,11 @@
 //! Keys as other programs write them: PKCS#8 and SPKI files, and JSON Web Keys.
 //!
 //! What is in a file, and for which algorithm, only the file says: [`PrivateKey`] and [`PublicKey`]
-//! are the doors in, for every parameter set of ML-KEM (RFC 9935) and ML-DSA (RFC 9881), in DER
-//! and PEM. [`inspect`](fn@inspect) tells what a file is and shows no secret. Nothing here touches
-//! a file system.
+//! are the doors in, for every parameter set of ML-KEM (RFC 9935) and ML-DSA (RFC 9881) and for
+//! X-Wing, in DER and PEM (RFC 7468). Private keys are PKCS#8 (RFC 5958), encrypted by PBES2 (RFC
+//! 8018) with scrypt (RFC 7914); public ones SubjectPublicKeyInfo (RFC 5280) or [`Jwk`] (RFC 7517).
+//! [`inspect`](fn@inspect) tells what a file is and shows no secret. Nothing here touches a file
+//! system.
 //!
 //! Of the three forms of a private key (seed, expanded, both) all are read, and what is written is
 //! the seed; an expanded key is written only where there is no seed. DER is read strictly: a file

@@ -44,8 +44,8 @@ pub(super) fn decode(kind: Kind, text: &str) -> Result<SecretVec, Error> {
     }
 }
 
-/// The label and the bytes of a text. Lines may end in LF or CR LF; text before the first line and
-/// blanks after the last are passed over.
+/// The label and the bytes of a text. Lines may end in LF, CR LF or CR; text before the first
+/// line and blanks after the last are passed over.
 pub(super) fn decode_any(text: &[u8]) -> Option<(&str, SecretVec)> {
     let mut decoder = Decoder::new(text.trim_ascii_end()).ok()?;
     let mut bytes = SecretVec::zeroed(decoder.remaining_len());

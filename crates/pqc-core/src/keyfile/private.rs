@@ -36,7 +36,7 @@ use crate::sign::SigningKey;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PrivateKey {
-    /// Of ML-KEM (RFC 9935, Section 6).
+    /// Of ML-KEM (RFC 9935, Section 6), or of X-Wing.
     Decapsulation(DecapsulationKey),
     /// Of ML-DSA (RFC 9881, Section 6).
     Signing(SigningKey),
@@ -45,7 +45,7 @@ pub enum PrivateKey {
 /// The form in which a file holds a private key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PrivateKeyForm {
-    /// The seed: 64 bytes for ML-KEM, 32 for ML-DSA.
+    /// The seed: 64 bytes for ML-KEM, 32 for ML-DSA and X-Wing.
     Seed,
     /// The expanded key of FIPS 203 or FIPS 204.
     Expanded,
@@ -68,6 +68,18 @@ impl PrivateKey {
     /// FIPS 203 do not ask for; of an expanded ML-DSA key, t0 is checked only when it signs
     /// ([`SigningKey::from_expanded`]).
     ///
+    /// ```
+    /// use pqc_core::keyfile::PrivateKey;
+    /// use pqc_core::{DecapsulationKey, Error, KemAlgorithm};
+    /// let key = DecapsulationKey::generate(KemAlgorithm::MlKem768, &mut getrandom::SysRng)?;
+    /// let file = PrivateKey::from(key).to_der()?;
+    /// assert_eq!(file.len(), 86);
+    /// assert!(PrivateKey::from_der(file.expose_bytes()).is_ok());
+    /// let cut = PrivateKey::from_der(&file.expose_bytes()[..85]);
+    /// assert!(matches!(cut, Err(Error::Malformed { .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Malformed`]: not DER of such a file, or one with parameters, attributes or
     /// extensions; [`Error::UnknownAlgorithm`]; [`Error::Length`]: not the algorithm's;
@@ -89,6 +101,18 @@ impl PrivateKey {
     /// Reads encrypted DER: PBES2 (RFC 8018) with scrypt (N · r · p of at most 2²⁰, so 128 MiB) or
     /// PBKDF2-HMAC-SHA-256 (at most 1,000,000 iterations), and AES-256-CBC.
     ///
+    /// ```
+    /// use pqc_core::keyfile::PrivateKey;
+    /// use pqc_core::{Error, SignatureAlgorithm, SigningKey};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let key = PrivateKey::from(SigningKey::generate(SignatureAlgorithm::MlDsa65, rng)?);
+    /// let file = key.to_encrypted_der(b"right", rng)?;
+    /// assert_eq!(PrivateKey::from_encrypted_der(&file, b"right")?.public_key(), key.public_key());
+    /// let refused = PrivateKey::from_encrypted_der(&file, b"wrong").unwrap_err();
+    /// assert_eq!(refused, Error::KeyFileDecryption);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Self::from_der`]; [`Error::UnsupportedKeyFileEncryption`]; [`Error::OutOfRange`]: the
     /// key derivation costs too much; [`Error::KeyFileDecryption`]: wrong passphrase, or altered.
@@ -105,8 +129,8 @@ impl PrivateKey {
         Self::from_encrypted_der(der.expose_bytes(), passphrase)
     }
 
-    /// DER in seed form: 86 bytes for ML-KEM, 54 for ML-DSA, 52 for X-Wing; in expanded form if there is no seed.
-    /// Key material.
+    /// DER in seed form: 86 bytes for ML-KEM, 54 for ML-DSA, 52 for X-Wing; in expanded form if
+    /// there is no seed. Key material.
     ///
     /// # Errors
     /// None that is known: [`Error::Internal`].

@@ -30,7 +30,7 @@ use crate::sign::VerifyingKey;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PublicKey {
-    /// Of ML-KEM (RFC 9935, Section 4).
+    /// Of ML-KEM (RFC 9935, Section 4), or of X-Wing.
     Encapsulation(EncapsulationKey),
     /// Of ML-DSA (RFC 9881, Section 4).
     Verifying(VerifyingKey),
@@ -42,7 +42,8 @@ impl PublicKey {
     /// # Errors
     /// [`Error::Malformed`]: not such DER, or the algorithm has parameters;
     /// [`Error::UnknownAlgorithm`]; [`Error::Length`]: not the algorithm's;
-    /// [`Error::EncapsulationKeyModulus`] (FIPS 203, Section 7.2).
+    /// [`Error::EncapsulationKeyModulus`] (FIPS 203, Section 7.2); [`Error::LowOrder`]: the X25519
+    /// part of an X-Wing key.
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
         let malformed = |expected| Error::Malformed { field: Field::PublicKeyFile, expected };
         let info = SubjectPublicKeyInfoRef::from_der(der)

@@ -1,8 +1,24 @@
-//! The parameter sets of ML-DSA and their sizes.
+//! The parameter sets of ML-DSA and their sizes (FIPS 204, Tables 1 and 2).
 
 use crate::error::{self, Error, Field};
 
 /// A parameter set of ML-DSA (FIPS 204, Table 1).
+///
+/// | sizes in bytes | verifying key | seed | expanded key | signature |
+/// |---|---|---|---|---|
+/// | ML-DSA-44 | 1312 | 32 | 2560 | 2420 |
+/// | ML-DSA-65 | 1952 | 32 | 4032 | 3309 |
+/// | ML-DSA-87 | 2592 | 32 | 4896 | 4627 |
+///
+/// ```
+/// use pqc_core::SignatureAlgorithm;
+/// let set: SignatureAlgorithm = "ml-dsa-65".parse()?;
+/// assert_eq!((set, set.name()), (SignatureAlgorithm::MlDsa65, "ML-DSA-65"));
+/// assert_eq!((set.verifying_key_bytes(), set.signature_bytes()), (1952, 3309));
+/// assert_eq!(set.expanded_key_bytes(), 4032);
+/// assert!("Dilithium3".parse::<SignatureAlgorithm>().is_err());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SignatureAlgorithm {

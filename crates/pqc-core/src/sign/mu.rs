@@ -35,7 +35,7 @@ use crate::error::{Error, Field};
 /// ```
 ///
 /// A message is not a μ, though both are bytes:
-/// ```compile_fail
+/// ```compile_fail,E0308
 /// # use pqc_core::{SignatureAlgorithm, SigningKey};
 /// # let mut rng = getrandom::SysRng;
 /// # let key = SigningKey::generate(SignatureAlgorithm::MlDsa65, &mut rng).unwrap();
@@ -121,6 +121,17 @@ impl core::fmt::Debug for MuHasher {
 
 impl VerifyingKey {
     /// μ of `message` in `context`, for this key.
+    ///
+    /// ```
+    /// use pqc_core::sign::Mu;
+    /// use pqc_core::{Context, VerifyingKey};
+    /// let key = VerifyingKey::from_bytes(&[7; 1952])?;
+    /// let other = VerifyingKey::from_bytes(&[8; 1952])?;
+    /// let mu = key.mu(b"message", Context::EMPTY);
+    /// assert_eq!(Mu::from_bytes(&mu.to_bytes())?, mu);
+    /// assert_ne!(other.mu(b"message", Context::EMPTY), mu);
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     #[must_use]
     pub fn mu(&self, message: &[u8], context: Context<'_>) -> Mu {
         let mut hasher = self.mu_hasher(context);

@@ -20,6 +20,13 @@ use crate::error::{Error, Field, check_length};
 /// FIPS 204, Section 5.4 asks for a digest that resists collisions as well as the parameter set
 /// does: [`Self::collision_strength`] of 128 bits for ML-DSA-44, 192 for ML-DSA-65, 256 for
 /// ML-DSA-87. SHA-512, SHA3-512 and SHAKE256 do for every set.
+///
+/// ```
+/// use pqc_core::sign::PreHashAlgorithm;
+/// let hash = PreHashAlgorithm::Sha384;
+/// assert_eq!((hash.name(), hash.digest_bytes()), ("SHA-384", 48));
+/// assert_eq!(hash.collision_strength(), 192); // enough for ML-DSA-65
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PreHashAlgorithm {
@@ -147,7 +154,7 @@ impl core::fmt::Display for PreHashAlgorithm {
 /// ```
 ///
 /// A digest without its hash function cannot be signed:
-/// ```compile_fail
+/// ```compile_fail,E0308
 /// # use pqc_core::{Context, SignatureAlgorithm, SigningKey};
 /// # let mut rng = getrandom::SysRng;
 /// # let key = SigningKey::generate(SignatureAlgorithm::MlDsa65, &mut rng).unwrap();
@@ -169,6 +176,16 @@ impl PreHash {
     }
 
     /// Takes a digest that `algorithm` made elsewhere.
+    ///
+    /// ```
+    /// use pqc_core::sign::{PreHash, PreHashAlgorithm};
+    /// use sha2::{Digest, Sha512};
+    /// let digest = Sha512::digest(b"message");
+    /// let elsewhere = PreHash::from_digest(PreHashAlgorithm::Sha512, &digest)?;
+    /// assert_eq!(elsewhere, PreHash::of(PreHashAlgorithm::Sha512, b"message"));
+    /// assert!(PreHash::from_digest(PreHashAlgorithm::Sha512, &[0; 32]).is_err());
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Length`]: `digest` is not [`PreHashAlgorithm::digest_bytes`] long.

@@ -31,7 +31,7 @@ use crate::secret::Secret;
 /// ```
 ///
 /// It has one owner:
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// # use pqc_core::{SignatureAlgorithm, SigningKey};
 /// # let mut rng = getrandom::SysRng;
 /// # let key = SigningKey::generate(SignatureAlgorithm::MlDsa65, &mut rng).unwrap();
@@ -59,6 +59,14 @@ impl PreparedSigningKey {
     }
 
     /// As [`SigningKey::sign_deterministic`].
+    ///
+    /// ```
+    /// use pqc_core::{Context, SignatureAlgorithm, SigningKey};
+    /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa44, &mut getrandom::SysRng)?;
+    /// let signature = key.prepare()?.sign_deterministic(b"m", Context::EMPTY)?;
+    /// assert_eq!(key.sign_deterministic(b"m", Context::EMPTY)?, signature);
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`SigningKey::sign_deterministic`].
@@ -165,6 +173,17 @@ impl core::fmt::Debug for PreparedSigningKey {
 }
 
 /// A [`VerifyingKey`] for many verifications.
+///
+/// ```
+/// use pqc_core::{Context, SignatureAlgorithm, SigningKey};
+/// let key = SigningKey::generate(SignatureAlgorithm::MlDsa44, &mut getrandom::SysRng)?;
+/// let signature = key.sign_deterministic(b"m", Context::EMPTY)?;
+/// let public = key.verifying_key().prepare()?;
+/// assert!(public.verify(b"m", Context::EMPTY, &signature));
+/// assert!(public.verify_mu(&public.verifying_key().mu(b"m", Context::EMPTY), &signature));
+/// assert!(!public.verify(b"n", Context::EMPTY, &signature));
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 pub struct PreparedVerifyingKey {
     key: Box<dyn PreparedVerifying>,
     verifying_key: VerifyingKey,

@@ -11,6 +11,27 @@ use crate::id::KeyId;
 
 /// A verifying key (FIPS 204: public key): 1312, 1952 or 2592 bytes. Every string of that length
 /// is one.
+///
+/// ```
+/// use pqc_core::{Context, SignatureAlgorithm, SigningKey, VerifyingKey};
+/// # let rng = &mut getrandom::SysRng;
+/// # let signer = SigningKey::generate(SignatureAlgorithm::MlDsa65, rng)?;
+/// # let signature = signer.sign(b"message", Context::EMPTY, rng)?;
+/// # let bytes = signer.verifying_key().as_bytes();
+/// let key = VerifyingKey::from_bytes(bytes)?;
+/// assert_eq!((key.algorithm(), key.as_bytes().len()), (SignatureAlgorithm::MlDsa65, 1952));
+/// assert!(key.verify(b"message", Context::EMPTY, &signature));
+/// assert!(!key.verify(b"another message", Context::EMPTY, &signature));
+/// assert_ne!(key.fingerprint().as_slice(), key.key_id().as_bytes());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
+///
+/// It does not sign:
+/// ```compile_fail,E0599
+/// # use pqc_core::{Context, VerifyingKey};
+/// # let key = VerifyingKey::from_bytes(&[7; 1952]).unwrap();
+/// key.sign_deterministic(b"message", Context::EMPTY);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct VerifyingKey {
     pub(super) algorithm: SignatureAlgorithm,
@@ -39,6 +60,19 @@ impl VerifyingKey {
     }
 
     /// HashML-DSA.Verify (FIPS 204, Algorithm 5).
+    ///
+    /// ```
+    /// use pqc_core::sign::{PreHash, PreHashAlgorithm};
+    /// use pqc_core::{Context, SignatureAlgorithm, SigningKey};
+    /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa44, &mut getrandom::SysRng)?;
+    /// let digest = PreHash::of(PreHashAlgorithm::Sha256, b"message");
+    /// let signature = key.sign_prehash_deterministic(&digest, Context::EMPTY)?;
+    /// let public = key.verifying_key();
+    /// assert!(public.verify_prehash(&digest, Context::EMPTY, &signature));
+    /// let same_length = PreHash::of(PreHashAlgorithm::Sha3_256, b"message");
+    /// assert!(!public.verify_prehash(&same_length, Context::EMPTY, &signature));
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     #[must_use]
     pub fn verify_prehash(
         &self,
@@ -52,6 +86,16 @@ impl VerifyingKey {
     }
 
     /// ML-DSA.Verify (FIPS 204, Algorithm 3) of the message whose μ this is.
+    ///
+    /// ```
+    /// use pqc_core::{Context, SignatureAlgorithm, SigningKey};
+    /// let key = SigningKey::generate(SignatureAlgorithm::MlDsa44, &mut getrandom::SysRng)?;
+    /// let signature = key.sign_deterministic(b"message", Context::EMPTY)?;
+    /// let public = key.verifying_key();
+    /// assert!(public.verify_mu(&public.mu(b"message", Context::EMPTY), &signature));
+    /// assert!(!public.verify_mu(&public.mu(b"another", Context::EMPTY), &signature));
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     #[must_use]
     pub fn verify_mu(&self, mu: &Mu, signature: &Signature) -> bool {
         self.prepare().is_ok_and(|key| key.verify_mu(mu, signature))

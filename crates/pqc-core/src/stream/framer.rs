@@ -14,6 +14,25 @@ use crate::error::Error;
 use crate::secret::SecretVec;
 
 /// Seals what is pushed, in pieces of any length. Holds up to 64 KiB of text. Secret.
+///
+/// ```
+/// use pqc_core::stream::SealingFramer;
+/// use pqc_core::{Secret, StreamKey, StreamSealer};
+/// # let rng = &mut getrandom::SysRng;
+/// let key = StreamKey::from_caller(&Secret::generate(rng)?);
+/// let (sealer, header) = StreamSealer::new(&key, b"", rng)?;
+/// let mut framer = SealingFramer::new(sealer);
+/// let mut stream = header.as_bytes().to_vec();
+/// let pieces = [[1; 50_000], [2; 50_000]];
+/// for mut piece in pieces.iter().map(<[u8; 50_000]>::as_slice) {
+///     while let Some(chunk) = framer.push(&mut piece)? {
+///         stream.extend(chunk);
+///     }
+/// }
+/// stream.extend(framer.finish()?);
+/// assert_eq!(key.open(&stream, b"")?.expose_bytes(), pieces.as_flattened());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct SealingFramer {
     /// `None` once it failed, so that a stream with a hole is never finished.
@@ -43,8 +62,24 @@ impl SealingFramer {
 
     /// Seals what is held as the last chunk.
     ///
+    /// ```
+    /// use pqc_core::stream::{CHUNK_BYTES, SealingFramer};
+    /// use pqc_core::{Error, Field, Secret, StreamKey, StreamSealer};
+    /// # let rng = &mut getrandom::SysRng;
+    /// # let key = StreamKey::from_caller(&Secret::generate(rng)?);
+    /// let (sealer, _) = StreamSealer::new(&key, b"", rng)?;
+    /// let mut framer = SealingFramer::new(sealer);
+    /// let mut text = [7; CHUNK_BYTES + 1].as_slice();
+    /// assert!(framer.push(&mut text)?.is_some());
+    /// assert_eq!(text.len(), 1); // left to be pushed: without it there is no end to seal
+    /// let refused = framer.finish().unwrap_err();
+    /// assert!(matches!(refused, Error::Length { field: Field::StreamChunk, actual: 0, .. }));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Error::OutOfRange`]: a push had failed.
+    /// [`Error::OutOfRange`]: a push had failed. [`Error::Length`]: the last push had given a chunk,
+    /// and what it left of the text was never pushed.
     pub fn finish(self) -> Result<Vec<u8>, Error> {
         self.sealer.ok_or(too_long())?.seal_last(&self.held.bytes)
     }
@@ -52,6 +87,22 @@ impl SealingFramer {
 
 /// Opens what is pushed, in pieces of any length; it begins behind the header. Holds up to one
 /// chunk as it is sealed. Secret.
+///
+/// ```
+/// use pqc_core::stream::{OpeningFramer, SEALED_CHUNK_BYTES};
+/// use pqc_core::{Error, Secret, StreamHeader, StreamKey, StreamOpener};
+/// # let rng = &mut getrandom::SysRng;
+/// let key = StreamKey::from_caller(&Secret::generate(rng)?);
+/// let stream = key.seal(&[7; 100_000], b"", rng)?;
+/// let (header, chunks) = StreamHeader::split_from(&stream)?;
+///
+/// let mut framer = OpeningFramer::new(StreamOpener::new(&key, &header, b"")?);
+/// let mut cut = &chunks[..SEALED_CHUNK_BYTES + 20];
+/// assert_eq!(framer.push(&mut cut)?.map(|text| text.len()), Some(65_536)); // a true beginning
+/// assert!(framer.push(&mut cut)?.is_none());
+/// assert_eq!(framer.finish().unwrap_err(), Error::BoxAuthentication); // of no whole stream
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct OpeningFramer {
     /// `None` once it failed, so that nothing behind an altered chunk appears.
@@ -82,7 +133,8 @@ impl OpeningFramer {
     /// Opens what is held as the last chunk. Only now is the stream known to be whole.
     ///
     /// # Errors
-    /// [`Error::BoxAuthentication`]: the stream was altered or cut, or a push had failed.
+    /// [`Error::BoxAuthentication`]: the stream was altered or cut, a push had failed, or what the
+    /// last one left was never pushed.
     pub fn finish(self) -> Result<SecretVec, Error> {
         self.opener.ok_or(Error::BoxAuthentication)?.open_last(&self.held.bytes)
     }

@@ -7,6 +7,28 @@ use crate::id::KeyId;
 use crate::time::Timestamp;
 
 /// A token's state, as a store keeps it; its account's standing included.
+///
+/// ```
+/// use pqc_core::Timestamp;
+/// use pqc_core::token::{MintPolicy, Refusal, Scope, TokenKind, TokenState, authenticate, spend};
+/// let now = Timestamp::from_seconds(1_800_000_000);
+/// let terms = MintPolicy::default().terms(now, Some(60), None)?; // a minute, single use
+/// let token = TokenState {
+///     kind: TokenKind::Temporary,
+///     scope: Scope::FULL,
+///     expires_at: Some(terms.expires_at),
+///     attempts_left: Some(terms.attempts),
+///     revoked: false,
+///     account_disabled: false,
+/// };
+/// assert_eq!(authenticate(&token, now), Ok(()));
+/// assert_eq!(authenticate(&token, now.plus_seconds(60)), Err(Refusal::Expired));
+/// let spent = spend(&token, now).expect("one attempt is left");
+/// assert_eq!(spend(&spent, now), Err(Refusal::Spent));
+/// let revoked = TokenState { revoked: true, ..token };
+/// assert_eq!(authenticate(&revoked, now), Err(Refusal::Revoked));
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenState {
     /// Root or temporary.
@@ -65,7 +87,8 @@ pub struct OutOfScope;
 /// count is none that [`MintPolicy`] made: it is taken as expired or spent.
 ///
 /// # Errors
-/// The [`Refusal`] that applies.
+/// The first that applies of [`Refusal::AccountDisabled`], [`Refusal::Revoked`],
+/// [`Refusal::Expired`], [`Refusal::Spent`]. [`Refusal::Unknown`] is for a store to say.
 pub fn authenticate(token: &TokenState, now: Timestamp) -> Result<(), Refusal> {
     if token.account_disabled {
         return Err(Refusal::AccountDisabled);
@@ -88,6 +111,27 @@ pub fn authenticate(token: &TokenState, now: Timestamp) -> Result<(), Refusal> {
 /// A token narrowed to a key does no operation that cannot name a key; that the call names *this*
 /// key is for [`authorize_key`], once the call is read.
 ///
+/// ```
+/// use pqc_core::token::{Demand, Operation, OperationSet, OutOfScope, Scope, TokenKind};
+/// use pqc_core::token::{TokenState, authorize};
+/// # use pqc_core::Timestamp;
+/// let signs = Scope { operations: OperationSet::from_names(["sign"])?, key_id: None };
+/// let token = TokenState {
+///     kind: TokenKind::Temporary,
+///     scope: signs,
+/// #     expires_at: Some(Timestamp::from_seconds(1)),
+/// #     attempts_left: Some(1),
+/// #     revoked: false,
+/// #     account_disabled: false,
+///     // …
+/// };
+/// assert_eq!(authorize(&token, Demand::Operation(Operation::Sign)), Ok(()));
+/// assert_eq!(authorize(&token, Demand::Operation(Operation::AesDecrypt)), Err(OutOfScope));
+/// assert_eq!(authorize(&token, Demand::Root), Err(OutOfScope));
+/// assert_eq!(authorize(&token, Demand::Itself), Ok(()));
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
+///
 /// # Errors
 /// [`OutOfScope`].
 pub fn authorize(token: &TokenState, demand: Demand) -> Result<(), OutOfScope> {
@@ -105,6 +149,17 @@ pub fn authorize(token: &TokenState, demand: Demand) -> Result<(), OutOfScope> {
 
 /// Whether the scope allows the key that the call uses; `None` is a key that is not stored here.
 ///
+/// ```
+/// use pqc_core::KeyId;
+/// use pqc_core::token::{OperationSet, OutOfScope, Scope, authorize_key};
+/// let mine = KeyId::Pair([7; 32]);
+/// let scope = Scope { operations: OperationSet::ALL, key_id: Some(mine) };
+/// assert_eq!(authorize_key(&scope, Some(mine)), Ok(()));
+/// assert_eq!(authorize_key(&scope, Some(KeyId::Pair([8; 32]))), Err(OutOfScope));
+/// assert_eq!(authorize_key(&scope, None), Err(OutOfScope));
+/// assert_eq!(authorize_key(&Scope::FULL, None), Ok(()));
+/// ```
+///
 /// # Errors
 /// [`OutOfScope`].
 pub fn authorize_key(scope: &Scope, used: Option<KeyId>) -> Result<(), OutOfScope> {
@@ -118,7 +173,7 @@ pub fn authorize_key(scope: &Scope, used: Option<KeyId>) -> Result<(), OutOfScop
 /// step.
 ///
 /// # Errors
-/// The [`Refusal`] that applies; then nothing is spent.
+/// As [`authenticate`]; then nothing is spent.
 pub fn spend(token: &TokenState, now: Timestamp) -> Result<TokenState, Refusal> {
     authenticate(token, now)?;
     let mut after = token.clone();
@@ -129,6 +184,20 @@ pub fn spend(token: &TokenState, now: Timestamp) -> Result<TokenState, Refusal> 
 }
 
 /// The bounds for temporary tokens.
+///
+/// ```
+/// use pqc_core::Timestamp;
+/// use pqc_core::token::MintPolicy;
+/// let now = Timestamp::from_seconds(0);
+/// let policy = MintPolicy { max_lifetime_seconds: 3_600 };
+/// let terms = policy.terms(now, None, None)?;
+/// assert_eq!((terms.expires_at.seconds(), terms.attempts), (900, 1));
+/// let terms = policy.terms(now, Some(3_600), Some(5))?;
+/// assert_eq!((terms.expires_at.seconds(), terms.attempts), (3_600, 5));
+/// assert!(policy.terms(now, Some(3_601), None).is_err());
+/// assert!(policy.terms(now, None, Some(0)).is_err());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MintPolicy {
     /// The longest lifetime in seconds.

@@ -63,6 +63,17 @@ impl Operation {
 }
 
 /// A set of operations.
+///
+/// ```
+/// use pqc_core::token::{Operation, OperationSet};
+/// let set = OperationSet::from_names(["sign", "verify"])?;
+/// assert!(set.contains(Operation::Sign) && !set.contains(Operation::AesDecrypt));
+/// assert_eq!((set.to_string(), set.bits()), ("sign,verify".to_string(), 0b110_0000));
+/// assert_eq!(OperationSet::from_bits(set.bits()), set);
+/// assert_eq!(OperationSet::ALL.names(), None); // not narrowed
+/// assert!(OperationSet::from_names(["sing"]).is_err());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OperationSet(u16);
 
@@ -119,6 +130,17 @@ impl OperationSet {
 }
 
 /// What a token was narrowed to.
+///
+/// ```
+/// use pqc_core::KeyId;
+/// use pqc_core::token::{OperationSet, Scope};
+/// let narrow = Scope {
+///     operations: OperationSet::from_names(["kem.decapsulate"])?,
+///     key_id: Some(KeyId::Pair([7; 32])),
+/// };
+/// assert_ne!(narrow, Scope::FULL);
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
     /// The operations it may do.

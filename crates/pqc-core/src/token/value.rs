@@ -1,4 +1,5 @@
-//! What a token is made of, and what a store keeps in its place.
+//! What a token is made of (base64url: RFC 4648, Section 5), and what a store keeps in its place
+//! (SHA-256: FIPS 180-4).
 
 use alloc::string::String;
 use core::fmt;
@@ -33,6 +34,32 @@ impl TokenKind {
 
 /// A token's value: `pqc_r_` or `pqc_t_` and 32 random bytes in base64url (49 characters in all).
 /// Secret: whoever holds it, acts with it.
+///
+/// ```
+/// use pqc_core::token::{TokenHash, TokenKind, TokenValue};
+/// let token = TokenValue::generate(TokenKind::Temporary, &mut getrandom::SysRng)?;
+/// let text = token.expose_text(); // for its owner
+/// assert!(text.starts_with("pqc_t_") && text.len() == 49);
+/// let kept: [u8; 32] = *token.hash().as_bytes(); // for the store
+///
+/// let shown = TokenValue::parse(&text)?;
+/// assert_eq!(shown.kind(), TokenKind::Temporary);
+/// assert_eq!(shown.hash(), TokenHash::from_bytes(kept));
+/// assert!(TokenValue::parse("pqc_t_guess").is_err());
+/// # Ok::<(), pqc_core::Error>(())
+/// ```
+///
+/// It is not printed, nor compared: a store finds it by its hash.
+/// ```compile_fail,E0277
+/// # fn f(token: pqc_core::token::TokenValue) {
+/// println!("{token}");
+/// # }
+/// ```
+/// ```compile_fail,E0369
+/// # fn f(shown: pqc_core::token::TokenValue, kept: pqc_core::token::TokenValue) {
+/// let same = shown == kept;
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct TokenValue {
     kind: TokenKind,
