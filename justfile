@@ -36,6 +36,10 @@ ci:
 features:
     cargo xtask features
 
+# the lines of the core that its tests run (needs cargo-llvm-cov)
+coverage:
+    cargo xtask coverage
+
 # the core's operations on secrets under valgrind (needs valgrind and libclang)
 ct:
     cargo xtask ct

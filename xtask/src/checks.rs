@@ -39,6 +39,18 @@ pub(crate) fn ci() -> anyhow::Result<()> {
     fuzz::run(20, None)
 }
 
+/// The lines of the core that its units and `tests/core` run, with all features.
+///
+/// # Errors
+/// A missing cargo-llvm-cov; a test that fails.
+pub(crate) fn coverage() -> anyhow::Result<()> {
+    ensure!(
+        is_installed("cargo-llvm-cov"),
+        "cargo-llvm-cov is MISSING (cargo install cargo-llvm-cov --locked; rustup component add llvm-tools)"
+    );
+    cargo("llvm-cov --package pqc-core --all-features --lib --test core --summary-only")
+}
+
 /// Says which tools are missing: their tests skip, but never silently, and never under `CI=true`.
 fn look_for_tools() -> anyhow::Result<()> {
     let mut missing = TEST_TOOLS.to_vec();

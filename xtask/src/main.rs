@@ -37,6 +37,8 @@ enum Task {
     Test,
     /// Run all that continuous integration runs: test, fmt, clippy, features, doc, deny, fuzz.
     Ci,
+    /// Count the core's lines that its tests run, file by file (needs cargo-llvm-cov).
+    Coverage,
     /// Run the core's operations on secrets under valgrind (needs valgrind and libclang).
     Ct,
     /// Test the core with no feature, each and all; link and run it without std.
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().task {
         Task::Test => checks::test(),
         Task::Ci => checks::ci(),
+        Task::Coverage => checks::coverage(),
         Task::Ct => ct::run(),
         Task::Features => features::run(),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
