@@ -146,6 +146,20 @@ pub trait Backend {
 
     /// Decodes an expanded signing key once: for many calls.
     ///
+    /// ```
+    /// use pqc_core::Secret;
+    /// use pqc_core::SignatureAlgorithm::MlDsa44;
+    /// use pqc_core::backend::{Active, Backend};
+    /// let (public, expanded) = Active::signing_key_pair(MlDsa44, &Secret::from([7; 32]));
+    /// let expanded = expanded.expose_bytes();
+    /// let hedge = Secret::from([0; 32]); // the deterministic variant
+    /// let signature = Active::sign(MlDsa44, expanded, b"message", b"", &hedge)?;
+    /// assert!(Active::verify(MlDsa44, &public, b"message", b"", &signature));
+    /// let prepared = Active::prepare_signing_key(MlDsa44, expanded)?;
+    /// assert_eq!(prepared.sign(b"message", b"", &hedge)?, signature);
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Internal`]: an input of another length.
     fn prepare_signing_key(

@@ -129,8 +129,18 @@ impl PrivateKey {
         Self::from_encrypted_der(der.expose_bytes(), passphrase)
     }
 
-    /// DER in seed form: 86 bytes for ML-KEM, 54 for ML-DSA, 52 for X-Wing; in expanded form if
-    /// there is no seed. Key material.
+    /// DER in seed form: 86 bytes for ML-KEM, 54 for ML-DSA and X-Wing; in expanded form if there
+    /// is no seed. Key material.
+    ///
+    /// ```
+    /// use pqc_core::keyfile::PrivateKey;
+    /// use pqc_core::{DecapsulationKey, KemAlgorithm};
+    /// for (kem, bytes) in [(KemAlgorithm::MlKem768, 86), (KemAlgorithm::XWing, 54)] {
+    ///     let key = DecapsulationKey::generate(kem, &mut getrandom::SysRng)?;
+    ///     assert_eq!(PrivateKey::from(key).to_der()?.len(), bytes);
+    /// }
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// None that is known: [`Error::Internal`].

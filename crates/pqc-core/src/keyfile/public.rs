@@ -37,7 +37,7 @@ pub enum PublicKey {
 }
 
 impl PublicKey {
-    /// Reads DER: 22 bytes and the encoded key, and only that.
+    /// Reads DER: 22 bytes (X-Wing: 24) and the encoded key, and only that.
     ///
     /// # Errors
     /// [`Error::Malformed`]: not such DER, or the algorithm has parameters;
@@ -75,7 +75,16 @@ impl PublicKey {
         Self::from_der(pem::decode(pem::PUBLIC, text)?.expose_bytes())
     }
 
-    /// DER: 22 bytes more than the encoded key.
+    /// DER: 22 bytes (X-Wing: 24) more than the encoded key.
+    ///
+    /// ```
+    /// use pqc_core::keyfile::PublicKey;
+    /// use pqc_core::{DecapsulationKey, KemAlgorithm};
+    /// let key = DecapsulationKey::generate(KemAlgorithm::XWing, &mut getrandom::SysRng)?;
+    /// let public = PublicKey::from(key.encapsulation_key().clone());
+    /// assert_eq!(public.to_der()?.len(), 24 + 1216);
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// None that is known: [`Error::Internal`].

@@ -38,6 +38,15 @@ pub struct StreamLayout {
 impl StreamLayout {
     /// Of the stream of a text of `text_bytes`.
     ///
+    /// ```
+    /// use pqc_core::StreamLayout;
+    /// let layout = StreamLayout::of_text(200_000)?;
+    /// assert_eq!(layout.stream_bytes(), 82 + 200_000 + 4 * 16);
+    /// assert_eq!(StreamLayout::of_stream(layout.stream_bytes())?.text_bytes(), 200_000);
+    /// assert!(StreamLayout::of_stream(82 + 15).is_err()); // less than a tag
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::OutOfRange`]: more than [`MAX_TEXT_BYTES`].
     pub fn of_text(text_bytes: u64) -> Result<Self, Error> {

@@ -2,12 +2,13 @@
 //! one breaks somebody's stored data or another version's client.
 //!
 //! The values were computed apart from this crate: kyber-py, dilithium-py, and HKDF and XAES-256-GCM
-//! written over OpenSSL's AES; for streams, HKDF and AES-GCM of PyPI's `cryptography`. Randomness is 00, 01, 02, … in the order in which it is drawn.
+//! written over OpenSSL's AES; for streams, HKDF and AES-GCM of PyPI's `cryptography`, whose X25519
+//! stands in X-Wing. Randomness is 00, 01, 02, … in the order in which it is drawn.
 
 use pqc_core::kem::ParameterSet;
 use pqc_core::keyfile::Jwk;
 use pqc_core::message::AccountKey;
-use pqc_core::token::{TokenKind, TokenValue};
+use pqc_core::token::{OperationSet, TokenKind, TokenValue};
 use pqc_core::{
     AccountId, Attestation, BoxKey, DecapsulationKey, Issuer, MasterKey, MasterKeys, MessageBox,
     SealedRecord, Secret, SignatureAlgorithm, SigningKey, StreamHeader, StreamKey, Timestamp,
@@ -121,6 +122,24 @@ fn a_sealed_decapsulation_key() {
 }
 
 #[test]
+fn a_sealed_decapsulation_key_of_x_wing() {
+    const FROZEN: &str = "010100000007000102030405060708090a0b0c0d0e0f1011121314151617d7d260fe5f80\
+        85c1bcb8a9fc435920e6e309cbb10f2caa1b91fc0908c2fb36f6e5d40f2638593ec5ca3269cdbca5d50e";
+    let key = DecapsulationKey::from_x_wing_seed(Secret::from(counting()));
+    let sealed = key.seal(&masters(), ACCOUNT, &mut Counting::from_zero()).unwrap();
+    assert_eq!(hex::encode(sealed.as_bytes()), FROZEN);
+
+    let public = key.encapsulation_key();
+    let opened =
+        DecapsulationKey::open(&masters(), ACCOUNT, public.as_bytes(), &record(FROZEN)).unwrap();
+    assert_eq!(opened.encapsulation_key(), public);
+    assert_eq!(
+        public.key_id().to_string(),
+        "8f63a02fa774b40fd3450b4f07ea549f864c6fc99815a98ad221d1cd110e3f73"
+    );
+}
+
+#[test]
 fn a_sealed_signing_key() {
     const FROZEN: &str = "010100000007000102030405060708090a0b0c0d0e0f1011121314151617d432a4a9bd32\
         90d0247ac5c333e0fe3742eb5555da60005062487d2907d2f81d155f4d1ecc22308208f21b902bd3b27e";
@@ -198,6 +217,42 @@ fn an_attestation() {
         from,
     );
     assert_eq!(verified.unwrap().key(), public);
+}
+
+/// Of X-Wing, and without an end.
+#[test]
+fn an_attestation_of_another_algorithm() {
+    const HEAD: &str = "0111111111111111111111111111111111000000006553f1000000000000000000";
+    const SHA_256: &str = "d7a2afa36e1674202ec31b55fbe691436c5e2e8b281eb56e0406e199f0661753";
+    let mut rng = Counting::from_zero();
+    let issuer = Issuer::generate(SignatureAlgorithm::MlDsa65, &mut rng).unwrap();
+    let key = DecapsulationKey::from_x_wing_seed(Secret::from(counting()));
+    let from = Timestamp::from_seconds(1_700_000_000);
+    let attestation =
+        issuer.attest(ACCOUNT, key.encapsulation_key(), from, None, &mut rng).unwrap();
+    let bytes = attestation.to_bytes();
+    assert_eq!(hex::encode(&bytes[..33]), HEAD);
+    assert_eq!(hex::encode(Sha256::digest(&bytes)), SHA_256);
+}
+
+#[test]
+fn sets_of_operations() {
+    let frozen = [
+        ("kem.generate", 0x01),
+        ("kem.encapsulate", 0x02),
+        ("kem.decapsulate", 0x04),
+        ("aes.encrypt", 0x08),
+        ("aes.decrypt", 0x10),
+        ("sign", 0x20),
+        ("verify", 0x40),
+        ("v1", 0x80),
+    ];
+    for (name, bits) in frozen {
+        assert_eq!(OperationSet::from_names([name]).unwrap().bits(), bits, "{name}");
+    }
+    let all = frozen.map(|(name, _)| name);
+    assert_eq!(OperationSet::from_names(all).unwrap().bits(), 0xff);
+    assert_eq!(OperationSet::ALL.bits(), 0xffff);
 }
 
 #[test]
