@@ -16,6 +16,9 @@
 //! * [`selftest`]: known answers, run before a program trusts this build; with the feature `acvp`,
 //!   the module of that name answers NIST's test vectors.
 //!
+//! It is `no_std` with `alloc`. The feature `std` adds streams over the caller's readers and writers
+//! of `std::io`.
+//!
 //! ```
 //! use pqc_core::{KemAlgorithm, DecapsulationKey};
 //! # fn main() -> Result<(), pqc_core::Error> {
@@ -40,7 +43,7 @@
 )]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 #[cfg(feature = "acvp")]

@@ -29,6 +29,7 @@ mod prepared_keys;
 mod properties;
 mod signing_ways;
 mod stream;
+mod stream_io;
 mod stream_properties;
 mod support;
 mod token_policy;
