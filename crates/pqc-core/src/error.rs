@@ -169,6 +169,14 @@ impl Error {
     }
 }
 
+/// Of kind `InvalidData`; `get_ref` and `downcast` give the core's error back.
+#[cfg(feature = "std")]
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(std::io::ErrorKind::InvalidData, error)
+    }
+}
+
 /// Whether a value has the one length in bytes that would do.
 pub(crate) fn check_length(field: Field, expected: usize, actual: usize) -> Result<(), Error> {
     if actual == expected {

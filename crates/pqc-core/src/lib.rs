@@ -26,6 +26,9 @@
 //! Every byte of the formats that are our own stands in the repository's `docs/formats.md`; what is
 //! proved, tested or only assumed, in its `SOUNDNESS.md`.
 //!
+//! It is `no_std` with `alloc`. The feature `std` adds streams over the caller's readers and writers
+//! of `std::io`.
+//!
 //! ```
 //! use pqc_core::{KemAlgorithm, DecapsulationKey};
 //! # fn main() -> Result<(), pqc_core::Error> {
@@ -88,7 +91,7 @@
 )]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 #[cfg(feature = "acvp")]

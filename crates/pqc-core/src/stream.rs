@@ -12,7 +12,9 @@
 //!
 //! [`StreamKey`] seals and opens what is in memory as a whole. [`StreamSealer`] and
 //! [`StreamOpener`] work chunk by chunk; [`SealingFramer`] and [`OpeningFramer`] cut chunks from
-//! pieces of any length; [`StreamLayout`] tells where an offset lies. None does I/O:
+//! pieces of any length; [`StreamLayout`] tells where an offset lies. With the feature `std`,
+//! `SealingWriter` and `OpeningReader` do all that over another `Write`, `Read` or `Seek`. None
+//! else does I/O:
 //!
 //! ```
 //! use pqc_core::{Secret, StreamHeader, StreamKey, StreamOpener, StreamSealer};
@@ -43,6 +45,8 @@
 //! ```
 
 mod framer;
+#[cfg(feature = "std")]
+mod io;
 mod layout;
 #[cfg(test)]
 mod tests;
@@ -63,6 +67,8 @@ use crate::error::{Error, Field};
 use crate::secret::{Secret, SecretVec};
 
 pub use framer::{OpeningFramer, SealingFramer};
+#[cfg(feature = "std")]
+pub use io::{OpeningReader, SealingWriter};
 pub use layout::StreamLayout;
 
 /// The text of each chunk but the last: 64 KiB. The last has 1 to so many bytes, or none where it

@@ -2,7 +2,8 @@
 //!
 //! Vectors: `kat_acvp` and `acvp_answers` (NIST), `kat_wycheproof`, `formats` (ours, frozen).
 //! Agreement of the two backends and of others: `differential`, `aws_lc`. Files: `key_files`. What
-//! fuzzing kept: `fuzz_corpus`. Behaviour: the others.
+//! fuzzing kept: `fuzz_corpus`. Other people's programs: `interop`, `formats_interop` and
+//! `key_files::interop`. Behaviour: the others.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +21,9 @@ mod encapsulation_refuses;
 mod expanded_keys;
 mod failing_randomness;
 mod formats;
+mod formats_interop;
 mod fuzz_corpus;
+mod interop;
 mod kat_acvp;
 mod kat_wycheproof;
 mod key_files;
@@ -29,6 +32,7 @@ mod prepared_keys;
 mod properties;
 mod signing_ways;
 mod stream;
+mod stream_io;
 mod stream_properties;
 mod support;
 mod token_policy;

@@ -37,7 +37,7 @@ fn read(stream: &[u8], pieces: &[&[u8]]) -> (Vec<u8>, Result<(), Error>) {
     (text, end)
 }
 
-fn lengths() -> impl Strategy<Value = usize> {
+pub(crate) fn lengths() -> impl Strategy<Value = usize> {
     prop_oneof![
         3 => (0..4_usize, -2..=2_isize)
             .prop_map(|(chunks, off)| (chunks * CHUNK_BYTES).saturating_add_signed(off)),
@@ -81,7 +81,7 @@ fn splits() -> impl Strategy<Value = Split> {
 
 /// What can be done to a stream without its key. Places are taken modulo what is there.
 #[derive(Debug, Clone)]
-enum Tampering {
+pub(crate) enum Tampering {
     Flip(Index),
     /// A bit of the header, which chance would seldom meet.
     FlipInHeader(usize),
@@ -99,7 +99,7 @@ enum Tampering {
     TakeHeader,
 }
 
-fn tamperings() -> impl Strategy<Value = Tampering> {
+pub(crate) fn tamperings() -> impl Strategy<Value = Tampering> {
     use Tampering::*;
     let index = any::<Index>;
     let bytes = || vec(any::<u8>(), 1..40);
@@ -121,7 +121,7 @@ fn tamperings() -> impl Strategy<Value = Tampering> {
 }
 
 impl Tampering {
-    fn apply(&self, stream: &[u8], other: &[u8]) -> Vec<u8> {
+    pub(crate) fn apply(&self, stream: &[u8], other: &[u8]) -> Vec<u8> {
         let mut bytes = stream.to_vec();
         let (header, mut chunks) = parts(stream);
         let count = chunks.len();

@@ -26,7 +26,9 @@ for (const [name, ours] of Object.entries(request.keys)) {
   );
 }
 const version = `${process.version}, OpenSSL ${process.versions.openssl}`;
-console.log(JSON.stringify({ version, keys, unsupported: [] }));
+// `mu` and the hash functions of HashML-DSA are no options of its sign and verify.
+const lacks = ["external mu", "HashML-DSA"];
+console.log(JSON.stringify({ version, keys, unsupported: [], lacks }));
 
 // Opens every file of ours and uses the keys; writes the same of a key of its own.
 function exchange(name, ours) {
@@ -40,10 +42,14 @@ function exchange(name, ours) {
     open(ours.private_der, "der"),
     encrypted,
     open(ours.encrypted_der, "der"),
+    crypto.createPrivateKey({ key: JSON.parse(ours.private_jwk), format: "jwk" }),
   ];
+  const raw = { key: ours.public_raw, format: "raw-public", asymmetricKeyType: name.toLowerCase() };
   const publics = [
+    crypto.createPublicKey(raw),
     crypto.createPublicKey(ours.public_pem),
     crypto.createPublicKey({ key: ours.public_der, format: "der", type: "spki" }),
+    crypto.createPublicKey({ key: JSON.parse(ours.public_jwk), format: "jwk" }),
   ];
   const spki = { type: "spki", format: "pem" };
   for (const key of [...secrets, expanded]) {
@@ -57,15 +63,28 @@ function exchange(name, ours) {
 
   const theirs = crypto.generateKeyPairSync(name.toLowerCase());
   const answer = write(theirs);
+  const foreign = { ...JSON.parse(ours.private_jwk), pub: JSON.parse(answer.public_jwk).pub };
+  assert.throws(() => crypto.createPrivateKey({ key: foreign, format: "jwk" }));
   if (name.startsWith("ML-KEM")) {
     answer.opened = crypto.decapsulate(encrypted, ours.ciphertext);
     assert.deepEqual(crypto.decapsulate(expanded, ours.ciphertext), answer.opened);
+    answer.rejected = crypto.decapsulate(encrypted, flipped(ours.ciphertext));
+    answer.opened_by_wrong_key = crypto.decapsulate(theirs.privateKey, ours.ciphertext);
     const toOurs = crypto.encapsulate(publics[0]);
     [answer.secret_to_ours, answer.ciphertext_to_ours] = [toOurs.sharedKey, toOurs.ciphertext];
     const own = crypto.encapsulate(theirs.publicKey);
     [answer.secret, answer.ciphertext] = [own.sharedKey, own.ciphertext];
   } else {
-    assert(crypto.verify(null, message, { key: publics[0], context }, ours.signature));
+    const verify = (message, key, context, signature) =>
+      crypto.verify(null, message, { key, context }, signature);
+    for (const key of publics) assert(verify(message, key, context, ours.signature));
+    assert(!verify(message, publics[0], context, flipped(ours.signature)));
+    assert(!verify(message, publics[0], context, ours.signature.subarray(1)));
+    assert(!verify(message, publics[0], flipped(context), ours.signature));
+    assert(!verify(flipped(message), publics[0], context, ours.signature));
+    assert(!verify(message, theirs.publicKey, context, ours.signature));
+    // Of another domain than a pure signature.
+    assert(!verify(message, publics[0], context, ours.prehash_signature));
     answer.signature_by_ours = crypto.sign(null, message, { key: expanded, context });
     answer.signature = crypto.sign(null, message, { key: theirs.privateKey, context });
   }
@@ -73,7 +92,9 @@ function exchange(name, ours) {
 }
 
 function write({ privateKey, publicKey }) {
-  const answer = {};
+  const answer = { public_raw: publicKey.export({ format: "raw-public" }) };
+  answer.public_jwk = JSON.stringify(publicKey.export({ format: "jwk" }));
+  answer.private_jwk = JSON.stringify(privateKey.export({ format: "jwk" }));
   for (const format of ["pem", "der"]) {
     const pkcs8 = { type: "pkcs8", format };
     answer[`private_${format}`] = privateKey.export(pkcs8);
@@ -82,4 +103,10 @@ function write({ privateKey, publicKey }) {
     answer[`public_${format}`] = publicKey.export({ type: "spki", format });
   }
   return answer;
+}
+
+function flipped(bytes) {
+  const altered = Buffer.from(bytes);
+  altered[altered.length >> 1] ^= 1;
+  return altered;
 }

@@ -5,6 +5,7 @@ status 77: cryptography is missing or too old, and nothing was checked. Run by
 tests/core/key_files/interop.rs.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ import sys
 
 try:
     import cryptography
-    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import ciphers, serialization as files
     from cryptography.hazmat.primitives.asymmetric import mldsa, mlkem
 
@@ -28,6 +29,13 @@ PRIVATE_KEYS = {
     "ML-DSA-65": mldsa.MLDSA65PrivateKey,
     "ML-DSA-87": mldsa.MLDSA87PrivateKey,
 }
+PUBLIC_KEYS = {
+    "ML-KEM-768": mlkem.MLKEM768PublicKey,
+    "ML-KEM-1024": mlkem.MLKEM1024PublicKey,
+    "ML-DSA-44": mldsa.MLDSA44PublicKey,
+    "ML-DSA-65": mldsa.MLDSA65PublicKey,
+    "ML-DSA-87": mldsa.MLDSA87PublicKey,
+}
 ENCODINGS = {"pem": files.Encoding.PEM, "der": files.Encoding.DER}
 SPKI = files.PublicFormat.SubjectPublicKeyInfo
 PKCS8 = files.PrivateFormat.PKCS8
@@ -38,7 +46,9 @@ def main():
     passphrase = bytes.fromhex(request["passphrase"])
     message = bytes.fromhex(request["message"])
     context = bytes.fromhex(request["context"])
-    answer = {"version": cryptography.__version__, "keys": {}, "unsupported": []}
+    # It has no JWK: these are read and written here, and the keys made of their raw bytes.
+    lacks = ["JWK (read by the script)", "HashML-DSA (by the script, over its external mu)"]
+    answer = {"version": cryptography.__version__, "keys": {}, "unsupported": [], "lacks": lacks}
     for name, ours in request["keys"].items():
         if name in PRIVATE_KEYS:
             ours = {part: bytes.fromhex(text) for part, text in ours.items()}
@@ -56,8 +66,11 @@ def exchange(name, ours, passphrase, message, context):
         files.load_der_private_key(ours["private_der"], None),
         files.load_pem_private_key(ours["encrypted_pem"], passphrase),
         files.load_der_private_key(ours["encrypted_der"], passphrase),
+        from_private_jwk(name, json.loads(ours["private_jwk"])),
     ]
     public = [
+        PUBLIC_KEYS[name].from_public_bytes(ours["public_raw"]),
+        PUBLIC_KEYS[name].from_public_bytes(from_jwk(name, json.loads(ours["public_jwk"]), "pub")),
         files.load_pem_public_key(ours["public_pem"]),
         files.load_der_public_key(ours["public_der"]),
     ]
@@ -68,20 +81,80 @@ def exchange(name, ours, passphrase, message, context):
     expect(ValueError, files.load_pem_private_key, ours["encrypted_pem"], b"wrong")
 
     theirs = PRIVATE_KEYS[name].generate()
-    answer = write(theirs, passphrase)
+    answer = write(name, theirs, passphrase)
     if name.startswith("ML-KEM"):
         answer["opened"] = private[2].decapsulate(ours["ciphertext"])
+        answer["rejected"] = private[2].decapsulate(flipped(ours["ciphertext"]))
+        answer["opened_by_wrong_key"] = theirs.decapsulate(ours["ciphertext"])
         answer["secret_to_ours"], answer["ciphertext_to_ours"] = public[0].encapsulate()
         answer["secret"], answer["ciphertext"] = theirs.public_key().encapsulate()
     else:
-        public[0].verify(ours["signature"], message, context)
+        verify_signatures(public[0], theirs.public_key(), ours, message, context)
         answer["signature_by_ours"] = private[2].sign(message, context)
         answer["signature"] = theirs.sign(message, context)
+        answer["mu"] = mu_of(theirs.public_key(), message, context)
+        answer["mu_signature"] = theirs.sign_mu(answer["mu"])
+        answer["prehash_signature"] = theirs.sign_mu(prehash_mu(theirs.public_key(), message, context))
     return answer
 
 
-def write(key, passphrase):
-    answer = {}
+def verify_signatures(key, other_key, ours, message, context):
+    signature = ours["signature"]
+    key.verify(signature, message, context)
+    refuses(key.verify, flipped(signature), message, context)
+    refuses(key.verify, signature[1:], message, context)
+    refuses(key.verify, signature, flipped(message), context)
+    refuses(key.verify, signature, message, flipped(context))
+    refuses(other_key.verify, signature, message, context)
+
+    mu = mu_of(key, message, context)
+    assert mu == ours["mu"]
+    key.verify_mu(ours["mu_signature"], mu)
+    refuses(key.verify_mu, flipped(ours["mu_signature"]), mu)
+    refuses(other_key.verify_mu, ours["mu_signature"], mu)
+
+    mu = prehash_mu(key, message, context)
+    key.verify_mu(ours["prehash_signature"], mu)
+    refuses(key.verify_mu, flipped(ours["prehash_signature"]), mu)
+    # Of another domain than a pure signature.
+    refuses(key.verify, ours["prehash_signature"], message, context)
+
+
+def mu_of(key, message, context):
+    hasher = mldsa.MLDSAMuHasher(key, context)
+    hasher.update(message[:7])
+    hasher.update(message[7:])
+    return hasher.finalize()
+
+
+def prehash_mu(key, message, context):
+    """FIPS 204, Algorithm 4, for SHA-512, and line 6 of Algorithm 7."""
+    oid = element(6, bytes.fromhex("608648016503040203"))
+    framed = bytes([1, len(context)]) + context + oid + hashlib.sha512(message).digest()
+    tr = hashlib.shake_256(key.public_bytes_raw()).digest(64)
+    return hashlib.shake_256(tr + framed).digest(64)
+
+
+def from_jwk(name, jwk, member):
+    assert (jwk["kty"], jwk["alg"]) == ("AKP", name)
+    return base64.urlsafe_b64decode(jwk[member] + "=" * (-len(jwk[member]) % 4))
+
+
+def from_private_jwk(name, jwk):
+    key = PRIVATE_KEYS[name].from_seed_bytes(from_jwk(name, jwk, "priv"))
+    assert key.public_key().public_bytes_raw() == from_jwk(name, jwk, "pub")
+    return key
+
+
+def to_jwk(name, **members):
+    text = {member: base64.urlsafe_b64encode(raw).rstrip(b"=").decode() for member, raw in members.items()}
+    return json.dumps({"kty": "AKP", "alg": name, **text}).encode()
+
+
+def write(name, key, passphrase):
+    raw = key.public_key().public_bytes_raw()
+    answer = {"public_raw": raw, "public_jwk": to_jwk(name, pub=raw)}
+    answer["private_jwk"] = to_jwk(name, pub=raw, priv=key.private_bytes_raw())
     encrypted = files.BestAvailableEncryption(passphrase)
     for name, encoding in ENCODINGS.items():
         answer[f"private_{name}"] = key.private_bytes(encoding, PKCS8, files.NoEncryption())
@@ -114,6 +187,19 @@ def element(tag, content):
     length = len(content)
     head = [length] if length < 128 else [0x81, length] if length < 256 else [0x82, *length.to_bytes(2)]
     return bytes([tag, *head]) + content
+
+
+def flipped(data):
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+def refuses(verify, *arguments):
+    try:
+        verify(*arguments)
+    except InvalidSignature:
+        return
+    raise AssertionError(f"{verify.__name__} took what was altered")
 
 
 def expect(error, function, data, passphrase):

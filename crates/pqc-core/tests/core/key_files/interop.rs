@@ -1,42 +1,37 @@
 //! Other programs open our key files, we open theirs, and both use what they find there.
 //!
-//! That is PyPI `cryptography` 50 and Node 26, by the scripts in tests/interop. The variables
-//! `PQC_INTEROP_PYTHON` and `PQC_INTEROP_NODE` name the programs that run them, if they are not
-//! `python3` and `node`.
+//! That is PyPI `cryptography` 50 and Node 26, by the scripts in tests/interop.
 
-use std::env;
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
-
+use base64ct::{Base64UrlUnpadded, Encoding};
 use pqc_core::keyfile::{
-    Content, FileEncoding, KeyAlgorithm, KeyDerivation, PrivateKey, PublicKey, inspect,
+    Content, FileEncoding, Jwk, KeyAlgorithm, KeyDerivation, PrivateKey, PublicKey, inspect,
 };
-use pqc_core::{Ciphertext, Context, DecapsulationKey, Signature, SigningKey};
+use pqc_core::sign::{Mu, PreHash, PreHashAlgorithm};
+use pqc_core::{
+    Ciphertext, Context, DecapsulationKey, EncapsulationKey, Signature, SigningKey, VerifyingKey,
+};
 use serde_json::{Map, Value, json};
 
-use super::{IN_RFCS, expanded, key};
-use crate::support::{Repeatable, say};
+use super::{IN_RFCS, expanded, key, seed};
+use crate::interop::{NODE, PYTHON, Program};
+use crate::support::{Repeatable, flipped, say};
 
 const PASSPHRASE: &[u8] = "Grüße, 世界".as_bytes();
 const MESSAGE: &[u8] = b"signed by one, verified by the other";
 const CONTEXT: &[u8] = b"pqc/interop";
 
-/// The script's exit status when what it needs is not there.
-const MISSING: i32 = 77;
-
 #[test]
 fn python_opens_our_files_and_we_open_its() {
-    exchange("PQC_INTEROP_PYTHON", "python3", "key_files.py", &["ML-KEM-512"]);
+    exchange(PYTHON, "key_files.py", &["ML-KEM-512"]);
 }
 
 #[test]
 fn node_opens_our_files_and_we_open_its() {
-    exchange("PQC_INTEROP_NODE", "node", "key_files.mjs", &[]);
+    exchange(NODE, "key_files.mjs", &[]);
 }
 
 /// Exchanges keys of every algorithm but those that may be unknown to the script's program.
-fn exchange(variable: &str, program: &str, script: &str, may_lack: &[&str]) {
+fn exchange(program: Program, script: &str, may_lack: &[&str]) {
     let mut ours = Map::new();
     let mut secrets = Map::new();
     for algorithm in IN_RFCS {
@@ -50,12 +45,11 @@ fn exchange(variable: &str, program: &str, script: &str, may_lack: &[&str]) {
         "message": hex::encode(MESSAGE),
         "context": hex::encode(CONTEXT),
     });
-    let program = env::var(variable).unwrap_or_else(|_| program.to_owned());
-    let Some(answer) = run(&program, script, &request) else { return };
+    let Some(answer) = program.run(script, &request) else { return };
     let mut exchanged = vec![];
     for (name, theirs) in answer["keys"].as_object().unwrap() {
         let algorithm = IN_RFCS.into_iter().find(|set| set.name() == name).unwrap();
-        read(algorithm, theirs, &secrets[name]);
+        read(algorithm, &request["keys"][name], theirs, &secrets[name]);
         exchanged.push(name.as_str());
     }
     let lacks: Vec<&str> = answer["unsupported"]
@@ -65,8 +59,8 @@ fn exchange(variable: &str, program: &str, script: &str, may_lack: &[&str]) {
         .map(|name| name.as_str().unwrap())
         .collect();
     say(&format!(
-        "key files: {script} {} exchanged {exchanged:?}, lacks {lacks:?}",
-        answer["version"],
+        "key files: {script} {} exchanged {exchanged:?}; it lacks {lacks:?}, {}",
+        answer["version"], answer["lacks"],
     ));
     assert!(lacks.iter().all(|name| may_lack.contains(name)), "{lacks:?}");
     assert_eq!(exchanged.len() + lacks.len(), IN_RFCS.len());
@@ -77,20 +71,7 @@ fn write(algorithm: KeyAlgorithm) -> (Value, Value) {
     let mut rng = Repeatable::new(1);
     let key = key(algorithm, 0);
     let public = key.public_key();
-    let (made, bytes, secret) = match (&key, &public) {
-        (PrivateKey::Signing(key), _) => {
-            let context = Context::new(CONTEXT).unwrap();
-            let signature = key.sign(MESSAGE, context, &mut rng).unwrap();
-            ("signature", signature.as_bytes().to_vec(), Value::Null)
-        }
-        (_, PublicKey::Encapsulation(key)) => {
-            let (ciphertext, secret) = key.encapsulate_unattested(&mut rng).unwrap();
-            let secret = hex::encode(secret.expose_bytes()).into();
-            ("ciphertext", ciphertext.as_bytes().to_vec(), secret)
-        }
-        other => panic!("{other:?}"),
-    };
-    let files = json!({
+    let mut files = json!({
         "private_pem": hex::encode(&*key.to_pem().unwrap()),
         "private_der": hex::encode(key.to_der().unwrap().expose_bytes()),
         "encrypted_pem": hex::encode(key.to_encrypted_pem(PASSPHRASE, &mut rng).unwrap()),
@@ -98,9 +79,51 @@ fn write(algorithm: KeyAlgorithm) -> (Value, Value) {
         "expanded_pem": hex::encode(&*without_seed(&key).to_pem().unwrap()),
         "public_pem": hex::encode(public.to_pem().unwrap()),
         "public_der": hex::encode(public.to_der().unwrap()),
-        made: hex::encode(bytes),
+        "public_raw": hex::encode(public.as_bytes()),
+        "public_jwk": hex::encode(jwk(&public).to_string()),
+        "private_jwk": hex::encode(private_jwk(&key).to_string()),
     });
+    let secret = match (&key, &public) {
+        (PrivateKey::Signing(key), _) => {
+            let context = Context::new(CONTEXT).unwrap();
+            let mu = key.verifying_key().mu(MESSAGE, context);
+            let digest = PreHash::of(PreHashAlgorithm::Sha512, MESSAGE);
+            let signature = key.sign(MESSAGE, context, &mut rng).unwrap();
+            let mu_signature = key.sign_mu(&mu, &mut rng).unwrap();
+            let prehash_signature = key.sign_prehash(&digest, context, &mut rng).unwrap();
+            files["mu"] = hex::encode(mu.to_bytes()).into();
+            files["signature"] = hex::encode(signature.as_bytes()).into();
+            files["mu_signature"] = hex::encode(mu_signature.as_bytes()).into();
+            files["prehash_signature"] = hex::encode(prehash_signature.as_bytes()).into();
+            Value::Null
+        }
+        (_, PublicKey::Encapsulation(key)) => {
+            let (ciphertext, secret) = key.encapsulate_unattested(&mut rng).unwrap();
+            files["ciphertext"] = hex::encode(ciphertext.as_bytes()).into();
+            hex::encode(secret.expose_bytes()).into()
+        }
+        other => panic!("{other:?}"),
+    };
     (files, secret)
+}
+
+/// A public key as a JSON Web Key: of ML-DSA by the core, of ML-KEM by hand.
+fn jwk(public: &PublicKey) -> Value {
+    match public {
+        PublicKey::Verifying(key) => serde_json::to_value(Jwk::from(key)).unwrap(),
+        _ => json!({
+            "kty": "AKP",
+            "alg": public.algorithm().name(),
+            "pub": Base64UrlUnpadded::encode_string(public.as_bytes()),
+        }),
+    }
+}
+
+/// The core has no private JWK: the seed is its `priv`.
+fn private_jwk(key: &PrivateKey) -> Value {
+    let mut jwk = jwk(&key.public_key());
+    jwk["priv"] = Base64UrlUnpadded::encode_string(seed(key)).into();
+    jwk
 }
 
 fn without_seed(key: &PrivateKey) -> PrivateKey {
@@ -113,14 +136,18 @@ fn without_seed(key: &PrivateKey) -> PrivateKey {
 }
 
 /// Opens their files, and uses their key and what they made with ours.
-fn read(algorithm: KeyAlgorithm, theirs: &Value, secret: &Value) {
-    let part = |name: &str| hex::decode(theirs[name].as_str().expect(name)).unwrap();
+fn read(algorithm: KeyAlgorithm, ours: &Value, theirs: &Value, secret: &Value) {
+    let decode = |text: &Value| hex::decode(text.as_str().unwrap()).unwrap();
+    let part = |name: &str| decode(&theirs[name]);
     let text = |name: &str| String::from_utf8(part(name)).unwrap();
     let public = PublicKey::from_pem(&text("public_pem")).unwrap();
     assert_eq!(public.algorithm(), algorithm);
     assert_eq!(PublicKey::from_der(&part("public_der")).unwrap(), public);
     assert_eq!(public.to_pem().unwrap(), text("public_pem"));
+    assert_eq!(part("public_raw"), public.as_bytes());
+    read_jwk(&public, &serde_json::from_slice(&part("public_jwk")).unwrap());
     let mut private = vec![
+        read_private_jwk(algorithm, &serde_json::from_slice(&part("private_jwk")).unwrap()),
         PrivateKey::from_pem(&text("private_pem")).unwrap(),
         PrivateKey::from_der(&part("private_der")).unwrap(),
         PrivateKey::from_encrypted_pem(&text("encrypted_pem"), PASSPHRASE).unwrap(),
@@ -144,49 +171,99 @@ fn read(algorithm: KeyAlgorithm, theirs: &Value, secret: &Value) {
     ));
 
     match (private.remove(0), key(algorithm, 0), public) {
-        (PrivateKey::Signing(_), PrivateKey::Signing(ours), PublicKey::Verifying(public)) => {
-            let context = Context::new(CONTEXT).unwrap();
+        (PrivateKey::Signing(_), PrivateKey::Signing(ours_key), PublicKey::Verifying(public)) => {
             let signature = |name| Signature::from_bytes(&part(name)).unwrap();
-            assert!(public.verify(MESSAGE, context, &signature("signature")));
-            assert!(!public.verify(MESSAGE, context, &signature("signature_by_ours")));
-            assert!(ours.verifying_key().verify(MESSAGE, context, &signature("signature_by_ours")));
+            let by_ours = signature("signature_by_ours");
+            verify(&public, ours_key.verifying_key(), &signature("signature"));
+            verify(ours_key.verifying_key(), &public, &by_ours);
+            if theirs.get("mu").is_some() {
+                let mu = Mu::from_bytes(&part("mu")).unwrap();
+                verify_mu(&public, mu, &signature("mu_signature"));
+                verify_prehash(&public, &signature("prehash_signature"));
+            }
         }
-        (PrivateKey::Decapsulation(theirs_key), PrivateKey::Decapsulation(ours), _) => {
-            let ciphertext = |name| Ciphertext::from_bytes(&part(name)).unwrap();
-            let opened = theirs_key.decapsulate(&ciphertext("ciphertext")).unwrap();
-            assert_eq!(opened.expose_bytes().as_slice(), part("secret"));
-            let opened = ours.decapsulate(&ciphertext("ciphertext_to_ours")).unwrap();
-            assert_eq!(opened.expose_bytes().as_slice(), part("secret_to_ours"));
+        (PrivateKey::Decapsulation(key), PrivateKey::Decapsulation(ours_key), public) => {
+            let open = |key: &DecapsulationKey, ciphertext: &[u8]| {
+                let ciphertext = Ciphertext::from_bytes(ciphertext).unwrap();
+                key.decapsulate(&ciphertext).unwrap().expose_bytes().to_vec()
+            };
+            assert_eq!(open(&key, &part("ciphertext")), part("secret"));
+            assert_eq!(open(&ours_key, &part("ciphertext_to_ours")), part("secret_to_ours"));
             assert_eq!(theirs["opened"], *secret);
+            // What does not belong to the key is rejected in one way by both: FIPS 203, Algorithm
+            // 18, line 7.
+            let ciphertext = decode(&ours["ciphertext"]);
+            let altered = flipped(&ciphertext, ciphertext.len() / 2 * 8);
+            assert_eq!(open(&ours_key, &altered), part("rejected"));
+            assert_eq!(open(&key, &ciphertext), part("opened_by_wrong_key"));
+            assert!(theirs["rejected"] != *secret && theirs["opened_by_wrong_key"] != *secret);
+            // Their raw key, and what is made for it.
+            let raw = EncapsulationKey::from_bytes(&part("public_raw")).unwrap();
+            assert_eq!(PublicKey::from(raw.clone()), public);
+            let (made, sent) = raw.encapsulate_unattested(&mut Repeatable::new(2)).unwrap();
+            assert_eq!(open(&key, made.as_bytes()), sent.expose_bytes());
         }
         other => panic!("{other:?}"),
     }
 }
 
-/// What the script answers; nothing if it can't run here, which is said, and in CI is a failure.
-fn run(program: &str, script: &str, request: &Value) -> Option<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(script);
-    let missing = |why: &str| {
-        say(&format!("\nSKIPPED: {program} can't run tests/interop/{script}: {why}\n"));
-        assert!(env::var_os("CI").is_none(), "CI needs it: {why}");
-    };
-    let mut command = Command::new(program);
-    command.arg(&path).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => {
-            missing(&error.to_string());
-            return None;
+fn read_jwk(public: &PublicKey, jwk: &Value) {
+    let fields = (jwk["kty"].as_str().unwrap(), jwk["alg"].as_str().unwrap());
+    assert_eq!(fields, ("AKP", public.algorithm().name()));
+    match public {
+        PublicKey::Verifying(key) => {
+            let jwk: Jwk = serde_json::from_value(jwk.clone()).unwrap();
+            assert_eq!(VerifyingKey::try_from(&jwk).as_ref(), Ok(key));
         }
-    };
-    // The script may end before it reads: its status tells.
-    let _ = child.stdin.take().unwrap().write_all(request.to_string().as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    if output.status.code() == Some(MISSING) {
-        missing(errors.trim());
-        return None;
+        _ => assert_eq!(member(jwk, "pub"), public.as_bytes()),
     }
-    assert!(output.status.success(), "{}: {errors}", output.status);
-    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+fn read_private_jwk(algorithm: KeyAlgorithm, jwk: &Value) -> PrivateKey {
+    let seed = member(jwk, "priv");
+    let key = match algorithm {
+        KeyAlgorithm::Kem(kem) => DecapsulationKey::from_seed_bytes(kem, &seed).unwrap().into(),
+        KeyAlgorithm::Signature(set) => {
+            SigningKey::from_seed(set, seed.try_into().map(<[u8; 32]>::into).unwrap()).into()
+        }
+        other => panic!("{other}"),
+    };
+    read_jwk(&PrivateKey::public_key(&key), jwk);
+    key
+}
+
+fn member(jwk: &Value, name: &str) -> Vec<u8> {
+    Base64UrlUnpadded::decode_vec(jwk[name].as_str().unwrap()).unwrap()
+}
+
+/// The signature is `key`'s of the message, and of nothing else.
+fn verify(key: &VerifyingKey, other: &VerifyingKey, signature: &Signature) {
+    let context = Context::new(CONTEXT).unwrap();
+    assert!(key.verify(MESSAGE, context, signature));
+    assert!(!key.verify(MESSAGE, context, &altered(signature)));
+    assert!(!key.verify(&MESSAGE[1..], context, signature));
+    assert!(!key.verify(MESSAGE, Context::new(&CONTEXT[1..]).unwrap(), signature));
+    assert!(!other.verify(MESSAGE, context, signature));
+}
+
+fn verify_mu(key: &VerifyingKey, mu: Mu, signature: &Signature) {
+    let context = Context::new(CONTEXT).unwrap();
+    assert_eq!(key.mu(MESSAGE, context), mu);
+    assert!(key.verify_mu(&mu, signature) && !key.verify_mu(&mu, &altered(signature)));
+    assert!(key.verify(MESSAGE, context, signature));
+}
+
+fn verify_prehash(key: &VerifyingKey, signature: &Signature) {
+    let context = Context::new(CONTEXT).unwrap();
+    let digest = |algorithm| PreHash::of(algorithm, MESSAGE);
+    assert!(key.verify_prehash(&digest(PreHashAlgorithm::Sha512), context, signature));
+    let altered = altered(signature);
+    assert!(!key.verify_prehash(&digest(PreHashAlgorithm::Sha512), context, &altered));
+    assert!(!key.verify_prehash(&digest(PreHashAlgorithm::Sha3_512), context, signature));
+    assert!(!key.verify(MESSAGE, context, signature));
+}
+
+fn altered(signature: &Signature) -> Signature {
+    let bytes = signature.as_bytes();
+    Signature::from_bytes(&flipped(bytes, bytes.len() * 4)).unwrap()
 }
