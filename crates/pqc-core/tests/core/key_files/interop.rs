@@ -2,9 +2,9 @@
 //!
 //! That is PyPI `cryptography` 50 and Node 26, by the scripts in tests/interop.
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use pqc_core::keyfile::{
-    Content, FileEncoding, Jwk, KeyAlgorithm, KeyDerivation, PrivateKey, PublicKey, inspect,
+    Content, FileEncoding, Jwk, KeyAlgorithm, KeyDerivation, PrivateJwk, PrivateKey, PublicKey,
+    inspect,
 };
 use pqc_core::sign::{Mu, PreHash, PreHashAlgorithm};
 use pqc_core::{
@@ -12,7 +12,7 @@ use pqc_core::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{IN_RFCS, expanded, key, seed};
+use super::{IN_RFCS, expanded, key};
 use crate::interop::{NODE, PYTHON, Program};
 use crate::support::{Repeatable, flipped, say};
 
@@ -80,8 +80,8 @@ fn write(algorithm: KeyAlgorithm) -> (Value, Value) {
         "public_pem": hex::encode(public.to_pem().unwrap()),
         "public_der": hex::encode(public.to_der().unwrap()),
         "public_raw": hex::encode(public.as_bytes()),
-        "public_jwk": hex::encode(jwk(&public).to_string()),
-        "private_jwk": hex::encode(private_jwk(&key).to_string()),
+        "public_jwk": hex::encode(serde_json::to_vec(&Jwk::try_from(&public).unwrap()).unwrap()),
+        "private_jwk": hex::encode(serde_json::to_vec(&PrivateJwk::try_from(&key).unwrap()).unwrap()),
     });
     let secret = match (&key, &public) {
         (PrivateKey::Signing(key), _) => {
@@ -107,25 +107,6 @@ fn write(algorithm: KeyAlgorithm) -> (Value, Value) {
     (files, secret)
 }
 
-/// A public key as a JSON Web Key: of ML-DSA by the core, of ML-KEM by hand.
-fn jwk(public: &PublicKey) -> Value {
-    match public {
-        PublicKey::Verifying(key) => serde_json::to_value(Jwk::from(key)).unwrap(),
-        _ => json!({
-            "kty": "AKP",
-            "alg": public.algorithm().name(),
-            "pub": Base64UrlUnpadded::encode_string(public.as_bytes()),
-        }),
-    }
-}
-
-/// The core has no private JWK: the seed is its `priv`.
-fn private_jwk(key: &PrivateKey) -> Value {
-    let mut jwk = jwk(&key.public_key());
-    jwk["priv"] = Base64UrlUnpadded::encode_string(seed(key)).into();
-    jwk
-}
-
 fn without_seed(key: &PrivateKey) -> PrivateKey {
     match key {
         PrivateKey::Decapsulation(_) => {
@@ -145,9 +126,11 @@ fn read(algorithm: KeyAlgorithm, ours: &Value, theirs: &Value, secret: &Value) {
     assert_eq!(PublicKey::from_der(&part("public_der")).unwrap(), public);
     assert_eq!(public.to_pem().unwrap(), text("public_pem"));
     assert_eq!(part("public_raw"), public.as_bytes());
-    read_jwk(&public, &serde_json::from_slice(&part("public_jwk")).unwrap());
+    let jwk: Jwk = serde_json::from_slice(&part("public_jwk")).unwrap();
+    assert_eq!(PublicKey::try_from(&jwk).as_ref(), Ok(&public));
+    let jwk: PrivateJwk = serde_json::from_slice(&part("private_jwk")).unwrap();
     let mut private = vec![
-        read_private_jwk(algorithm, &serde_json::from_slice(&part("private_jwk")).unwrap()),
+        PrivateKey::try_from(&jwk).unwrap(),
         PrivateKey::from_pem(&text("private_pem")).unwrap(),
         PrivateKey::from_der(&part("private_der")).unwrap(),
         PrivateKey::from_encrypted_pem(&text("encrypted_pem"), PASSPHRASE).unwrap(),
@@ -205,35 +188,6 @@ fn read(algorithm: KeyAlgorithm, ours: &Value, theirs: &Value, secret: &Value) {
         }
         other => panic!("{other:?}"),
     }
-}
-
-fn read_jwk(public: &PublicKey, jwk: &Value) {
-    let fields = (jwk["kty"].as_str().unwrap(), jwk["alg"].as_str().unwrap());
-    assert_eq!(fields, ("AKP", public.algorithm().name()));
-    match public {
-        PublicKey::Verifying(key) => {
-            let jwk: Jwk = serde_json::from_value(jwk.clone()).unwrap();
-            assert_eq!(VerifyingKey::try_from(&jwk).as_ref(), Ok(key));
-        }
-        _ => assert_eq!(member(jwk, "pub"), public.as_bytes()),
-    }
-}
-
-fn read_private_jwk(algorithm: KeyAlgorithm, jwk: &Value) -> PrivateKey {
-    let seed = member(jwk, "priv");
-    let key = match algorithm {
-        KeyAlgorithm::Kem(kem) => DecapsulationKey::from_seed_bytes(kem, &seed).unwrap().into(),
-        KeyAlgorithm::Signature(set) => {
-            SigningKey::from_seed(set, seed.try_into().map(<[u8; 32]>::into).unwrap()).into()
-        }
-        other => panic!("{other}"),
-    };
-    read_jwk(&PrivateKey::public_key(&key), jwk);
-    key
-}
-
-fn member(jwk: &Value, name: &str) -> Vec<u8> {
-    Base64UrlUnpadded::decode_vec(jwk[name].as_str().unwrap()).unwrap()
 }
 
 /// The signature is `key`'s of the message, and of nothing else.
