@@ -32,6 +32,7 @@ mod prepared_keys;
 mod properties;
 mod signing_ways;
 mod stream;
+#[cfg(feature = "std")]
 mod stream_io;
 mod stream_properties;
 mod support;
