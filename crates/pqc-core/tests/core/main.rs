@@ -27,6 +27,7 @@ mod interop;
 mod kat_acvp;
 mod kat_wycheproof;
 mod key_files;
+mod key_properties;
 mod peers;
 mod prepared_keys;
 mod properties;

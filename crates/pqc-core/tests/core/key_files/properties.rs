@@ -1,5 +1,6 @@
 //! For any bytes: they are a key file that writes back the same, or are refused.
 
+use pqc_core::KemAlgorithm;
 use pqc_core::keyfile::{KeyAlgorithm, PrivateKey, PublicKey, inspect};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -102,6 +103,40 @@ proptest! {
     }
 
     #[test]
+    fn an_x_wing_file_writes_back_the_same_or_is_refused(
+        seed: [u8; 32], changes in changes(), cut: Index,
+    ) {
+        let private = pkcs8(X_WING, &seed);
+        let key = PrivateKey::from_der(&private).unwrap();
+        prop_assert_eq!(super::seed(&key), &seed);
+        let written = key.to_der().unwrap();
+        prop_assert_eq!(written.expose_bytes(), &private);
+        prop_assert_eq!(&*key.to_pem().unwrap(), &pem("PRIVATE KEY", &private));
+        let public = spki(X_WING, key.public_key().as_bytes());
+        prop_assert_eq!(&key.public_key().to_der().unwrap(), &public);
+        for der in [private, public] {
+            read_all(&changed(der.clone(), &changes))?;
+            let cut = &der[..cut.index(der.len())];
+            prop_assert!(PrivateKey::from_der(cut).is_err() && PublicKey::from_der(cut).is_err());
+        }
+    }
+
+    #[test]
+    fn a_changed_public_text_reads_the_same_or_is_refused(
+        set in select(KeyAlgorithm::ALL.to_vec()), at: Index, byte in 0..128u8,
+    ) {
+        let mut text = key(set, 0).public_key().to_pem().unwrap().into_bytes();
+        let at = at.index(text.len());
+        text[at] = byte;
+        let text = String::from_utf8(text).unwrap();
+        if let Ok(read) = PublicKey::from_pem(&text) {
+            let text = text.replace("\r\n", "\n").replace('\r', "\n");
+            let again = read.to_pem().unwrap();
+            prop_assert_eq!(again.trim_end(), text.trim_end());
+        }
+    }
+
+    #[test]
     fn a_changed_text_reads_the_same_or_is_refused(
         set in algorithm(), at: Index, byte in 0..128u8,
     ) {
@@ -118,6 +153,30 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    // Each costs scrypt.
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn any_key_comes_out_of_its_encrypted_file(
+        set in select(KeyAlgorithm::ALL.to_vec()), first: u8, passphrase in vec(any::<u8>(), 0..80),
+        seed: u64, at: Index,
+    ) {
+        let key = key(set, first);
+        let file = key.to_encrypted_der(&passphrase, &mut Repeatable::new(seed)).unwrap();
+        let read = PrivateKey::from_encrypted_der(&file, &passphrase).unwrap();
+        prop_assert_eq!(super::seed(&read), super::seed(&key));
+        prop_assert!(PrivateKey::from_der(&file).is_err() && PublicKey::from_der(&file).is_err());
+        let cut = &file[..at.index(file.len())];
+        prop_assert!(PrivateKey::from_encrypted_der(cut, &passphrase).is_err());
+        let text = pem("ENCRYPTED PRIVATE KEY", &file);
+        let read = PrivateKey::from_encrypted_pem(&text, &passphrase).unwrap();
+        prop_assert_eq!(super::seed(&read), super::seed(&key));
+    }
+}
+
+const X_WING: KeyAlgorithm = KeyAlgorithm::Kem(KemAlgorithm::XWing);
 
 #[test]
 fn the_strategies_reach_what_they_are_about() {
