@@ -92,8 +92,8 @@ pub enum Error {
         /// The schemes that would do.
         expected: &'static str,
     },
-    /// The key was read in expanded form, and this format holds seeds alone.
-    #[error("the key has no seed, and this format holds nothing else")]
+    /// The key was read in expanded form, and records and JSON Web Keys hold seeds alone.
+    #[error("the key has no seed, which is all that this format holds")]
     NoSeed,
     /// A number lies outside its range.
     #[error("{field} must be from {min} to {max}")]

@@ -26,9 +26,6 @@
 //! Every byte of the formats that are our own stands in the repository's `docs/formats.md`; what is
 //! proved, tested or only assumed, in its `SOUNDNESS.md`.
 //!
-//! It is `no_std` with `alloc`. The feature `std` adds streams over the caller's readers and writers
-//! of `std::io`.
-//!
 //! ```
 //! use pqc_core::{KemAlgorithm, DecapsulationKey};
 //! # fn main() -> Result<(), pqc_core::Error> {
@@ -50,6 +47,7 @@
 //! | `libcrux` | yes | the fast backend, on x86-64 and aarch64; elsewhere, and without it, RustCrypto's does all the work |
 //! | `hazmat` | no | encapsulation with a message that the caller gives: `hazmat_encapsulate_deterministic` |
 //! | `acvp` | no | the module `acvp` |
+//! | `std` | no | streams over the caller's readers and writers of `std::io` |
 //!
 //! The crate is `no_std`, and needs an allocator. Any [`rand_core::TryCryptoRng`] will do: with an
 //! operating system, `getrandom::SysRng` as in the examples.

@@ -376,7 +376,7 @@ impl SigningKey {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Randomness`]; [`Error::Internal`]: the key has no seed.
+    /// [`Error::Randomness`]; [`Error::NoSeed`]: the key was read in expanded form.
     pub fn seal(
         &self,
         masters: &MasterKeys,
@@ -422,7 +422,7 @@ impl SigningKey {
         account: AccountId,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<SealedRecord, Error> {
-        let seed = self.seed.as_ref().ok_or(Error::Internal { what: "sealing without a seed" })?;
+        let seed = self.seed.as_ref().ok_or(Error::NoSeed)?;
         let id = self.verifying_key.key_id();
         let name = record_name(kind, account, self.algorithm(), &id);
         masters.seal(&name, seed.expose_bytes(), rng)

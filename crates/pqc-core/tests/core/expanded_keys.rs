@@ -2,7 +2,10 @@
 //! What a key cannot be judged by is written here too.
 
 use pqc_core::kem::ParameterSet;
-use pqc_core::{Context, DecapsulationKey, Error, Field, Secret, SignatureAlgorithm, SigningKey};
+use pqc_core::{
+    AccountId, Context, DecapsulationKey, Error, Field, MasterKey, MasterKeys, Secret,
+    SignatureAlgorithm, SigningKey,
+};
 use sha3::{Digest, Sha3_256};
 
 use crate::support::{Repeatable, both_backends, flipped};
@@ -27,6 +30,23 @@ fn expanded_kem_keys_work_as_their_seeds_do() {
         }
         assert!(DecapsulationKey::from_seed_or_expanded(set, bytes).is_ok());
     }
+}
+
+#[test]
+fn a_key_without_a_seed_is_not_sealed() {
+    let mut rng = Repeatable::new(1);
+    let masters = MasterKeys::new(MasterKey::new(1, Secret::from([1; 32])));
+    let account = AccountId::from_bytes([1; 16]);
+    let kem = DecapsulationKey::generate(ParameterSet::MlKem768, &mut rng).unwrap();
+    assert!(kem.seal(&masters, account, &mut rng).is_ok());
+    let kem = kem.expose_expanded().unwrap().expose_bytes();
+    let kem = DecapsulationKey::from_expanded(kem).unwrap();
+    assert_eq!(kem.seal(&masters, account, &mut rng).unwrap_err(), Error::NoSeed);
+    let signing = SigningKey::generate(SignatureAlgorithm::MlDsa65, &mut rng).unwrap();
+    assert!(signing.seal(&masters, account, &mut rng).is_ok());
+    let signing = signing.expose_expanded().expose_bytes();
+    let signing = SigningKey::from_expanded(signing).unwrap();
+    assert_eq!(signing.seal(&masters, account, &mut rng).unwrap_err(), Error::NoSeed);
 }
 
 #[test]
