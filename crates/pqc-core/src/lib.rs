@@ -29,6 +29,7 @@
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(clippy::integer_division_remainder_used)]
 #![cfg_attr(
     test,
     allow(
