@@ -47,8 +47,9 @@ fn key_files_leave_no_seed() {
         nothing("write PEM", &secrets, || key.to_pem().unwrap());
         nothing("read DER", &secrets, || PrivateKey::from_der(der.expose_bytes()).unwrap());
         nothing("read PEM", &secrets, || PrivateKey::from_pem(&pem).unwrap());
-        // All of the base64 is decoded before the wrong end is seen, and all of the DER read.
-        let wrong = [&pem[..pem.len() - 30], "!", &pem[pem.len() - 29..]].concat();
+        // Of the base64 all but the last characters is decoded before the wrong one is seen.
+        let near_end = pem.find("\n-----END").unwrap() - 6;
+        let wrong = [&pem[..near_end], "!", &pem[near_end + 1..]].concat();
         nothing("refuse PEM", &secrets, || PrivateKey::from_pem(&wrong).unwrap_err());
         let wrong = [der.expose_bytes(), &[0]].concat();
         nothing("refuse DER", &secrets, || PrivateKey::from_der(&wrong).unwrap_err());

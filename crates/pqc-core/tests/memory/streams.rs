@@ -19,7 +19,7 @@ fn secrets(
     text: &[u8],
 ) -> Secrets {
     let stream_key = derived(key, purpose);
-    let info = [b"pqc/v1/stream/chunks", &[1, 1][..], &key_id, &Sha256::digest(DATA)].concat();
+    let info = [b"pqc/v1/stream/chunks", &[1, 2][..], &key_id, &Sha256::digest(DATA)].concat();
     Secrets::default()
         .with("text", text)
         .with("key", key)
@@ -90,7 +90,7 @@ fn the_chunk_key_is_the_one_that_is_looked_for() {
     use aes_gcm::aead::{Aead, KeyInit};
     let (key, salt) = (random::<32>(), random::<32>());
     let stream_key = derived(&key, b"pqc/v1/stream/caller");
-    let info = [b"pqc/v1/stream/chunks", &[1, 1][..], &[0; 16], &Sha256::digest(DATA)].concat();
+    let info = [b"pqc/v1/stream/chunks", &[1, 2][..], &[0; 16], &Sha256::digest(DATA)].concat();
     let chunk_key = expanded(&stream_key, Some(&salt), &info);
     let stream = StreamKey::from_caller(&Secret::from(key)).seal(b"text", DATA, &mut Given(&salt));
     let cipher = aes_gcm::Aes256Gcm::new(&chunk_key.into());
