@@ -78,11 +78,14 @@
 //! done before a call no longer depend on who uses it: the types see to that.
 #![no_std]
 #![forbid(unsafe_code)]
+// A division takes a time that depends on its operands. The few that there are say what is public.
+#![warn(clippy::integer_division_remainder_used)]
 #![cfg_attr(
     test,
     allow(
         clippy::unwrap_used,
         clippy::indexing_slicing,
+        clippy::integer_division_remainder_used,
         clippy::panic,
         reason = "a test that panics has failed, which is what it is for"
     )

@@ -35,6 +35,7 @@ impl Timestamp {
 
     /// Whole seconds since the epoch.
     #[must_use]
+    #[expect(clippy::integer_division_remainder_used, reason = "time is public")]
     pub const fn seconds(self) -> u64 {
         self.0 / 1000
     }

@@ -49,6 +49,7 @@ impl StreamLayout {
     ///
     /// # Errors
     /// [`Error::OutOfRange`]: more than [`MAX_TEXT_BYTES`].
+    #[expect(clippy::integer_division_remainder_used, reason = "lengths and offsets are public")]
     pub fn of_text(text_bytes: u64) -> Result<Self, Error> {
         // A text that ends with a whole chunk has no empty one behind it.
         let last_index = text_bytes.saturating_sub(1) / CHUNK;
@@ -102,6 +103,7 @@ impl StreamLayout {
     /// The chunk that holds the byte at `offset` of the text, and where in the chunk's text it is;
     /// `None` behind the end.
     #[must_use]
+    #[expect(clippy::integer_division_remainder_used, reason = "lengths and offsets are public")]
     pub fn find(&self, offset: u64) -> Option<(ChunkPlace, usize)> {
         if offset >= self.text_bytes {
             return None;
@@ -123,4 +125,4 @@ const CHUNK: u64 = CHUNK_BYTES as u64;
 const SEALED_CHUNK: u64 = SEALED_CHUNK_BYTES as u64;
 const TAG: u64 = TAG_BYTES as u64;
 const HEADER: u64 = StreamHeader::BYTES as u64;
-const _: () = assert!(MAX_TEXT_BYTES / CHUNK == 1 << 32);
+const _: () = assert!(MAX_TEXT_BYTES == CHUNK << 32);

@@ -2,6 +2,7 @@
 //! of draws are written down, so that a function which silently draws less is seen.
 
 use pqc_core::kem::ParameterSet;
+use pqc_core::keyfile::PrivateKey;
 use pqc_core::message::AccountKey;
 use pqc_core::sign::{PreHash, PreHashAlgorithm};
 use pqc_core::token::{TokenKind, TokenValue};
@@ -68,6 +69,9 @@ fn every_randomized_function_reports_a_failing_generator() {
     let key = DecapsulationKey::generate(KemAlgorithm::MlKem512, rng).unwrap();
     let public = key.encapsulation_key();
     draws("attest", 1, |rng| issuer.attest(ACCOUNT, public, NOW, None, rng));
+    let file = PrivateKey::from(DecapsulationKey::generate(KemAlgorithm::XWing, rng).unwrap());
+    draws("to_encrypted_der", 2, |rng| file.to_encrypted_der(b"passphrase", rng));
+    draws("to_encrypted_pem", 2, |rng| file.to_encrypted_pem(b"passphrase", rng));
     draws("Issuer::seal", 1, |rng| issuer.seal(&masters, rng));
     let verified = VerifiedEncapsulationKey::verify(
         &UnverifiedKey::from_bytes(public.as_bytes()).unwrap(),
@@ -79,6 +83,8 @@ fn every_randomized_function_reports_a_failing_generator() {
     )
     .unwrap();
     draws("VerifiedEncapsulationKey::encapsulate", 1, |rng| verified.encapsulate(rng));
+    let prepared = verified.prepare().unwrap();
+    draws("PreparedVerifiedKey::encapsulate", 1, |rng| prepared.encapsulate(rng));
 
     draws("AccountKey::generate", 2, AccountKey::generate);
     let account_key = AccountKey::generate(rng).unwrap();

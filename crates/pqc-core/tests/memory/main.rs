@@ -10,6 +10,9 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+mod key_files;
+mod signing;
+mod streams;
 mod watch;
 
 use std::hint::black_box;
@@ -193,13 +196,7 @@ fn ml_dsa_leaves_no_secret() {
         let (seed, hedge) = (random::<32>(), random::<32>());
         let key = SigningKey::from_seed(set, Secret::from(seed));
         let expanded = key.expose_expanded().expose_bytes().to_vec();
-        // ρ (32) and tr (64) are public; K, s1, s2 and t0 are not (FIPS 204, Algorithm 24).
-        let secrets = Secrets::default()
-            .with("seed", &seed)
-            .with("K", &expanded[32..64])
-            .with("s1, s2, t0", &expanded[128..])
-            .with("t0 unpacked", &t0_coefficients(&expanded[expanded.len() - t0_bytes(set)..]))
-            .with("hedge", &hedge);
+        let secrets = signing_secrets(&key, &seed, &hedge);
 
         let name = set.name();
         let context = Context::new(b"context").unwrap();
@@ -219,6 +216,18 @@ fn ml_dsa_leaves_no_secret() {
         let public = key.verifying_key().as_bytes();
         nothing(name, &secrets, || SigningKey::open(&masters, ACCOUNT, public, &sealed).unwrap());
     }
+}
+
+/// ρ (32) and tr (64) are public; K, s1, s2 and t0 are not (FIPS 204, Algorithm 24).
+fn signing_secrets(key: &SigningKey, seed: &[u8; 32], hedge: &[u8; 32]) -> Secrets {
+    let expanded = key.expose_expanded().expose_bytes();
+    let t0 = &expanded[expanded.len() - t0_bytes(key.algorithm())..];
+    Secrets::default()
+        .with("seed", seed)
+        .with("K", &expanded[32..64])
+        .with("s1, s2, t0", &expanded[128..])
+        .with("t0 unpacked", &t0_coefficients(t0))
+        .with("hedge", hedge)
 }
 
 fn each_backend_leaves_no_secret_of_ml_dsa(
@@ -342,8 +351,12 @@ fn t0_bytes(set: SignatureAlgorithm) -> usize {
 }
 
 fn derived(key: &[u8; 32], info: &[u8]) -> [u8; 32] {
+    expanded(key, None, info)
+}
+
+fn expanded(key: &[u8; 32], salt: Option<&[u8]>, info: &[u8]) -> [u8; 32] {
     let mut derived = [0; 32];
-    Hkdf::<Sha256>::new(None, key).expand(info, &mut derived).unwrap();
+    Hkdf::<Sha256>::new(salt, key).expand(info, &mut derived).unwrap();
     derived
 }
 
