@@ -139,6 +139,8 @@ impl OperationSet {
 ///     key_id: Some(KeyId::Pair([7; 32])),
 /// };
 /// assert_ne!(narrow, Scope::FULL);
+/// assert_eq!(narrow.operations.to_string(), "kem.decapsulate");
+/// assert_eq!(Scope::FULL.operations.to_string(), "all");
 /// # Ok::<(), pqc_core::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
