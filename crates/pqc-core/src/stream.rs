@@ -115,7 +115,6 @@ impl StreamKey {
     ///
     /// # Errors
     /// [`Error::Randomness`]; [`Error::OutOfRange`] for a text of more than [`MAX_TEXT_BYTES`].
-    #[expect(clippy::integer_division_remainder_used, reason = "the length is public")]
     pub fn seal(
         &self,
         text: &[u8],

@@ -90,6 +90,7 @@ fn head(tag: &Tag, bytes: usize) -> Vec<u8> {
 }
 
 /// A length that the group gives in bits.
+#[expect(clippy::integer_division_remainder_used, reason = "lengths are public")]
 fn bytes_of(bits: &Member<u64>, member: &'static str) -> Result<usize, Reason> {
     let bits = *bits.get(member)?;
     let bytes = usize::try_from(bits / 8).map_err(|_| Reason::Unserved { member })?;

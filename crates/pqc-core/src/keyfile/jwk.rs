@@ -181,9 +181,11 @@ impl TryFrom<&PrivateJwk> for PrivateKey {
     /// [`Error::InconsistentKeyFile`]: the public key is not the seed's.
     fn try_from(jwk: &PrivateJwk) -> Result<Self, Error> {
         let algorithm = algorithm(&jwk.kty, &jwk.alg)?;
-        let seed = Base64UrlUnpadded::decode_vec(&jwk.private)
+        // Decoded in a place that is wiped even where the last character is wrong.
+        let mut place = SecretVec::zeroed(jwk.private.len());
+        let seed = Base64UrlUnpadded::decode(&*jwk.private, place.expose_bytes_mut())
             .map_err(|_| malformed("priv in base64url"))?;
-        let key = Self::from_seed(algorithm, SecretVec::new(seed).expose_bytes())?;
+        let key = Self::from_seed(algorithm, seed)?;
         let public = Base64UrlUnpadded::decode_vec(&jwk.public)
             .map_err(|_| malformed("pub in base64url"))?;
         if public != key.public_key().as_bytes() {

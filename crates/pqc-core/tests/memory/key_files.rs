@@ -1,7 +1,7 @@
-//! Private key files: DER, PEM, encrypted; seeds, expanded keys, both. A JWK holds public keys alone.
+//! Private key files: DER, PEM, encrypted, JWK; seeds, expanded keys, both.
 
 use hkdf::hmac::{Hmac, KeyInit, Mac};
-use pqc_core::keyfile::PrivateKey;
+use pqc_core::keyfile::{PrivateJwk, PrivateKey};
 use pqc_core::{DecapsulationKey, KemAlgorithm, SignatureAlgorithm, SigningKey};
 use sha2::Sha256;
 
@@ -51,8 +51,33 @@ fn key_files_leave_no_seed() {
         let near_end = pem.find("\n-----END").unwrap() - 6;
         let wrong = [&pem[..near_end], "!", &pem[near_end + 1..]].concat();
         nothing("refuse PEM", &secrets, || PrivateKey::from_pem(&wrong).unwrap_err());
-        let wrong = [der.expose_bytes(), &[0]].concat();
-        nothing("refuse DER", &secrets, || PrivateKey::from_der(&wrong).unwrap_err());
+    }
+}
+
+/// Not looked for: what the JSON library, which is the caller's, held.
+#[test]
+fn jwks_leave_no_seed() {
+    for (key, seed, expanded) in keys().into_iter().take(2) {
+        let jwk = PrivateJwk::try_from(&key).unwrap();
+        let text = jwk.private.as_bytes().to_vec();
+        let secrets = Secrets::default()
+            .with("seed", &seed)
+            .with("expanded key", &expanded)
+            .with("base64url", &text);
+        nothing("write", &secrets, || PrivateJwk::try_from(&key).unwrap());
+        nothing("read", &secrets, || PrivateKey::try_from(&jwk).unwrap());
+        let with_private = |private: String| PrivateJwk {
+            kty: jwk.kty.clone(),
+            alg: jwk.alg.clone(),
+            public: jwk.public.clone(),
+            private: private.into(),
+        };
+        // All but the last characters are decoded before the wrong one is seen.
+        let wrong = with_private([&jwk.private[..jwk.private.len() - 1], "!"].concat());
+        nothing("refuse priv", &secrets, || PrivateKey::try_from(&wrong).unwrap_err());
+        let wrong =
+            PrivateJwk { public: "AAAA".to_owned(), ..with_private(jwk.private.to_string()) };
+        nothing("refuse pub", &secrets, || PrivateKey::try_from(&wrong).unwrap_err());
     }
 }
 
