@@ -150,7 +150,8 @@ impl PreparedDecapsulationKey {
 impl core::fmt::Debug for PreparedDecapsulationKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let mut shown = f.debug_struct("PreparedDecapsulationKey");
-        shown.field("algorithm", &self.algorithm).finish_non_exhaustive()
+        shown.field("algorithm", &self.algorithm).field("key", &format_args!("[redacted]"));
+        shown.finish()
     }
 }
 

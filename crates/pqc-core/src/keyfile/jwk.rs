@@ -84,7 +84,7 @@ impl fmt::Debug for PrivateJwk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PrivateJwk")
             .field("alg", &self.alg)
-            .field("private", &"[redacted]")
+            .field("private", &format_args!("[redacted]"))
             .finish_non_exhaustive()
     }
 }

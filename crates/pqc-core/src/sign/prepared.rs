@@ -168,7 +168,8 @@ impl PreparedSigningKey {
 impl core::fmt::Debug for PreparedSigningKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let mut shown = f.debug_struct("PreparedSigningKey");
-        shown.field("verifying_key", &self.verifying_key).finish_non_exhaustive()
+        shown.field("verifying_key", &self.verifying_key).field("key", &format_args!("[redacted]"));
+        shown.finish()
     }
 }
 

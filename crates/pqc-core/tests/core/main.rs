@@ -16,6 +16,7 @@
 #[cfg(feature = "acvp")]
 mod acvp_answers;
 mod aws_lc;
+mod debug;
 mod differential;
 mod encapsulation_refuses;
 mod expanded_keys;

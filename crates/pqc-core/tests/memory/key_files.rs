@@ -51,6 +51,10 @@ fn key_files_leave_no_seed() {
         let near_end = pem.find("\n-----END").unwrap() - 6;
         let wrong = [&pem[..near_end], "!", &pem[near_end + 1..]].concat();
         nothing("refuse PEM", &secrets, || PrivateKey::from_pem(&wrong).unwrap_err());
+        // The end of the algorithm's OID.
+        let mut wrong = der.expose_bytes().to_vec();
+        wrong[17] = 0x7f;
+        nothing("refuse DER", &secrets, || PrivateKey::from_der(&wrong).unwrap_err());
     }
 }
 
