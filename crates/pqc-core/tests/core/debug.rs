@@ -52,7 +52,7 @@ fn no_secret_is_printed() {
         redacted(&PrivateKey::from(key));
     }
     redacted(&BoxKey::from_caller(&secret()));
-    let account = AccountKey::generate(&mut Given).unwrap();
+    let account = AccountKey::generate(&mut rng).unwrap();
     redacted(&account);
     let master = MasterKey::new(1, secret());
     redacted(&master);
