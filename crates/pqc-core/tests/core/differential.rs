@@ -63,7 +63,8 @@ fn kem_keys_of_any_coefficients_are_judged_and_used_alike() {
             assert_eq!(*by_prepared.1.expose_bytes(), secret);
         }
     });
-    assert!(reduced > 100 && unreduced > 100, "{reduced} reduced, {unreduced} unreduced");
+    let enough = cases() / 10;
+    assert!(reduced > enough && unreduced > enough, "{reduced} reduced, {unreduced} unreduced");
 }
 
 /// dk_PKE was never an honest one; the embedded key and its hash are. No secret comes out of such
