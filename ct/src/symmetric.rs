@@ -74,7 +74,7 @@ fn sealed_stream(key: &Secret<32>) -> Vec<u8> {
     StreamKey::from_caller(key).seal(&text, b"data", &mut Fixed(1)).expect("it never fails")
 }
 
-/// DER and PEM of a secret seed, for ML-KEM, X-Wing and ML-DSA, written and read.
+/// DER and PEM of a secret seed, for ML-KEM, X-Wing and ML-DSA, written.
 pub fn key_files() -> Vec<u8> {
     let mut results = Vec::new();
     for key in [

@@ -31,6 +31,9 @@ pub(crate) fn test() -> anyhow::Result<()> {
 pub(crate) fn ci() -> anyhow::Result<()> {
     test()?;
     cargo("fmt --all --check")?;
+    for apart in ["ct", "examples/no_std", "fuzz"] {
+        cargo(&format!("fmt --manifest-path {apart}/Cargo.toml --check"))?;
+    }
     cargo("clippy --workspace --all-targets -- -D warnings")?;
     cargo("clippy --package pqc-core --no-default-features -- -D warnings")?;
     features::run()?;

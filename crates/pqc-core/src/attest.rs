@@ -181,6 +181,13 @@ impl Attestation {
         self.account
     }
 
+    /// When the issuer says that it signed. For people: no check compares it with a clock, since
+    /// the sender's may be behind the issuer's.
+    #[must_use]
+    pub fn claimed_issued_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.issued_at)
+    }
+
     fn head(&self) -> [u8; HEAD_BYTES] {
         head(self.account, self.issued_at, self.expires_at)
     }
@@ -237,6 +244,7 @@ impl Issuer {
     /// let a_day = Some(now.plus_seconds(86_400));
     /// let attestation = issuer.attest(account, key.encapsulation_key(), now, a_day, rng)?;
     /// assert_eq!(attestation.to_bytes().len(), 33 + 2420);
+    /// assert_eq!(attestation.claimed_issued_at(), now);
     /// # Ok::<(), pqc_core::Error>(())
     /// ```
     ///

@@ -22,7 +22,7 @@ pub enum Error {
     Length {
         /// What was measured.
         field: Field,
-        /// The lengths in bytes that would do, as text such as `800, 1184 or 1568`.
+        /// The lengths in bytes that would do, as text such as `800 or 1184 or 1568`.
         expected: String,
         /// The length in bytes that came.
         actual: usize,

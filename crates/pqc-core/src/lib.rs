@@ -20,8 +20,8 @@
 //! * [`secret`]: the types that hold secrets; [`id`] and [`time`]: those that do not.
 //! * [`error`]: everything that can go wrong, grouped by who must act.
 //! * [`selftest`]: known answers, run before a program trusts this build.
-//! * [`backend`]: the seam to the implementations below. Who calls it checks the lengths.
-//! * `acvp`, with the feature of that name: answers to NIST's test vectors.
+//! * `acvp`, with the feature of that name: answers to NIST's test vectors. `backend`, with the
+//!   feature `hazmat`: the seam to the implementations below, which checks no input.
 //!
 //! Every byte of the formats that are our own stands in the repository's `docs/formats.md`; what is
 //! proved, tested or only assumed, in its `SOUNDNESS.md`.
@@ -40,12 +40,12 @@
 //!
 //! # Features
 //!
-//! All are additive: none changes an answer or switches a check off.
+//! All are additive: none changes an answer or switches off a check of what is public without it.
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `libcrux` | yes | the fast backend, on x86-64 and aarch64; elsewhere, and without it, RustCrypto's does all the work |
-//! | `hazmat` | no | encapsulation with a message that the caller gives: `hazmat_encapsulate_deterministic` |
+//! | `hazmat` | no | encapsulation with a message that the caller gives, `hazmat_encapsulate_deterministic`; the module `backend` |
 //! | `acvp` | no | the module `acvp` |
 //! | `std` | no | streams over the caller's readers and writers of `std::io` |
 //!
@@ -99,7 +99,11 @@ extern crate std;
 pub mod acvp;
 mod aead;
 pub mod attest;
+#[cfg(feature = "hazmat")]
 pub mod backend;
+#[cfg(not(feature = "hazmat"))]
+#[expect(unreachable_pub, reason = "public with the feature")]
+mod backend;
 pub mod error;
 mod hybrid;
 pub mod id;

@@ -52,7 +52,7 @@ pub(crate) enum Command {
     /// member `unanswered`, and the exit status is 1.
     #[command(after_help = "Example:\n  pqc acvp prompt.json > answers.json")]
     Acvp {
-        /// The prompt, at most 64 MiB of JSON; - is stdin
+        /// The prompt, at most 16 MiB of JSON; - is stdin
         prompt: PathBuf,
     },
 }

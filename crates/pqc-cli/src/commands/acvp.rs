@@ -31,6 +31,7 @@ pub(crate) fn run(file: &Path, output: Output) -> anyhow::Result<()> {
         "answered {cases_answered} of {cases} cases, {groups_answered} of {groups} groups in full"
     );
     match unanswered.first() {
+        None if cases == 0 => return Err(Refused("the prompt has no cases".to_owned()).into()),
         None => output::note(format_args!("{counts}")),
         Some(first) => {
             let (group, case, reason) = (first.group, first.case, &first.reason);
@@ -48,5 +49,5 @@ impl Human for Answers {
     }
 }
 
-/// Several times the largest official set.
-const MAX_PROMPT_BYTES: usize = 64 * 1024 * 1024;
+/// Three times the largest official set.
+const MAX_PROMPT_BYTES: usize = 16 * 1024 * 1024;

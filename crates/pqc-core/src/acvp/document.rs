@@ -228,3 +228,19 @@ pub(super) enum Answer {
     Opened { pt: Hex },
     Unanswered { unanswered: Reason },
 }
+
+impl Answer {
+    /// How long its values are, in bytes before their encoding.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::KemKeyPair { ek: a, dk: b }
+            | Self::Encapsulated { c: a, k: b }
+            | Self::SigningKeyPair { pk: a, sk: b }
+            | Self::Sealed { ct: a, tag: b } => a.0.len().saturating_add(b.0.len()),
+            Self::Decapsulated { k: a }
+            | Self::Signed { signature: a }
+            | Self::Opened { pt: a } => a.0.len(),
+            Self::Verdict { .. } | Self::Unanswered { .. } => 0,
+        }
+    }
+}

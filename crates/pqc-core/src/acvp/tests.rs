@@ -322,3 +322,17 @@ fn aes_gcm_answers_the_sizes_that_its_group_names() {
     let odd = asked(&odd, &with(case.clone(), "key", "00".repeat(8)));
     assert_eq!(odd["unanswered"], "this keyLen is not served");
 }
+
+#[test]
+fn a_prompt_gets_no_more_than_some_answers() {
+    let group = json!({ "testType": "AFT", "parameterSet": "ML-DSA-87" });
+    let case = json!({ "seed": "00".repeat(32) });
+    let each = 2592 + 4896;
+    let enough = (16_usize << 20).div_ceil(each);
+    let cases = alloc::vec![case; enough + 3];
+    let made = answers(&prompt("ML-DSA", "keyGen", "FIPS204", group, cases));
+    assert!(made[..enough].iter().all(|answer| answer["pk"].is_string()));
+    for answer in &made[enough..] {
+        assert_eq!(answer["unanswered"], "there are too many answers for one document");
+    }
+}

@@ -2,9 +2,13 @@
 //!
 //! [`libcrux`](Libcrux) is the default on x86-64 and aarch64; [`RustCrypto`] is always built, is
 //! the only one elsewhere, and checks the other. Both give the same bytes for the same input:
-//! `tests/core/differential.rs` and [`crate::selftest`] hold them to it. Inputs have their
-//! algorithm's lengths: the types above the seam see to that. No `cfg` that chooses between them
-//! stands outside this folder.
+//! `tests/core/differential.rs` and [`crate::selftest`] hold them to it. No `cfg` that chooses
+//! between them stands outside this folder.
+//!
+//! It is public with the feature `hazmat` alone, for tests and measurements. Nothing here judges its
+//! input: the types above the seam do, and hand down encapsulation keys that passed the modulus
+//! check and expanded keys that [`from_expanded`](crate::SigningKey::from_expanded) took or key
+//! generation made. Of any other a backend may make anything, and may panic.
 //!
 //! libcrux-ml-dsa has no external mu, no incremental input and no prepared keys: what needs these
 //! runs on ml-dsa on every build. A prepared key of [`Libcrux`] holds ml-dsa's for μ, and signs and

@@ -156,7 +156,8 @@ impl core::fmt::Debug for PreparedDecapsulationKey {
 }
 
 impl EncapsulationKey {
-    /// Decodes the key and expands its matrix once, for many encapsulations.
+    /// Decodes the key once, for many encapsulations, and expands its matrix (but on a build without
+    /// libcrux, where each call samples it).
     ///
     /// # Errors
     /// [`Error::Internal`]: not for a key that this crate made or read.
@@ -170,7 +171,8 @@ impl EncapsulationKey {
 }
 
 impl DecapsulationKey {
-    /// Decodes the key and expands its matrix once, for many decapsulations.
+    /// Decodes the key once, for many decapsulations; the matrix as in
+    /// [`EncapsulationKey::prepare`].
     ///
     /// # Errors
     /// [`Error::Internal`]: not for a key that this crate made or read.

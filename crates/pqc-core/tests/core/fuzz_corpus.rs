@@ -1,5 +1,6 @@
 //! What fuzzing kept (`fuzz/corpus/`), through the targets that found it.
 
+#[cfg(feature = "acvp")]
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,13 +1,7 @@
-//! NIST's ACVP sample vectors, where they lie beside the checkout (they are not part of it):
-//! `../shared/vectors/acvp` from the workspace's root, or the folder that `PQC_ACVP_VECTORS` names.
-//! Both backends answer every case, except that an external mu is ml-dsa's on both.
+//! NIST's ACVP sample vectors. Both backends answer every case, except that an external mu is ml-dsa's on both.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
 
-use flate2::read::GzDecoder;
 use pqc_core::sign::{Mu, PreHash, PreHashAlgorithm};
 use pqc_core::{
     Ciphertext, Context, DecapsulationKey, EncapsulationKey, Error, KemAlgorithm, Secret,
@@ -15,7 +9,9 @@ use pqc_core::{
 };
 use serde_json::Value;
 
-use crate::support::{both_backends, say};
+use crate::backends::both_backends;
+use crate::nist::{groups, official, tests};
+use crate::support::say;
 
 #[test]
 fn ml_kem_key_generation() {
@@ -375,38 +371,4 @@ fn run(file: &str, served: &[(&str, usize)], answer: impl for<'c> Fn(&'c Case) -
     let expected: BTreeMap<_, _> = served.iter().map(|(k, n)| ((*k).to_owned(), *n)).collect();
     assert_eq!(counts.len(), 3);
     assert!(counts.values().all(|kinds| *kinds == expected), "not as many as {expected:?}");
-}
-
-/// NIST's questions and answers; where there are none, says so.
-pub(crate) fn official(file: &str) -> Option<(Value, Value)> {
-    let Some(folder) = vectors() else {
-        say(&format!(
-            "SKIPPED: {file}: no ACVP vectors here; set PQC_ACVP_VECTORS to their folder"
-        ));
-        return None;
-    };
-    let document = |name| read(&folder.join(file).join(name));
-    Some((document("prompt.json.gz"), document("expectedResults.json.gz")))
-}
-
-pub(crate) fn groups(file: &Value) -> impl Iterator<Item = &Value> {
-    file["testGroups"].as_array().unwrap().iter()
-}
-
-pub(crate) fn tests(group: &Value) -> impl Iterator<Item = &Value> {
-    group["tests"].as_array().unwrap().iter()
-}
-
-fn read(path: &Path) -> Value {
-    let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_json::from_reader(BufReader::new(GzDecoder::new(file))).unwrap()
-}
-
-fn vectors() -> Option<PathBuf> {
-    if let Some(folder) = std::env::var_os("PQC_ACVP_VECTORS") {
-        return Some(folder.into());
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
-    let folder = root.join("../shared/vectors/acvp");
-    folder.is_dir().then_some(folder)
 }

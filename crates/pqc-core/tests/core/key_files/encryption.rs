@@ -140,6 +140,11 @@ fn what_a_file_may_cost_is_bounded() {
         let expected = malformed("scrypt with a power of two as N");
         assert_eq!(outcome(&scrypt(n, 8, 1)), Err(expected));
     }
+    assert!(outcome(&scrypt(1 << 15, 1, 1)).is_ok());
+    for n in [1 << 16, 1 << 20] {
+        let expected = malformed("scrypt with an N that fits its r");
+        assert_eq!(outcome(&scrypt(n, 1, 1)), Err(expected));
+    }
     // Greater than the library's types hold.
     let expected = malformed("DER of a PKCS#8 EncryptedPrivateKeyInfo");
     assert_eq!(outcome(&scrypt(2, 0x1_0000, 1)), Err(expected.clone()));
