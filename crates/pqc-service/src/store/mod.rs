@@ -5,6 +5,10 @@
 //! is scoped by one where there is one. Time is the store's own ([`Store::now`]), so that all
 //! servers on one store agree and a clock set back revives nothing.
 
+mod change;
+mod read;
+mod rows;
+mod sql;
 pub mod sqlite;
 mod writer;
 
