@@ -53,6 +53,11 @@ pub(super) fn has_token(row: &impl Columns) -> Result<bool, Error> {
     Ok(Fields { row, what: "a token's row" }.optional_bytes("hash")?.is_some())
 }
 
+/// Which token it is, where the rest may not be readable.
+pub(super) fn token_hash(row: &impl Columns) -> Result<TokenHash, Error> {
+    Fields { row, what: "a token's row" }.array("hash").map(TokenHash::from_bytes)
+}
+
 pub(super) fn token(row: &impl Columns) -> Result<TokenRecord, Error> {
     let fields = Fields { row, what: "a token's row" };
     Ok(TokenRecord {

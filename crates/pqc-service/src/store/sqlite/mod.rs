@@ -55,17 +55,6 @@ impl SqliteStore {
         Ok(Self { readers, writer: Writer::start(engine), clock })
     }
 
-    /// Ends the store in good order: what waits is done and answered, later calls get
-    /// [`Error::Unavailable`], the log is moved into the database file. Without it nothing is
-    /// lost: the next open does that work.
-    pub async fn close(&self) {
-        let engine = self.writer.finish().await;
-        self.readers.close().await;
-        if let Some(engine) = engine {
-            engine.close().await;
-        }
-    }
-
     /// The time, given the time that is committed now; has it committed where that is due.
     fn now_after(&self, committed: Timestamp) -> Timestamp {
         self.clock.learn(committed);
@@ -98,6 +87,15 @@ impl Store for SqliteStore {
             self.writer.try_out().await?;
         }
         read::clock(&self.readers).await.map(drop)
+    }
+
+    /// Besides, the log is moved into the database file; without it the next open does that.
+    async fn close(&self) {
+        let engine = self.writer.finish().await;
+        self.readers.close().await;
+        if let Some(engine) = engine {
+            engine.close().await;
+        }
     }
 
     async fn master_key_checks(&self) -> Result<Vec<(u32, SealedRecord)>, Error> {
