@@ -14,6 +14,8 @@ use async_trait::async_trait;
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash};
 use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
+use sqlx::PgConnection;
+use sqlx::postgres::PgConnectOptions;
 
 use super::writer::{Engine, Failure, Write, Writer};
 use super::{AccountRecord, KeyRecord, Store, TokenRecord, read};
@@ -48,9 +50,24 @@ impl PostgresStore {
     pub async fn open(url: &str) -> Result<Self, Error> {
         let options = connect::options(url)?;
         let connection = open::open(&options).await?;
+        Ok(Self::on(options, connection))
+    }
+
+    /// As [`Self::open`], but makes no store where there is none: then it gives `None`, and nothing
+    /// was changed.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_existing(url: &str) -> Result<Option<Self>, Error> {
+        let options = connect::options(url)?;
+        let connection = open::open_existing(&options).await?;
+        Ok(connection.map(|connection| Self::on(options, connection)))
+    }
+
+    fn on(options: PgConnectOptions, connection: PgConnection) -> Self {
         let readers = connect::Readers::new(options.clone());
         let engine = write::PostgresEngine::new(options, connection);
-        Ok(Self { readers, writer: Writer::start(engine) })
+        Self { readers, writer: Writer::start(engine) }
     }
 
     /// How many transactions this store committed since it was opened. Changes that wait together

@@ -25,6 +25,19 @@ pub(super) async fn open(options: &PgConnectOptions) -> Result<PgConnection, Err
     }
 }
 
+/// As [`open`]; `None`: there is no store, and none was made.
+pub(super) async fn open_existing(
+    options: &PgConnectOptions,
+) -> Result<Option<PgConnection>, Error> {
+    let mut connection = connect(options).await.map_err(error)?;
+    let found = schema(&mut connection).await;
+    let _ = connection.close().await;
+    match found? {
+        Schema::Older { applied: 0 } => Ok(None),
+        _ => open(options).await.map(Some),
+    }
+}
+
 async fn prepare(connection: &mut PgConnection) -> Result<(), Error> {
     let encoding: String = sqlx::query_scalar("SHOW server_encoding")
         .fetch_one(&mut *connection)
