@@ -37,8 +37,14 @@ impl Cluster {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let cluster = Self { folder, binaries, port, password: password()? };
         let data = cluster.data();
-        let made = cluster.run("initdb", &["--username=pqc", "--auth=trust", "--encoding=UTF8"])?;
-        drop(made);
+        // Others on this machine reach the port too.
+        let file = cluster.folder.path().join("password");
+        fs::write(&file, &cluster.password)?;
+        if let Some((user, group)) = other_user()? {
+            chown(&file, Some(user), Some(group))?;
+        }
+        let password_file = format!("--pwfile={}", file.display());
+        cluster.run("initdb", &[INITDB, &[password_file.as_str()]].concat())?;
         let mut settings =
             fs::OpenOptions::new().append(true).open(data.join("postgresql.conf"))?;
         writeln!(

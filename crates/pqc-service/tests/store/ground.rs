@@ -68,6 +68,31 @@ impl Ground {
         }
     }
 
+    /// Writes what no rule of the schema allows, in SQLite's dialect.
+    pub(crate) async fn damage(&self, sql: &str) -> u64 {
+        let forget = "PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF; ";
+        let postgres = sql.replace("zeroblob(78)", &format!("x'{}'", "00".repeat(78)));
+        let postgres = postgres.replace("x'", r"'\x");
+        self.execute(&format!("{forget}{sql}"), &format!("{FORGET_RULES}{postgres}")).await
+    }
+
+    /// Begins to read, and does not end.
+    pub(crate) async fn read(&self) -> Lock {
+        let sql = "BEGIN; SELECT * FROM tokens";
+        match self {
+            Self::Sqlite(place) => {
+                let mut other = place.raw().await;
+                other.execute(sql).await.unwrap();
+                Lock::Sqlite(other)
+            }
+            Self::Postgres(database) => {
+                let mut other = database.raw().await;
+                other.execute(sql).await.unwrap();
+                Lock::Postgres(other)
+            }
+        }
+    }
+
     /// Takes what every writer needs.
     pub(crate) async fn lock(&self) -> Lock {
         match self {
@@ -86,7 +111,7 @@ impl Ground {
     }
 }
 
-/// The lock of [`Ground::lock`]; reading goes on.
+/// The transaction of [`Ground::lock`], beside which reading goes on, or of [`Ground::read`].
 pub(crate) enum Lock {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
@@ -171,6 +196,13 @@ impl Database {
         PgConnection::connect(&self.url()).await.unwrap()
     }
 }
+
+/// Drops all rules but those that an index keeps.
+const FORGET_RULES: &str = "DO $$ DECLARE rule record; BEGIN \
+     FOR rule IN SELECT conrelid::regclass AS its_table, conname FROM pg_constraint \
+         WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f') \
+     LOOP EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', rule.its_table, rule.conname); \
+     END LOOP; END $$; ";
 
 fn cluster() -> Option<String> {
     std::env::var("PQC_TEST_POSTGRES").ok()

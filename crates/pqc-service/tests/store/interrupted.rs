@@ -106,7 +106,7 @@ async fn a_restart_under_load_is_unavailable_meanwhile_and_loses_nothing() {
     ended.store(true, Ordering::Relaxed);
     callers.join_all().await;
 
-    let ledger = ledger.lock().unwrap();
+    let ledger = std::mem::take(&mut *ledger.lock().unwrap());
     let left = attempts_left(&*store, &hash(1, 1)).await.unwrap();
     let spent = (GRANTED - left) as usize;
     let (acknowledged, unknown) = (ledger.left.len(), ledger.unknown);
