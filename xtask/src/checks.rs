@@ -5,21 +5,26 @@
 
 use std::env;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
+use crate::cluster::Cluster;
 use crate::command::{cargo, cargo_with, is_installed};
 use crate::{features, fuzz};
 
 /// Programs that tests start: the examples' flows.
 const TEST_TOOLS: [&str; 3] = ["python3", "node", "curl"];
 
-/// Every test. Benches run as tests, each once; doc tests need a run of their own.
+/// Every test, with a PostgreSQL cluster for those that need one. Benches run as tests, each once; doc tests need a run of their own.
 ///
 /// # Errors
 /// The first command that fails; under `CI=true` also a missing tool.
 pub(crate) fn test() -> anyhow::Result<()> {
     look_for_tools()?;
-    cargo("test --workspace --all-targets")?;
+    let cluster = cluster()?;
+    let url = cluster.as_ref().map(|cluster| cluster.url("postgres"));
+    let environment = url.as_deref().map(|url| [("PQC_TEST_POSTGRES", url)]);
+    cargo_with("test --workspace --all-targets", environment.as_ref().map_or(&[], |one| one))?;
+    drop(cluster);
     cargo("test --workspace --doc")
 }
 
@@ -54,6 +59,24 @@ pub(crate) fn coverage() -> anyhow::Result<()> {
     cargo("llvm-cov --package pqc-core --all-features --lib --test core --summary-only")
 }
 
+/// A cluster that ends with its value. Without the programs the tests on it skip, but never
+/// silently, and never under `CI=true`.
+fn cluster() -> anyhow::Result<Option<Cluster>> {
+    if env::var_os("PQC_TEST_POSTGRES").is_some() {
+        return Ok(None);
+    }
+    let cluster =
+        Cluster::start().context("a PostgreSQL cluster for the tests can't be started")?;
+    if cluster.is_none() {
+        eprintln!(
+            "xtask: MISSING: PostgreSQL (Debian: apt-get install postgresql): the tests of the \
+             store on it are SKIPPED"
+        );
+        ensure!(!in_ci(), "under CI=true PostgreSQL must be there");
+    }
+    Ok(cluster)
+}
+
 /// Says which tools are missing: their tests skip, but never silently, and never under `CI=true`.
 fn look_for_tools() -> anyhow::Result<()> {
     let mut missing = TEST_TOOLS.to_vec();
@@ -61,7 +84,10 @@ fn look_for_tools() -> anyhow::Result<()> {
     for tool in &missing {
         eprintln!("xtask: MISSING TOOL: {tool}: the tests that start it are SKIPPED");
     }
-    let in_ci = env::var_os("CI").is_some_and(|value| value == "true");
-    ensure!(missing.is_empty() || !in_ci, "under CI=true every tool must be there");
+    ensure!(missing.is_empty() || !in_ci(), "under CI=true every tool must be there");
     Ok(())
+}
+
+fn in_ci() -> bool {
+    env::var_os("CI").is_some_and(|value| value == "true")
 }

@@ -11,6 +11,8 @@
 )]
 
 mod checks;
+#[cfg(unix)]
+mod cluster;
 mod command;
 mod ct;
 mod features;
@@ -33,7 +35,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Run every test: units, integration, examples, benches (once each), doc tests.
+    /// Run every test: units, integration, examples, benches (once each), doc tests; with a
+    /// PostgreSQL of its own.
     Test,
     /// Run all that continuous integration runs: test, fmt, clippy, features, doc, deny, fuzz.
     Ci,

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use pqc_core::token::MintPolicy;
-use pqc_service::Settings;
+use pqc_service::{PostgresStore, Settings};
 
-use crate::args::{Listen, PolicyArgs, ServeArgs, StoreArgs, StoreUrl};
+use crate::args::{Listen, PolicyArgs, PostgresUrl, ServeArgs, StoreArgs, StoreUrl};
 use crate::logging::{self, LogFormat};
 
 /// What the verbs that work on a store need to know.
@@ -19,6 +19,8 @@ use crate::logging::{self, LogFormat};
 pub(crate) struct StoreConfig {
     /// The data folder.
     pub(crate) data_dir: PathBuf,
+    /// The database, unless the store is the embedded one in the folder.
+    pub(crate) postgres: Option<PostgresUrl>,
     /// The master key's file, unless it is the folder's own.
     pub(crate) master_key_file: Option<PathBuf>,
     /// What the service is told.
@@ -150,18 +152,30 @@ impl Raw {
     }
 
     fn store(&self) -> anyhow::Result<StoreConfig> {
-        if let Some(StoreUrl::Other { scheme }) = &self.store {
-            bail!(
-                "store {scheme}:… is not in this build, which has the embedded store only: leave \
-                 it out (or say sqlite:), and choose its folder with --data-dir"
-            );
-        }
+        let postgres = match &self.store {
+            None | Some(StoreUrl::Embedded) => None,
+            Some(StoreUrl::Postgres(url)) => {
+                PostgresStore::check_url(url.expose())?;
+                if self.master_key_file.is_none() {
+                    bail!(
+                        "a store on PostgreSQL needs --master-key-file: one key for all its \
+                         servers (`openssl rand -hex 32` makes one)"
+                    );
+                }
+                Some(url.clone())
+            }
+            Some(StoreUrl::Other { scheme }) => bail!(
+                "store {scheme}:… is none that there is: leave it out (or say sqlite:) for the \
+                 embedded one, or say postgres://USER@HOST/DATABASE"
+            ),
+        };
         let mut mint = MintPolicy::default();
         if let Some(seconds) = self.max_token_lifetime {
             mint.max_lifetime_seconds = in_range("max_token_lifetime", seconds, MAX_LIFETIME)?;
         }
         Ok(StoreConfig {
             data_dir: self.data_dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
+            postgres,
             master_key_file: self.master_key_file.clone(),
             settings: Settings {
                 mint,
@@ -332,7 +346,9 @@ mod tests {
             "--max-text 67108865",
             "--max-token-lifetime 0",
             "--max-token-lifetime 31622401",
+            "--store mysql://host/db",
             "--store postgres://host/db",
+            "--store postgres://host --master-key-file k",
             "--listen 0.0.0.0:0",
             "--listen [::]:0",
         ] {
@@ -342,6 +358,7 @@ mod tests {
             "--max-text 67108864",
             "--max-token-lifetime 31622400",
             "--store sqlite:",
+            "--store postgres://host/db --master-key-file k",
             "--listen 0.0.0.0:0 --insecure-no-tls",
             "--listen [::ffff:127.0.0.1]:0",
         ] {

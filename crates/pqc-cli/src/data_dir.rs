@@ -1,5 +1,5 @@
 //! The folder that holds the embedded store, and what lies beside it: `pqc.db`, `master.key`,
-//! `root-token`, `serve.lock`.
+//! `root-token`, `serve.lock`. Beside a store on PostgreSQL it holds the root token alone.
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
@@ -51,13 +51,9 @@ impl DataDir {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// The folder of a store that is there.
-    ///
-    /// # Errors
-    /// There is none.
-    pub(crate) fn of_existing_store(path: &Path) -> anyhow::Result<Self> {
-        let folder = Self { path: path.to_owned() };
-        if folder.has_store() { Ok(folder) } else { Err(folder.no_store()) }
+    /// The folder, which may not be there.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
     }
 
     /// That there is no store here, and what to do.
@@ -171,8 +167,17 @@ impl DataDir {
         self.path.join("master.key")
     }
 
-    /// An empty file is a store that was never begun.
-    fn has_store(&self) -> bool {
+    /// Removes the root token of an account that was not made.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub(crate) fn remove_root_token(&self) -> anyhow::Result<()> {
+        let path = self.root_token_file();
+        std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
+    }
+
+    /// Whether an embedded store is here. An empty file is a store that was never begun.
+    pub(crate) fn has_store(&self) -> bool {
         self.database().metadata().is_ok_and(|file| file.len() > 0)
     }
 }

@@ -4,47 +4,74 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use pqc_core::Secret;
-use pqc_service::{Service, Settings, SqliteStore, Store, System};
+use pqc_service::{PostgresStore, Service, Settings, SqliteStore, Store, System};
 
+use crate::args::PostgresUrl;
 use crate::config::StoreConfig;
 use crate::data_dir::DataDir;
 
 /// An open store with the service on it; [`Self::close`] ends it well.
-#[derive(Debug)]
 pub(crate) struct Opened {
     /// The service.
     pub(crate) service: Arc<Service>,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
 }
 
 impl Opened {
-    /// Opens the store in the folder, which is made if there is none.
+    /// Opens the embedded store in the folder, which is made if there is none.
     ///
     /// # Errors
     /// The master key is not the store's; the store cannot be opened.
-    pub(crate) async fn open(
+    pub(crate) async fn open_embedded(
         data_dir: &DataDir,
         master_key: Secret<32>,
         settings: Settings,
     ) -> anyhow::Result<Self> {
-        Self::unlock(Self::open_store(data_dir).await?, master_key, settings).await
+        Self::unlock(embedded(data_dir).await?, master_key, settings).await
+    }
+
+    /// Opens the store in the database, which is made if there is none.
+    ///
+    /// # Errors
+    /// As [`Self::open_embedded`].
+    pub(crate) async fn open_postgres(
+        url: &PostgresUrl,
+        master_key: Secret<32>,
+        settings: Settings,
+    ) -> anyhow::Result<Self> {
+        let store = PostgresStore::open(url.expose()).await.context(POSTGRES)?;
+        Self::unlock(Arc::new(store), master_key, settings).await
     }
 
     /// Opens a store that a server has begun, beside that server or without it. Never makes one.
     ///
     /// # Errors
-    /// As [`Self::open`]; there is no store, or no account in it.
+    /// As [`Self::open_embedded`]; there is no store, or no account in it.
     pub(crate) async fn open_existing(config: &StoreConfig) -> anyhow::Result<(Self, DataDir)> {
-        let data_dir = DataDir::of_existing_store(&config.data_dir)?;
-        let master_key = data_dir.master_key(config.master_key_file.as_deref())?;
-        let store = Self::open_store(&data_dir).await?;
+        let data_dir = DataDir::at(&config.data_dir);
+        let key_file = config.master_key_file.as_deref();
+        let (store, master_key): (Arc<dyn Store>, _) = match &config.postgres {
+            Some(url) => {
+                let master_key = data_dir.master_key(key_file)?;
+                let store = PostgresStore::open_existing(url.expose()).await.context(POSTGRES)?;
+                (Arc::new(store.context(NO_STORE)?), master_key)
+            }
+            None if !data_dir.has_store() => return Err(data_dir.no_store()),
+            None => {
+                let master_key = data_dir.master_key(key_file)?;
+                (embedded(&data_dir).await?, master_key)
+            }
+        };
         // A store without accounts would take any key as its first.
         match store.accounts().await {
             Ok(accounts) if !accounts.is_empty() => {}
             accounts => {
                 store.close().await;
                 accounts?;
-                return Err(data_dir.no_store());
+                return Err(match &config.postgres {
+                    Some(_) => anyhow::anyhow!(NO_STORE),
+                    None => data_dir.no_store(),
+                });
             }
         }
         Ok((Self::unlock(store, master_key, config.settings).await?, data_dir))
@@ -56,16 +83,8 @@ impl Opened {
         self.store.close().await;
     }
 
-    async fn open_store(data_dir: &DataDir) -> anyhow::Result<Arc<SqliteStore>> {
-        let path = data_dir.database();
-        let store = SqliteStore::open(&path, Arc::new(System))
-            .await
-            .with_context(|| format!("cannot open the store {}", path.display()))?;
-        Ok(Arc::new(store))
-    }
-
     async fn unlock(
-        store: Arc<SqliteStore>,
+        store: Arc<dyn Store>,
         master_key: Secret<32>,
         settings: Settings,
     ) -> anyhow::Result<Self> {
@@ -78,3 +97,16 @@ impl Opened {
         }
     }
 }
+
+async fn embedded(data_dir: &DataDir) -> anyhow::Result<Arc<dyn Store>> {
+    let path = data_dir.database();
+    let store = SqliteStore::open(&path, Arc::new(System))
+        .await
+        .with_context(|| format!("cannot open the store {}", path.display()))?;
+    Ok(Arc::new(store))
+}
+
+/// Its URL may hold a password, so it is not repeated.
+const POSTGRES: &str = "cannot open the store on PostgreSQL (--store)";
+const NO_STORE: &str =
+    "there is no store in the database: run `pqc serve` on it first, or name its URL with --store";

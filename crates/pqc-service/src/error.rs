@@ -53,6 +53,14 @@ pub enum Error {
          store was made; nothing was changed"
     )]
     WrongMasterKey,
+    /// The store's URL cannot be used. It may hold a password, so it is not repeated.
+    #[error(
+        "the store's URL cannot be used: {why}; it is postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+    )]
+    BadStoreUrl {
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The store was written by a newer program.
     #[error(
         "the store was made by a newer version of this program (its schema has version {found}, \

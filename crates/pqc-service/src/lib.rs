@@ -22,5 +22,6 @@ pub use authorize::{Admitted, Authorized, Caller};
 pub use error::Error;
 pub use host::{Host, System};
 pub use service::{Service, Settings};
+pub use store::postgres::PostgresStore;
 pub use store::sqlite::SqliteStore;
 pub use store::{AccountRecord, KeyRecord, Store, TokenRecord};

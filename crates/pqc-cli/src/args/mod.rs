@@ -11,7 +11,7 @@ use pqc_core::{KeyId, TokenId};
 use pqc_service::Custody;
 
 pub(crate) use settings::{PolicyArgs, ServeArgs, StoreArgs};
-pub(crate) use values::{Listen, Seconds, StoreUrl};
+pub(crate) use values::{Listen, PostgresUrl, Seconds, StoreUrl};
 
 /// The command line.
 #[derive(Debug, Parser)]

@@ -16,7 +16,11 @@ pub(crate) struct StoreArgs {
     /// The folder of the embedded store [default: ./pqc-data]
     #[arg(long, env = "PQC_DATA_DIR", hide_env_values = true, value_name = "DIR", global = true)]
     pub(crate) data_dir: Option<PathBuf>,
-    /// The store; this build has the embedded one in the data folder only [default: sqlite:]
+    /// The store: sqlite: in the data folder, or postgres://USER@HOST/DATABASE [default: sqlite:]
+    ///
+    /// Any number of servers share a PostgreSQL database; each needs the same --master-key-file. A
+    /// password does not belong on the command line, which others can see: write the URL into
+    /// PQC_STORE or the file of --config, or leave the password to ~/.pgpass.
     #[arg(long, env = "PQC_STORE", hide_env_values = true, value_name = "URL", global = true)]
     pub(crate) store: Option<StoreUrl>,
     /// A TOML file with settings

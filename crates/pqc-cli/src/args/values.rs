@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use jiff::{Span, SpanRelativeTo};
 use pqc_core::{KeyId, TokenId};
+use zeroize::Zeroizing;
 
 /// An address to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -36,6 +37,8 @@ impl TryFrom<String> for Listen {
 pub(crate) enum StoreUrl {
     /// `sqlite:`, the one in the data folder.
     Embedded,
+    /// `postgres:`, a database that servers share.
+    Postgres(PostgresUrl),
     /// Another one, by the scheme of its URL.
     Other {
         /// The scheme, or nothing if there was none.
@@ -43,10 +46,30 @@ pub(crate) enum StoreUrl {
     },
 }
 
+/// The URL of a PostgreSQL database, with a password maybe, which is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct PostgresUrl(Zeroizing<String>);
+
+impl PostgresUrl {
+    /// The URL with all that is in it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PostgresUrl(..)")
+    }
+}
+
 impl From<&str> for StoreUrl {
     fn from(text: &str) -> Self {
         if text == "sqlite:" {
             return Self::Embedded;
+        }
+        if text.starts_with("postgres:") || text.starts_with("postgresql:") {
+            return Self::Postgres(PostgresUrl(text.to_owned().into()));
         }
         let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
@@ -126,13 +149,17 @@ mod tests {
     }
 
     #[test]
-    fn of_an_unknown_store_only_the_scheme_is_kept() {
+    fn no_part_of_a_stores_url_is_shown_but_an_unknown_scheme() {
         assert_eq!(StoreUrl::from("sqlite:"), StoreUrl::Embedded);
         for text in ["postgres://me:hunter2@host/db", "me:hunter2", "hunter2", "p w:x"] {
             assert!(!format!("{:?}", StoreUrl::from(text)).contains("hunter2"), "{text}");
         }
-        let postgres = StoreUrl::Other { scheme: "postgres".to_owned() };
-        assert_eq!(StoreUrl::from("postgres://host/db"), postgres);
+        for text in ["postgres://me:hunter2@host/db", "postgresql:x"] {
+            let StoreUrl::Postgres(url) = StoreUrl::from(text) else { panic!("{text}") };
+            assert_eq!(url.expose(), text);
+        }
+        let other = StoreUrl::Other { scheme: "mysql".to_owned() };
+        assert_eq!(StoreUrl::from("mysql://host/db"), other);
     }
 
     #[test]

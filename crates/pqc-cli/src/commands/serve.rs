@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
-use pqc_service::{Custody, Service};
+use anyhow::{Context, bail};
+use pqc_service::{Custody, Error, Service};
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -33,17 +34,37 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
 
     config.http.max_connections = most_connections(config.http.max_connections);
     let signals = Signals::listen().context("cannot listen for signals")?;
-    let data_dir = DataDir::create(&config.store.data_dir)?;
-    let _lock = data_dir.lock()?;
+    let postgres = config.store.postgres.as_ref();
+    let (data_dir, _lock) = match postgres {
+        // Any number of servers: the folder is made by the one that has something to put there.
+        Some(_) => (DataDir::at(&config.store.data_dir), None),
+        None => {
+            let data_dir = DataDir::create(&config.store.data_dir)?;
+            let lock = data_dir.lock()?;
+            (data_dir, Some(lock))
+        }
+    };
     let listener = listen(config.listen)
         .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
     let address = listener.local_addr().context("cannot tell the address")?;
 
     let key_file = config.store.master_key_file.as_deref();
-    let (master_key, origin) = data_dir.master_key_or_new(key_file)?;
-    let opened = Opened::open(&data_dir, master_key, config.store.settings).await?;
+    let settings = config.store.settings;
+    let (opened, origin) = match postgres {
+        Some(url) => {
+            let master_key = data_dir.master_key(key_file)?;
+            (Opened::open_postgres(url, master_key, settings).await?, KeyOrigin::Read)
+        }
+        None => {
+            let (master_key, origin) = data_dir.master_key_or_new(key_file)?;
+            (Opened::open_embedded(&data_dir, master_key, settings).await?, origin)
+        }
+    };
     let served = async {
-        first_start(&opened.service, &data_dir).await?;
+        match postgres {
+            Some(_) => first_start_of_many(&opened.service, &config.store.data_dir).await?,
+            None => first_start(&opened.service, &data_dir).await?,
+        }
         warn(&config, &data_dir, origin, address);
         let stopped = signals.stop();
         match output.show(&Listening { listening: format!("http://{address}") }) {
@@ -108,6 +129,29 @@ async fn first_start(service: &Service, data_dir: &DataDir) -> anyhow::Result<()
         *token.expose_text()
     ));
     Ok(())
+}
+
+/// As [`first_start`], where other servers may do the same: one makes the account, and the others
+/// take their tokens back. Nothing is put over an embedded store's token.
+async fn first_start_of_many(service: &Service, data_dir: &Path) -> anyhow::Result<()> {
+    if !service.accounts().await?.is_empty() {
+        return Ok(());
+    }
+    let data_dir = DataDir::create(data_dir)?;
+    let _lock = data_dir.lock()?;
+    if data_dir.has_store() {
+        bail!(
+            "{} is an embedded store's: the root token of the store on PostgreSQL needs another \
+             folder (--data-dir)",
+            data_dir.database().display()
+        );
+    }
+    match first_start(service, &data_dir).await {
+        Err(error) if matches!(error.downcast_ref(), Some(Error::AccountExists { .. })) => {
+            data_dir.remove_root_token()
+        }
+        done => done,
+    }
 }
 
 fn warn(config: &ServeConfig, data_dir: &DataDir, origin: KeyOrigin, address: SocketAddr) {

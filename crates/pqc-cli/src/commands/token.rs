@@ -29,7 +29,10 @@ pub(crate) async fn run(args: TokenArgs, output: Output) -> anyhow::Result<()> {
     let service = &opened.service;
     let done = match args.verb {
         TokenVerb::RootReset { account, keep_temporary } => {
-            reset(service, &data_dir, &account.name, keep_temporary, output).await
+            // Beside an embedded store lies that one's token.
+            let is_ours = config.postgres.is_none() || !data_dir.has_store();
+            let file = is_ours.then_some(&data_dir);
+            reset(service, file, &account.name, keep_temporary, output).await
         }
         TokenVerb::Temp(temp) => mint(service, temp, output).await,
         TokenVerb::List { account } => list(service, account.name, output).await,
@@ -41,7 +44,7 @@ pub(crate) async fn run(args: TokenArgs, output: Output) -> anyhow::Result<()> {
 
 async fn reset(
     service: &Service,
-    data_dir: &DataDir,
+    data_dir: Option<&DataDir>,
     account: &str,
     keep_temporary: bool,
     output: Output,
@@ -50,8 +53,9 @@ async fn reset(
     let token = service.reset_root_token(id, keep_temporary).await?;
     // The file of the first start goes on being right, if it is there. The new token is shown even
     // if it cannot be written.
-    let path = data_dir.root_token_file();
-    if account == DEFAULT_ACCOUNT && path.exists() {
+    let kept = data_dir.filter(|data_dir| data_dir.root_token_file().exists());
+    if let Some(data_dir) = kept.filter(|_| account == DEFAULT_ACCOUNT) {
+        let path = data_dir.root_token_file();
         match data_dir.write_root_token(&token) {
             Ok(()) => output::note(format_args!("{} holds the new token", path.display())),
             Err(error) => output::note(format_args!(

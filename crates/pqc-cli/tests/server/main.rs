@@ -30,6 +30,7 @@ mod keys_survive;
 mod no_secret_leaks;
 mod operator_verbs;
 mod order_of_checks;
+mod postgres;
 mod store_unavailable;
 mod support;
 mod texts;

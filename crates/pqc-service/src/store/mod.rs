@@ -5,6 +5,11 @@
 //! is scoped by one where there is one. Time is the store's own ([`Store::now`]), so that all
 //! servers on one store agree and a clock set back revives nothing.
 
+mod change;
+pub mod postgres;
+mod read;
+mod rows;
+mod sql;
 pub mod sqlite;
 mod writer;
 
@@ -40,7 +45,7 @@ pub struct TokenRecord {
     pub account: AccountId,
     /// SHA-256 of its text.
     pub hash: TokenHash,
-    /// What its owner calls it.
+    /// What its owner calls it; without the character NUL, which not every store can keep.
     pub label: Option<String>,
     /// The attempts it was granted; `None` is without count.
     pub attempts: Option<u32>,
@@ -85,11 +90,16 @@ pub struct KeyRecord {
 /// also with [`Error::OutcomeUnknown`].
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// The store's time: never less than any time it has committed.
+    /// The store's time, the same for all who use it. On the embedded store never less than any
+    /// time it has committed; on PostgreSQL as the database's clock goes.
     async fn now(&self) -> Result<Timestamp, Error>;
 
     /// Whether the store answers, and can write, as far as that is known without a change.
     async fn ping(&self) -> Result<(), Error>;
+
+    /// Ends the store in good order: what waits is done and answered, later calls get
+    /// [`Error::Unavailable`]. Without it nothing is lost.
+    async fn close(&self);
 
     /// The check values of the master keys, by version.
     async fn master_key_checks(&self) -> Result<Vec<(u32, SealedRecord)>, Error>;

@@ -42,6 +42,8 @@ pub(super) enum Write {
 pub(super) enum Failure {
     /// Nothing was done.
     Unavailable(String),
+    /// Nothing was done: another server was in the way, which passes.
+    Conflict(String),
     /// Nothing was done: the database is damaged.
     Corrupt(&'static str),
     /// The commit was not confirmed.
@@ -60,7 +62,7 @@ pub(super) trait Engine: Send + 'static {
     /// Makes one change.
     fn write(
         &mut self,
-        write: Write,
+        write: &Write,
         now: Timestamp,
     ) -> impl Future<Output = Result<Result<bool, Error>, Failure>> + Send;
 
@@ -238,7 +240,7 @@ impl Batch {
 
     async fn carry_out(self, engine: &mut impl Engine, counts: &Counts) {
         let Self { writes, write_answers, tokens, token_answers, tried_out } = self;
-        let done = transact(engine, writes, &tokens).await;
+        let done = transact(engine, &writes, &tokens).await;
         counts.failed_last.store(done.is_err(), Ordering::Relaxed);
         match done {
             Ok((made, spent)) => {
@@ -261,9 +263,27 @@ impl Batch {
 
 type Answers = (Vec<Result<bool, Error>>, Vec<Result<Spent, Error>>);
 
+/// One transaction, tried again where another server was in its way.
 async fn transact(
     engine: &mut impl Engine,
-    writes: Vec<Write>,
+    writes: &[Write],
+    tokens: &[TokenHash],
+) -> Result<Answers, Failure> {
+    let mut tries = 1;
+    loop {
+        match transact_once(engine, writes, tokens).await {
+            Err(Failure::Conflict(why)) if tries < MAX_TRIES => {
+                tracing::debug!(why, tries, "a store transaction is tried again");
+                tries += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn transact_once(
+    engine: &mut impl Engine,
+    writes: &[Write],
     tokens: &[TokenHash],
 ) -> Result<Answers, Failure> {
     let now = engine.begin().await?;
@@ -278,7 +298,7 @@ async fn transact(
 
 async fn apply(
     engine: &mut impl Engine,
-    writes: Vec<Write>,
+    writes: &[Write],
     tokens: &[TokenHash],
     now: Timestamp,
 ) -> Result<Answers, Failure> {
@@ -306,7 +326,7 @@ fn answer_all<T>(answers: Vec<Answer<T>>, failure: &Failure) {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Unavailable(why) => Self::Unavailable(why),
+            Failure::Unavailable(why) | Failure::Conflict(why) => Self::Unavailable(why),
             Failure::Corrupt(what) => Self::Corrupt { what },
             Failure::OutcomeUnknown(why) => Self::OutcomeUnknown(why),
         }
@@ -321,6 +341,8 @@ impl std::fmt::Display for Failure {
 
 /// The most changes in one transaction: one that fails takes no more than these with it.
 const MAX_BATCH: usize = 512;
+/// How often a transaction is tried that other servers' transactions undo.
+const MAX_TRIES: u32 = 10;
 /// The most changes that wait; more callers wait to be let in.
 const MAX_WAITING: usize = 1024;
 

@@ -1,19 +1,20 @@
 //! Values that this program would not have written: an error for who asks for them, no one else.
 
-use pqc_core::seal::RecordKind::SigningKey;
-use pqc_service::{Error, Store};
-use sqlx::{AssertSqlSafe, Executor};
+use std::sync::Arc;
 
+use pqc_core::seal::RecordKind::SigningKey;
+use pqc_service::Error;
+
+use crate::ground::{Counting, Ground, on_every_ground};
 use crate::support::{
-    Place, account_id, add_account, hash, key_pair, sealed, temporary, token_id, versioned,
+    account_id, add_account, hash, key_pair, sealed, temporary, token_id, versioned,
 };
 
 /// A store with two of each thing, of which the first is then changed past the store's back.
-async fn damaged(table: &str, column: &str, value: &str) -> (Place, pqc_service::SqliteStore) {
-    let place = Place::new();
-    let store = place.try_open().await.unwrap();
+async fn damaged(ground: &Ground, table: &str, column: &str, value: &str) -> Arc<dyn Counting> {
+    let store = ground.open().await;
     for n in [1, 2] {
-        add_account(&store, n).await;
+        add_account(&*store, n).await;
         store.insert_token(temporary(n, 1, 5)).await.unwrap();
         store.insert_key(versioned(n, SigningKey, "ML-DSA-65", 1)).await.unwrap();
         store.add_master_key_check(u32::from(n), sealed(n)).await.unwrap();
@@ -24,12 +25,10 @@ async fn damaged(table: &str, column: &str, value: &str) -> (Place, pqc_service:
         "keys" => format!("account = x'{}'", "01".repeat(16)),
         _ => "TRUE".to_owned(),
     };
-    let mut raw = place.raw().await;
-    raw.execute("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF").await.unwrap();
     let sql = format!("UPDATE {table} SET {column} = {value} WHERE {which}");
-    let done = raw.execute(AssertSqlSafe(sql)).await.unwrap();
-    assert!(done.rows_affected() >= 1);
-    (place, store)
+    let done = ground.damage(&sql).await;
+    assert!(done >= 1);
+    store
 }
 
 fn assert_corrupt<T: std::fmt::Debug>(answer: Result<T, Error>, case: &str) {
@@ -39,13 +38,16 @@ fn assert_corrupt<T: std::fmt::Debug>(answer: Result<T, Error>, case: &str) {
 #[tokio::test]
 async fn an_account() {
     for (column, value) in [("custody", "'nobody'"), ("disabled", "7"), ("created_at", "-1")] {
-        let (_place, store) = damaged("accounts", column, value).await;
-        let case = format!("{column} = {value}");
-        assert_corrupt(store.account_by_name("account 1").await, &case);
-        assert_corrupt(store.accounts().await, &case);
-        assert_corrupt(store.token_by_hash(&hash(1, 1)).await, &case);
-        assert!(store.account_by_name("account 2").await.unwrap().is_some(), "{case}");
-        assert!(store.token_by_hash(&hash(2, 1)).await.unwrap().is_some(), "{case}");
+        on_every_ground(async |ground: Ground| {
+            let store = damaged(&ground, "accounts", column, value).await;
+            let case = format!("{column} = {value}");
+            assert_corrupt(store.account_by_name("account 1").await, &case);
+            assert_corrupt(store.accounts().await, &case);
+            assert_corrupt(store.token_by_hash(&hash(1, 1)).await, &case);
+            assert!(store.account_by_name("account 2").await.unwrap().is_some(), "{case}");
+            assert!(store.token_by_hash(&hash(2, 1)).await.unwrap().is_some(), "{case}");
+        })
+        .await;
     }
 }
 
@@ -65,12 +67,15 @@ async fn a_token() {
         ("revoked_at", "-1"),
         ("last_used_at", "-1"),
     ] {
-        let (_place, store) = damaged("tokens", column, value).await;
-        let case = format!("{column} = {value}");
-        assert_corrupt(store.token_by_hash(&hash(1, 1)).await, &case);
-        assert_corrupt(store.tokens(account_id(1), None, 10).await, &case);
-        assert!(store.token_by_hash(&hash(2, 1)).await.unwrap().is_some(), "{case}");
-        assert_eq!(store.tokens(account_id(2), None, 10).await.unwrap().len(), 2, "{case}");
+        on_every_ground(async |ground: Ground| {
+            let store = damaged(&ground, "tokens", column, value).await;
+            let case = format!("{column} = {value}");
+            assert_corrupt(store.token_by_hash(&hash(1, 1)).await, &case);
+            assert_corrupt(store.tokens(account_id(1), None, 10).await, &case);
+            assert!(store.token_by_hash(&hash(2, 1)).await.unwrap().is_some(), "{case}");
+            assert_eq!(store.tokens(account_id(2), None, 10).await.unwrap().len(), 2, "{case}");
+        })
+        .await;
     }
 }
 
@@ -82,14 +87,17 @@ async fn the_use_of_a_token_fails_alone() {
         ("expires_at", "-1"),
         ("revoked_at", "-1"),
     ] {
-        let (_place, store) = damaged("tokens", column, value).await;
-        let case = format!("{column} = {value}");
-        let (one, other) = (hash(1, 1), hash(2, 1));
-        // Polled together, they wait together.
-        let (damaged, sound) = tokio::join!(store.spend(&one), store.spend(&other));
-        assert_corrupt(damaged, &case);
-        assert_eq!(sound.unwrap(), Ok(Some(4)), "{case}");
-        assert!(store.revoke_token(account_id(2), token_id(1)).await.unwrap());
+        on_every_ground(async |ground: Ground| {
+            let store = damaged(&ground, "tokens", column, value).await;
+            let case = format!("{column} = {value}");
+            let (one, other) = (hash(1, 1), hash(2, 1));
+            // Polled together, they wait together.
+            let (damaged, sound) = tokio::join!(store.spend(&one), store.spend(&other));
+            assert_corrupt(damaged, &case);
+            assert_eq!(sound.unwrap(), Ok(Some(4)), "{case}");
+            assert!(store.revoke_token(account_id(2), token_id(1)).await.unwrap());
+        })
+        .await;
     }
 }
 
@@ -104,34 +112,45 @@ async fn a_key() {
         ("created_at", "-1"),
         ("retired_at", "-1"),
     ] {
-        let (_place, store) = damaged("keys", column, value).await;
-        let case = format!("{column} = {value}");
-        let id = versioned(1, SigningKey, "ML-DSA-65", 1).id;
-        match column {
-            // Then it is not found by the name it had.
-            "id" => assert_corrupt(store.key_versions(account_id(1), SigningKey).await, &case),
-            _ => assert_corrupt(store.key(account_id(1), &id).await, &case),
-        }
-        let sound = store.current_key(account_id(2), SigningKey, "ML-DSA-65").await.unwrap();
-        assert!(sound.is_some(), "{case}");
-        assert!(store.insert_key(key_pair(1, 9)).await.unwrap(), "{case}");
+        on_every_ground(async |ground: Ground| {
+            let store = damaged(&ground, "keys", column, value).await;
+            let case = format!("{column} = {value}");
+            let id = versioned(1, SigningKey, "ML-DSA-65", 1).id;
+            match column {
+                // Then it is not found by the name it had.
+                "id" => assert_corrupt(store.key_versions(account_id(1), SigningKey).await, &case),
+                _ => assert_corrupt(store.key(account_id(1), &id).await, &case),
+            }
+            let sound = store.current_key(account_id(2), SigningKey, "ML-DSA-65").await.unwrap();
+            assert!(sound.is_some(), "{case}");
+            assert!(store.insert_key(key_pair(1, 9)).await.unwrap(), "{case}");
+        })
+        .await;
     }
 }
 
 #[tokio::test]
-async fn a_master_key_an_issuer_and_the_clock() {
-    let (_place, store) = damaged("master_keys", "check_value", "x'00'").await;
-    assert_corrupt(store.master_key_checks().await, "check_value");
+async fn a_master_key_and_an_issuer() {
+    on_every_ground(async |ground: Ground| {
+        let store = damaged(&ground, "master_keys", "check_value", "x'00'").await;
+        assert_corrupt(store.master_key_checks().await, "check_value");
+        assert_eq!(store.trusted_issuers().await.unwrap(), []); // the twin
+        let sql = "INSERT INTO trusted_issuers (public_key, created_at) VALUES (x'00', 0)";
+        ground.damage(sql).await;
+        assert_corrupt(store.trusted_issuers().await, "public_key");
+    })
+    .await;
+}
 
-    let (place, store) = damaged("master_keys", "created_at", "0").await;
-    let mut raw = place.raw().await;
-    raw.execute("INSERT INTO trusted_issuers (public_key, created_at) VALUES (x'00', 0)")
-        .await
-        .unwrap();
-    assert_corrupt(store.trusted_issuers().await, "public_key");
-    store.now().await.unwrap(); // the twin
-    raw.execute("DELETE FROM clock").await.unwrap();
-    assert_corrupt(store.now().await, "no clock");
-    assert_corrupt(store.spend(&hash(1, 1)).await, "no clock");
-    assert_corrupt(store.ping().await, "no clock");
+#[tokio::test]
+async fn the_clock() {
+    on_every_ground(async |ground: Ground| {
+        let store = damaged(&ground, "master_keys", "created_at", "0").await;
+        store.now().await.unwrap(); // the twin
+        ground.execute("DELETE FROM clock", "DELETE FROM test_clock").await;
+        assert_corrupt(store.now().await, "no clock");
+        assert_corrupt(store.spend(&hash(1, 1)).await, "no clock");
+        assert_corrupt(store.ping().await, "no clock");
+    })
+    .await;
 }

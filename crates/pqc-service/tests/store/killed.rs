@@ -10,9 +10,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pqc_service::{SqliteStore, Store, System};
+use pqc_service::{PostgresStore, SqliteStore, Store, System};
 
-use crate::support::{Place, account_id, attempts_left, hash, key_pair, temporary, token_id};
+use crate::ground::{Ground, on_every_ground};
+use crate::support::{account_id, attempts_left, hash, key_pair, temporary, token_id};
 
 const CHILD: &str = "PQC_TEST_STORE_CHILD";
 const ROUNDS: u8 = 12;
@@ -41,8 +42,11 @@ impl Ledger {
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_and_nothing_is_spent_twice() {
-    let place = Place::new();
-    let store = place.open_with_account().await;
+    on_every_ground(async |ground: Ground| lives_and_deaths(&ground).await).await;
+}
+
+async fn lives_and_deaths(ground: &Ground) {
+    let store = ground.open_with_account().await;
     store.insert_token(temporary(1, 1, GRANTED)).await.unwrap();
     store.close().await;
 
@@ -51,11 +55,11 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_spent_twice() {
         let mut random = [0; 1];
         getrandom::fill(&mut random).unwrap();
         let life = Duration::from_millis(30 + u64::from(random[0]));
-        for line in live_and_die(&place.path(), round, life) {
+        for line in live_and_die(ground, round, life) {
             ledger.enter(&line);
         }
-        let store = SqliteStore::open(&place.path(), Arc::new(System)).await.unwrap();
-        let left = attempts_left(&store, &hash(1, 1)).await.unwrap();
+        let store = ground.open().await;
+        let left = attempts_left(&*store, &hash(1, 1)).await.unwrap();
         let spent = (GRANTED - left) as usize;
         assert!(ledger.left.len() <= spent, "{} acknowledged, {spent} spent", ledger.left.len());
         assert!(ledger.left.first().is_none_or(|least| *least >= left), "an attempt came back");
@@ -73,10 +77,10 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_spent_twice() {
 }
 
 /// Lets a child write for a while, and gives the lines that it managed to print.
-fn live_and_die(path: &Path, round: u8, life: Duration) -> Vec<String> {
+fn live_and_die(ground: &Ground, round: u8, life: Duration) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["killed::the_child_that_is_killed", "--exact", "--nocapture"])
-        .env(CHILD, path)
+        .env(CHILD, address(ground))
         .env("PQC_TEST_STORE_ROUND", round.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -103,13 +107,29 @@ fn live_and_die(path: &Path, round: u8, life: Duration) -> Vec<String> {
     seen.iter().filter_map(|line| line.strip_suffix('.')).map(str::to_owned).collect()
 }
 
+/// The file, or the URL.
+fn address(ground: &Ground) -> String {
+    match ground {
+        Ground::Sqlite(place) => place.path().to_str().unwrap().to_owned(),
+        Ground::Postgres(database) => database.url(),
+    }
+}
+
+async fn open(address: &str) -> Arc<dyn Store> {
+    if address.starts_with("postgres:") {
+        Arc::new(PostgresStore::open(address).await.unwrap())
+    } else {
+        Arc::new(SqliteStore::open(Path::new(address), Arc::new(System)).await.unwrap())
+    }
+}
+
 const CALLERS: u64 = 32;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_child_that_is_killed() {
-    let Ok(path) = std::env::var(CHILD) else { return };
+    let Ok(address) = std::env::var(CHILD) else { return };
     let round: u64 = std::env::var("PQC_TEST_STORE_ROUND").unwrap().parse().unwrap();
-    let store = Arc::new(SqliteStore::open(Path::new(&path), Arc::new(System)).await.unwrap());
+    let store = open(&address).await;
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..CALLERS {
         let store = Arc::clone(&store);

@@ -1,7 +1,9 @@
-//! What a store does, on real files on disk, linked once.
+//! What a store does, on real files on disk and on a real PostgreSQL, linked once.
 //!
 //! `conformance` is what every store must do: written over the trait, run on each store. The others
-//! are about the embedded one: its file, its clock, its transactions, its neighbours, its death.
+//! are about its file or database, its clock, its transactions, its neighbours, its death.
+//! `PQC_TEST_POSTGRES` is the URL of a cluster in which each test makes a database of its own;
+//! `cargo xtask test` starts one.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,12 +13,18 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+#[path = "../../../../xtask/src/cluster.rs"]
+mod cluster;
 mod conformance;
 mod damaged_rows;
+mod ground;
 mod group_commit;
+mod interrupted;
 mod killed;
+mod many_servers;
 mod opening;
 mod policy_model;
+mod postgres;
 mod support;
 mod time;
 mod two_processes;

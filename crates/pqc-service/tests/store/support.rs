@@ -1,4 +1,4 @@
-//! A host whose clock jumps, a place for a store, and records to put there.
+//! A host whose clock jumps, a place for an embedded store, and records to put into any.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +12,8 @@ use pqc_service::{AccountRecord, Custody, Host, KeyRecord, SqliteStore, Store, T
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 use tempfile::TempDir;
+
+use crate::ground::{Ground, on_every_ground};
 
 /// A host with a clock that is set by hand.
 pub(crate) struct FakeHost(AtomicU64);
@@ -85,10 +87,12 @@ impl Place {
 
 /// Plays a behaviour on every store that there is.
 pub(crate) async fn on_every_store(behaviour: impl AsyncFn(Arc<dyn Store>)) {
-    let place = Place::new();
-    let store = place.open().await;
-    behaviour(Arc::clone(&store) as Arc<dyn Store>).await;
-    store.close().await;
+    on_every_ground(async |ground: Ground| {
+        let store = ground.open().await;
+        behaviour(Arc::clone(&store) as Arc<dyn Store>).await;
+        store.close().await;
+    })
+    .await;
 }
 
 pub(crate) fn account_id(n: u8) -> AccountId {

@@ -1,15 +1,24 @@
-//! The store's time, on a host whose clock jumps.
+//! The store's time, on a host, or a database, whose clock jumps.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use pqc_core::Timestamp;
 use pqc_core::token::Refusal;
 use pqc_service::Store;
 use sqlx::Executor;
 
+use crate::ground::{Counting, Ground, on_every_ground};
 use crate::support::{FakeHost, HOUR, Place, START, at, attempts_left, expiring, hash, temporary};
 
 const END: i64 = 60;
+
+/// A store with a token that ends.
+async fn on(ground: &Ground) -> Arc<dyn Counting> {
+    let store = ground.open_with_account().await;
+    store.insert_token(expiring(temporary(1, 1, 5), at(END))).await.unwrap();
+    store
+}
 
 async fn place_with_a_token_that_ends() -> (Place, Arc<pqc_service::SqliteStore>) {
     let place = Place::new();
@@ -20,13 +29,17 @@ async fn place_with_a_token_that_ends() -> (Place, Arc<pqc_service::SqliteStore>
 
 #[tokio::test]
 async fn a_token_lives_until_the_millisecond_of_its_end() {
-    let (place, store) = place_with_a_token_that_ends().await;
-    place.host.set(pqc_core::Timestamp::from_millis(at(END).millis() - 1));
-    assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(4)));
-    let used = store.token_by_hash(&hash(1, 1)).await.unwrap().unwrap().0.last_used_at;
-    assert_eq!(used.unwrap().millis(), at(END).millis() - 1);
-    place.host.set(at(END));
-    assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Err(Refusal::Expired));
+    on_every_ground(async |ground: Ground| {
+        let store = on(&ground).await;
+        ground.set_time(Timestamp::from_millis(at(END).millis() - 1)).await;
+        assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(4)));
+        let used = store.token_by_hash(&hash(1, 1)).await.unwrap().unwrap().0.last_used_at;
+        assert_eq!(used.unwrap().millis(), at(END).millis() - 1);
+        ground.set_time(at(END)).await;
+        assert_eq!(store.now().await.unwrap(), at(END));
+        assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Err(Refusal::Expired));
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -111,16 +124,18 @@ async fn the_time_of_another_process_counts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_ends_while_its_use_waits_is_refused() {
-    let (place, store) = place_with_a_token_that_ends().await;
-    let mut other = place.raw().await;
-    other.execute("BEGIN IMMEDIATE").await.unwrap();
-    let waiting = tokio::spawn({
-        let store = Arc::clone(&store);
-        async move { store.spend(&hash(1, 1)).await.unwrap() }
-    });
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    place.host.set(at(END));
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    other.execute("COMMIT").await.unwrap();
-    assert_eq!(waiting.await.unwrap(), Err(Refusal::Expired));
+    on_every_ground(async |ground: Ground| {
+        let store = on(&ground).await;
+        let other = ground.lock().await;
+        let waiting = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move { store.spend(&hash(1, 1)).await.unwrap() }
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        ground.set_time(at(END)).await;
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        other.release().await;
+        assert_eq!(waiting.await.unwrap(), Err(Refusal::Expired));
+    })
+    .await;
 }

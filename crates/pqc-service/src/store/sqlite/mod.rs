@@ -5,10 +5,7 @@
 //! synchronous (`synchronous=FULL`): what was answered is on disk. Other processes may open the
 //! same file, as the command line does beside a running server.
 
-mod change;
 mod open;
-mod read;
-mod rows;
 mod spend;
 mod write;
 
@@ -20,8 +17,11 @@ use async_trait::async_trait;
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash};
 use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
-use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{SqliteConnection, SqlitePool};
 
+use super::read;
+use super::sql::{self, Arg, Reads, Writes};
 use super::writer::{Engine, Failure, Write, Writer};
 use super::{AccountRecord, KeyRecord, Store, TokenRecord};
 use crate::account::Custody;
@@ -53,17 +53,6 @@ impl SqliteStore {
         clock.now();
         let engine = write::SqliteEngine::new(options, connection, Arc::clone(&clock));
         Ok(Self { readers, writer: Writer::start(engine), clock })
-    }
-
-    /// Ends the store in good order: what waits is done and answered, later calls get
-    /// [`Error::Unavailable`], the log is moved into the database file. Without it nothing is
-    /// lost: the next open does that work.
-    pub async fn close(&self) {
-        let engine = self.writer.finish().await;
-        self.readers.close().await;
-        if let Some(engine) = engine {
-            engine.close().await;
-        }
     }
 
     /// The time, given the time that is committed now; has it committed where that is due.
@@ -98,6 +87,15 @@ impl Store for SqliteStore {
             self.writer.try_out().await?;
         }
         read::clock(&self.readers).await.map(drop)
+    }
+
+    /// Besides, the log is moved into the database file; without it the next open does that.
+    async fn close(&self) {
+        let engine = self.writer.finish().await;
+        self.readers.close().await;
+        if let Some(engine) = engine {
+            engine.close().await;
+        }
     }
 
     async fn master_key_checks(&self) -> Result<Vec<(u32, SealedRecord)>, Error> {
@@ -215,6 +213,35 @@ impl Store for SqliteStore {
 
     async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error> {
         read::trusted_issuers(&self.readers).await
+    }
+}
+
+sql::columns!(SqliteRow);
+
+impl Reads for SqlitePool {
+    type Row = SqliteRow;
+
+    async fn fetch(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<SqliteRow>, Failure> {
+        sql::query!(sql, args).fetch_all(self).await.map_err(|error| failure(&error))
+    }
+}
+
+impl Writes for SqliteConnection {
+    type Row = SqliteRow;
+
+    const SHARED: bool = false;
+
+    async fn fetch(
+        &mut self,
+        sql: &'static str,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<SqliteRow>, Failure> {
+        sql::query!(sql, args).fetch_all(self).await.map_err(|error| failure(&error))
+    }
+
+    async fn execute(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<u64, Failure> {
+        let done = sql::query!(sql, args).execute(self).await;
+        done.map(|done| done.rows_affected()).map_err(|error| failure(&error))
     }
 }
 

@@ -12,9 +12,11 @@ use pqc_core::token::{self, Refusal, TokenHash};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::rows::{self, millis};
-use super::{failure, read};
+use super::failure;
 use crate::error::Error;
+use crate::store::read;
+use crate::store::rows::{self, millis};
+use crate::store::sql::{Writes, bytes};
 use crate::store::writer::{Failure, Spent};
 
 /// Spends one attempt of each token, in this order: as many answers. The outer error leaves the
@@ -31,8 +33,8 @@ pub(super) async fn each(
             answers.push(match left {
                 Some(left) => left.map(Ok),
                 None => {
-                    let row = read::token_row(&mut *connection, hash).await;
-                    refusal(row.map_err(|error| failure(&error))?.as_ref(), now).map(Err)
+                    let row = connection.fetch(read::TOKEN, &[bytes(hash.as_bytes())]).await?;
+                    refusal(row.first(), now).map(Err)
                 }
             });
         }

@@ -8,9 +8,10 @@ use pqc_core::token::TokenHash;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::rows::{self, millis};
-use super::{Clock, ERROR, FULL, IOERR, change, code, failure, is_locked, spend};
+use super::{Clock, ERROR, FULL, IOERR, code, failure, is_locked, spend};
 use crate::error::Error;
+use crate::store::change;
+use crate::store::rows::{self, millis};
 use crate::store::writer::{Engine, Failure, Spent, Write};
 
 /// The one connection that writes.
@@ -93,11 +94,10 @@ impl Engine for SqliteEngine {
 
     async fn write(
         &mut self,
-        write: Write,
+        write: &Write,
         now: Timestamp,
     ) -> Result<Result<bool, Error>, Failure> {
-        let connection = self.connection()?;
-        change::all_or_none(connection, write, now).await.map_err(|error| failure(&error))
+        change::all_or_none(self.connection()?, write, now).await
     }
 
     async fn spend(

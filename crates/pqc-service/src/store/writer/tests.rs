@@ -48,7 +48,7 @@ impl Engine for FakeEngine {
         Ok(Timestamp::from_millis(0))
     }
 
-    async fn write(&mut self, _: Write, _: Timestamp) -> Result<Result<bool, Error>, Failure> {
+    async fn write(&mut self, _: &Write, _: Timestamp) -> Result<Result<bool, Error>, Failure> {
         Ok(Ok(true))
     }
 
@@ -109,6 +109,20 @@ async fn a_failure_is_everyones_answer_and_the_next_batch_is_served() {
             assert_eq!(answer.unwrap_err().to_string(), expected, "{step:?}");
         }
         assert_eq!((writer.commits(), fake.committed.load(Ordering::SeqCst)), (0, 0));
+        for answer in spend_ten(&writer).await {
+            assert_eq!(answer.unwrap(), Ok(None), "{step:?}");
+        }
+        assert_eq!((writer.commits(), fake.committed.load(Ordering::SeqCst)), (1, 10));
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_with_another_server_is_tried_again_unseen() {
+    for step in [Step::Begin, Step::Spend, Step::Commit] {
+        let engine = FakeEngine::default();
+        let fake = Arc::clone(&engine.0);
+        let writer = Arc::new(Writer::start(engine));
+        fake.fail_once(step, Failure::Conflict("deadlock".to_owned()));
         for answer in spend_ten(&writer).await {
             assert_eq!(answer.unwrap(), Ok(None), "{step:?}");
         }

@@ -24,7 +24,7 @@ async fn a_token_comes_back_as_it_was_minted() {
         for (n, scope) in (1..).zip(scopes) {
             let mut minted = expiring(temporary(1, n, u32::MAX), at(60));
             minted.state.scope = scope;
-            minted.label = (n != 1).then(|| format!("the {n}th, «ünïcode»\0\n"));
+            minted.label = (n != 1).then(|| format!("the {n}th, «ünïcode»\n"));
             minted.created_at = at(n as i64);
             minted.last_used_at = (n == 3).then_some(START);
             store.insert_token(minted.clone()).await.unwrap();

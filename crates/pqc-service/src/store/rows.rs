@@ -3,12 +3,11 @@
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{OperationSet, Scope, TokenHash, TokenKind, TokenState};
 use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Row, Sqlite, Type};
 
+use super::sql::Columns;
+use super::{AccountRecord, KeyRecord, TokenRecord};
 use crate::account::Custody;
 use crate::error::Error;
-use crate::store::{AccountRecord, KeyRecord, TokenRecord};
 
 /// The columns that [`account`] reads, of `accounts AS a`.
 macro_rules! account_columns {
@@ -37,35 +36,40 @@ macro_rules! key_columns {
 
 pub(super) use {account_columns, key_columns, token_columns};
 
-pub(super) fn account(row: &SqliteRow) -> Result<AccountRecord, Error> {
+pub(super) fn account(row: &impl Columns) -> Result<AccountRecord, Error> {
     let fields = Fields { row, what: "an account's row" };
     Ok(AccountRecord {
         id: AccountId::from_bytes(fields.array("a_id")?),
-        name: fields.get("a_name")?,
-        custody: fields.parse("a_custody", |name: &str| Custody::from_name(name).ok())?,
+        name: fields.text("a_name")?.to_owned(),
+        custody: fields
+            .parse("a_custody", fields.text("a_custody")?, |name| Custody::from_name(name).ok())?,
         disabled: fields.flag("a_disabled")?,
         created_at: fields.time("a_created_at")?,
     })
 }
 
 /// Whether the row of an outer join has a token.
-pub(super) fn has_token(row: &SqliteRow) -> Result<bool, Error> {
-    let hash: Option<&[u8]> = Fields { row, what: "a token's row" }.get("hash")?;
-    Ok(hash.is_some())
+pub(super) fn has_token(row: &impl Columns) -> Result<bool, Error> {
+    Ok(Fields { row, what: "a token's row" }.optional_bytes("hash")?.is_some())
 }
 
-pub(super) fn token(row: &SqliteRow) -> Result<TokenRecord, Error> {
+/// Which token it is, where the rest may not be readable.
+pub(super) fn token_hash(row: &impl Columns) -> Result<TokenHash, Error> {
+    Fields { row, what: "a token's row" }.array("hash").map(TokenHash::from_bytes)
+}
+
+pub(super) fn token(row: &impl Columns) -> Result<TokenRecord, Error> {
     let fields = Fields { row, what: "a token's row" };
     Ok(TokenRecord {
         id: TokenId::from_bytes(fields.array("id")?),
         account: AccountId::from_bytes(fields.array("account")?),
         hash: TokenHash::from_bytes(fields.array("hash")?),
-        label: fields.get("label")?,
+        label: fields.optional_text("label")?.map(str::to_owned),
         attempts: fields.optional_number("attempts")?,
         created_at: fields.time("created_at")?,
         last_used_at: fields.optional_time("last_used_at")?,
         state: TokenState {
-            kind: fields.parse("kind", token_kind_from_name)?,
+            kind: fields.parse("kind", fields.text("kind")?, token_kind_from_name)?,
             scope: Scope {
                 operations: OperationSet::from_bits(fields.number("operations")?),
                 key_id: fields.optional_key_id("key_id")?,
@@ -79,25 +83,25 @@ pub(super) fn token(row: &SqliteRow) -> Result<TokenRecord, Error> {
 }
 
 /// Of `place, attempts_left`: which of several tokens, and what was left of its attempts.
-pub(super) fn place(row: &SqliteRow) -> Result<usize, Error> {
+pub(super) fn place(row: &impl Columns) -> Result<usize, Error> {
     Fields { row, what: "a token's row" }.number("place")
 }
 
 /// Of `place, attempts_left`.
-pub(super) fn attempts_left(row: &SqliteRow) -> Result<Option<u32>, Error> {
+pub(super) fn attempts_left(row: &impl Columns) -> Result<Option<u32>, Error> {
     Fields { row, what: "a token's row" }.optional_number("attempts_left")
 }
 
-pub(super) fn key(row: &SqliteRow) -> Result<KeyRecord, Error> {
+pub(super) fn key(row: &impl Columns) -> Result<KeyRecord, Error> {
     let fields = Fields { row, what: "a key's row" };
     Ok(KeyRecord {
         account: AccountId::from_bytes(fields.array("account")?),
-        id: fields.parse("id", |bytes: &[u8]| KeyId::from_slice(bytes).ok())?,
-        kind: fields.parse("kind", RecordKind::from_name)?,
-        algorithm: fields.get("algorithm")?,
+        id: fields.parse("id", fields.bytes("id")?, |bytes| KeyId::from_slice(bytes).ok())?,
+        kind: fields.parse("kind", fields.text("kind")?, RecordKind::from_name)?,
+        algorithm: fields.text("algorithm")?.to_owned(),
         version: fields.optional_number("version")?,
-        public_key: fields.get("public_key")?,
-        attestation: fields.get("attestation")?,
+        public_key: fields.bytes("public_key")?.to_vec(),
+        attestation: fields.bytes("attestation")?.to_vec(),
         sealed: fields.sealed("sealed")?,
         created_at: fields.time("created_at")?,
         retired_at: fields.optional_time("retired_at")?,
@@ -105,50 +109,71 @@ pub(super) fn key(row: &SqliteRow) -> Result<KeyRecord, Error> {
 }
 
 /// Of `version, check_value`.
-pub(super) fn master_key_check(row: &SqliteRow) -> Result<(u32, SealedRecord), Error> {
+pub(super) fn master_key_check(row: &impl Columns) -> Result<(u32, SealedRecord), Error> {
     let fields = Fields { row, what: "a master key's check value" };
     Ok((fields.number("version")?, fields.sealed("check_value")?))
 }
 
 /// Of `public_key`.
-pub(super) fn issuer(row: &SqliteRow) -> Result<VerifyingKey, Error> {
+pub(super) fn issuer(row: &impl Columns) -> Result<VerifyingKey, Error> {
     let fields = Fields { row, what: "a trusted issuer's key" };
-    fields.parse("public_key", |bytes: &[u8]| VerifyingKey::from_bytes(bytes).ok())
+    fields.parse("public_key", fields.bytes("public_key")?, |bytes| {
+        VerifyingKey::from_bytes(bytes).ok()
+    })
 }
 
 /// Of `greatest`.
-pub(super) fn clock(row: &SqliteRow) -> Result<Timestamp, Error> {
+pub(super) fn clock(row: &impl Columns) -> Result<Timestamp, Error> {
     Fields { row, what: "the clock" }.time("greatest")
 }
 
 /// A row, and what it is called where it does not fit.
-struct Fields<'r> {
-    row: &'r SqliteRow,
+struct Fields<'r, R> {
+    row: &'r R,
     what: &'static str,
 }
 
-impl<'r> Fields<'r> {
-    fn get<T: Decode<'r, Sqlite> + Type<Sqlite>>(&self, column: &str) -> Result<T, Error> {
-        self.row.try_get(column).map_err(|_| self.corrupt(column))
+impl<'r, R: Columns> Fields<'r, R> {
+    fn some<T>(&self, column: &str, value: Result<Option<T>, sqlx::Error>) -> Result<T, Error> {
+        value.ok().flatten().ok_or_else(|| self.corrupt(column))
     }
 
-    fn parse<F, T>(&self, column: &str, parse: impl FnOnce(F) -> Option<T>) -> Result<T, Error>
-    where
-        F: Decode<'r, Sqlite> + Type<Sqlite>,
-    {
-        parse(self.get(column)?).ok_or_else(|| self.corrupt(column))
+    fn text(&self, column: &str) -> Result<&'r str, Error> {
+        self.some(column, self.row.text(column))
+    }
+
+    fn optional_text(&self, column: &str) -> Result<Option<&'r str>, Error> {
+        self.row.text(column).map_err(|_| self.corrupt(column))
+    }
+
+    fn bytes(&self, column: &str) -> Result<&'r [u8], Error> {
+        self.some(column, self.row.bytes(column))
+    }
+
+    fn optional_bytes(&self, column: &str) -> Result<Option<&'r [u8]>, Error> {
+        self.row.bytes(column).map_err(|_| self.corrupt(column))
+    }
+
+    fn parse<F, T>(
+        &self,
+        column: &str,
+        value: F,
+        parse: impl FnOnce(F) -> Option<T>,
+    ) -> Result<T, Error> {
+        parse(value).ok_or_else(|| self.corrupt(column))
     }
 
     fn array<const N: usize>(&self, column: &str) -> Result<[u8; N], Error> {
-        self.parse(column, |bytes: &[u8]| bytes.try_into().ok())
+        self.parse(column, self.bytes(column)?, |bytes| bytes.try_into().ok())
     }
 
     fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T, Error> {
-        self.parse(column, |number: i64| T::try_from(number).ok())
+        self.some(column, Ok(self.optional_number(column)?))
     }
 
     fn optional_number<T: TryFrom<i64>>(&self, column: &str) -> Result<Option<T>, Error> {
-        self.parse(column, |number: Option<i64>| number.map(T::try_from).transpose().ok())
+        let number = self.row.integer(column).map_err(|_| self.corrupt(column))?;
+        number.map(T::try_from).transpose().map_err(|_| self.corrupt(column))
     }
 
     fn time(&self, column: &str) -> Result<Timestamp, Error> {
@@ -160,7 +185,7 @@ impl<'r> Fields<'r> {
     }
 
     fn flag(&self, column: &str) -> Result<bool, Error> {
-        self.parse(column, |number: i64| match number {
+        self.parse(column, self.number(column)?, |number: i64| match number {
             0 => Some(false),
             1 => Some(true),
             _ => None,
@@ -168,11 +193,13 @@ impl<'r> Fields<'r> {
     }
 
     fn optional_key_id(&self, column: &str) -> Result<Option<KeyId>, Error> {
-        self.parse(column, |bytes: Option<&[u8]>| bytes.map(KeyId::from_slice).transpose().ok())
+        let bytes = self.optional_bytes(column)?;
+        self.parse(column, bytes, |bytes| bytes.map(KeyId::from_slice).transpose().ok())
     }
 
     fn sealed(&self, column: &str) -> Result<SealedRecord, Error> {
-        self.parse(column, |bytes: Vec<u8>| SealedRecord::from_bytes(bytes).ok())
+        let bytes = self.bytes(column)?.to_vec();
+        self.parse(column, bytes, |bytes| SealedRecord::from_bytes(bytes).ok())
     }
 
     fn corrupt(&self, column: &str) -> Error {

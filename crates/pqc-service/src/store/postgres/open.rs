@@ -1,0 +1,148 @@
+//! Opening the database: whose it is, of which version, and its schema brought up to date.
+
+use std::cmp::Ordering;
+
+use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, Executor, PgConnection, Row};
+
+use super::connect::connect;
+use super::failure;
+use crate::error::Error;
+
+/// Connects, and brings the schema up to date.
+///
+/// Several servers may do this at once: the schema is made in one transaction, and an advisory lock
+/// lets one in after the other.
+pub(super) async fn open(options: &PgConnectOptions) -> Result<PgConnection, Error> {
+    let mut connection = connect(options).await.map_err(error)?;
+    match prepare(&mut connection).await {
+        Ok(()) => Ok(connection),
+        Err(error) => {
+            let _ = connection.close().await;
+            Err(error)
+        }
+    }
+}
+
+/// As [`open`]; `None`: there is no store, and none was made.
+pub(super) async fn open_existing(
+    options: &PgConnectOptions,
+) -> Result<Option<PgConnection>, Error> {
+    let mut connection = connect(options).await.map_err(error)?;
+    let found = schema(&mut connection).await;
+    let _ = connection.close().await;
+    match found? {
+        Schema::Older { applied: 0 } => Ok(None),
+        _ => open(options).await.map(Some),
+    }
+}
+
+async fn prepare(connection: &mut PgConnection) -> Result<(), Error> {
+    let encoding: String = sqlx::query_scalar("SHOW server_encoding")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(error)?;
+    if encoding != "UTF8" {
+        let why = format!("the database's encoding is {encoding}: make one with ENCODING 'UTF8'");
+        return Err(Error::Unavailable(why));
+    }
+    if schema(connection).await? == Schema::Current {
+        // A database that cannot be written is said now, and not by the first change.
+        connection.execute("BEGIN READ WRITE; ROLLBACK").await.map_err(error)?;
+        return Ok(());
+    }
+    let mut transaction = connection.begin_with("BEGIN READ WRITE").await.map_err(error)?;
+    transaction.execute("SET LOCAL lock_timeout = 0").await.map_err(error)?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(&mut *transaction)
+        .await
+        .map_err(error)?;
+    // Another server may have been here meanwhile.
+    if let Schema::Older { applied } = schema(&mut transaction).await? {
+        transaction.ensure_migrations_table(MIGRATIONS_TABLE).await.map_err(migration_error)?;
+        for migration in MIGRATIONS.iter().filter(|migration| migration.version > applied) {
+            transaction.apply(MIGRATIONS_TABLE, migration).await.map_err(migration_error)?;
+        }
+    }
+    transaction.commit().await.map_err(error)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Schema {
+    /// Older than this program's, or none at all (0).
+    Older {
+        applied: i64,
+    },
+    Current,
+}
+
+/// Compares the schema with the one that this program knows. Reads only.
+async fn schema(connection: &mut PgConnection) -> Result<Schema, Error> {
+    let found = sqlx::query(
+        "SELECT current_schema() IS NOT NULL AS there, \
+         to_regclass(quote_ident(current_schema()) || '.' || $1) IS NOT NULL AS ours, \
+         EXISTS (SELECT 1 FROM pg_class AS c \
+             WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema())) \
+             AND NOT EXISTS (SELECT 1 FROM pg_depend AS d WHERE d.classid = 'pg_class'::regclass \
+                 AND d.objid = c.oid AND d.deptype = 'e')) AS used",
+    )
+    .bind(MIGRATIONS_TABLE)
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(error)?;
+    let is = |column: &str| found.try_get::<bool, _>(column).map_err(error);
+    if !is("there")? {
+        return Err(Error::Unavailable("the database has no schema for this user".to_owned()));
+    }
+    if !is("ours")? {
+        let what = "the database holds the tables of another program";
+        return if is("used")? {
+            Err(Error::Corrupt { what })
+        } else {
+            Ok(Schema::Older { applied: 0 })
+        };
+    }
+    let applied = sqlx::query("SELECT version, checksum FROM pqc_migrations ORDER BY version")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(error)?;
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let mut newest = 0;
+    for row in applied {
+        let version: i64 = row.try_get("version").map_err(|_| FOREIGN_SCHEMA)?;
+        let checksum: &[u8] = row.try_get("checksum").map_err(|_| FOREIGN_SCHEMA)?;
+        let is_it = |ours: &Migration| ours.version == version && *ours.checksum == *checksum;
+        if version <= known && !MIGRATIONS.iter().any(is_it) {
+            return Err(FOREIGN_SCHEMA);
+        }
+        newest = newest.max(version);
+    }
+    match newest.cmp(&known) {
+        // Its table is made with its first row.
+        _ if newest == 0 => Err(FOREIGN_SCHEMA),
+        Ordering::Greater => Err(Error::NewerSchema { found: newest, known }),
+        Ordering::Equal => Ok(Schema::Current),
+        Ordering::Less => Ok(Schema::Older { applied: newest }),
+    }
+}
+
+fn error(cause: sqlx::Error) -> Error {
+    failure(&cause).into()
+}
+
+fn migration_error(cause: MigrateError) -> Error {
+    match cause {
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => error(cause),
+        cause => Error::Unavailable(cause.to_string()),
+    }
+}
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+
+/// Where the library keeps what was applied. Its name tells this store from other programs' tables.
+const MIGRATIONS_TABLE: &str = "pqc_migrations";
+const FOREIGN_SCHEMA: Error = Error::Corrupt { what: "its schema was not made by this program" };
+/// "pqcs": the number of the lock that those take who make the schema.
+const LOCK: i64 = 0x7071_6373;
