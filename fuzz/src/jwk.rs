@@ -88,8 +88,7 @@ fn read_members(choice: u8, public: &str) {
     padded.extend(std::iter::repeat_n('A', length - public.len().min(length)));
     for public in [public.to_owned(), padded] {
         let (kty, alg) = ("AKP".to_owned(), alg.to_owned());
-        let mut private = public.clone();
-        private.truncate(seed);
+        let private: String = public.chars().take(seed).collect();
         read_private(&PrivateJwk {
             kty: kty.clone(),
             alg: alg.clone(),
