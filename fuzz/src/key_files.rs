@@ -4,49 +4,92 @@
 use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
-use pqc_core::kem::ParameterSet;
 use pqc_core::keyfile::{Content, KeyDerivation, PrivateKey, PublicKey, inspect};
-use pqc_core::{DecapsulationKey, Secret, SignatureAlgorithm, SigningKey};
+use pqc_core::{DecapsulationKey, KemAlgorithm, Secret, SignatureAlgorithm, SigningKey};
 
-use crate::{Constant, decode};
+use crate::{Edit, decode, edited};
 
 #[derive(Debug, Arbitrary)]
 enum Input<'a> {
     /// Any bytes.
     Any(&'a [u8]),
-    /// A file, of which some bytes were changed and some added.
-    Changed { file: u8, changes: Vec<(u16, u8)>, more: &'a [u8] },
+    /// An honest file after some edits.
+    Edited { file: u8, edits: Vec<Edit<'a>> },
 }
 
-/// Honest files: PKCS#8 with the seed or the expanded key, SPKI, and PKCS#8 encrypted.
+/// Keys under [`PASSPHRASE`], by key derivations that take no time: PBKDF2 of one iteration and
+/// scrypt with N = 2. Made by Python's hashlib and the AES of PyPI cryptography.
+const ENCRYPTED: [&[u8]; 3] = [
+    include_bytes!("../encrypted_keys/pbkdf2_ml_dsa_44.der"),
+    include_bytes!("../encrypted_keys/scrypt_ml_kem_768.der"),
+    include_bytes!("../encrypted_keys/scrypt_x_wing.pem"),
+];
+const PASSPHRASE: &[u8] = b"passphrase";
+
+/// Honest files: encrypted ones, then those of each algorithm.
 static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let kem = |set| DecapsulationKey::from_seed(set, Secret::from([7; 64]));
-    let signature = |set| SigningKey::from_seed(set, Secret::from([7; 32]));
-    let seeds = ParameterSet::ALL.map(|set| PrivateKey::from(kem(set))).into_iter();
-    let seeds = seeds.chain(SignatureAlgorithm::ALL.map(|set| PrivateKey::from(signature(set))));
-    let expanded = ParameterSet::ALL.map(|set| {
-        let key = kem(set);
-        let expanded = key.expose_expanded().unwrap().expose_bytes();
-        PrivateKey::from(DecapsulationKey::from_expanded(expanded).unwrap())
+    let kems = KemAlgorithm::ALL.map(|kem| {
+        DecapsulationKey::from_seed_bytes(kem, &vec![7; kem.seed_bytes()]).unwrap().into()
     });
-    let expanded = expanded.into_iter().chain(SignatureAlgorithm::ALL.map(|set| {
-        let key = signature(set);
-        let expanded = key.expose_expanded().expose_bytes();
-        PrivateKey::from(SigningKey::from_expanded(expanded).unwrap())
-    }));
-    let mut files = Vec::new();
-    for key in seeds.chain(expanded) {
-        files.push(key.to_der().unwrap().expose_bytes().to_vec());
-        files.push(key.to_pem().unwrap().as_bytes().to_vec());
-        files.push(key.public_key().to_der().unwrap());
-        files.push(key.public_key().to_pem().unwrap().into_bytes());
+    let signatures =
+        SignatureAlgorithm::ALL.map(|set| SigningKey::from_seed(set, Secret::from([7; 32])).into());
+    let mut files = ENCRYPTED.map(<[u8]>::to_vec).to_vec();
+    for key in kems.iter().chain(&signatures) {
+        files.extend(files_of(key));
     }
-    let key = PrivateKey::from(signature(SignatureAlgorithm::MlDsa44));
-    files.push(key.to_encrypted_der(b"passphrase", &mut Constant(7)).unwrap());
     files
 });
 
-/// Makes the honest files, of which the encrypted one takes long: before an input's time counts.
+/// PKCS#8 and SPKI in DER and PEM; then PKCS#8 in each of the three forms, without and with the
+/// public key beside it, where the algorithm has them.
+fn files_of(key: &PrivateKey) -> Vec<Vec<u8>> {
+    let (seed, expanded) = match key {
+        PrivateKey::Decapsulation(key) => {
+            (key.expose_seed().unwrap().expose_bytes(), key.expose_expanded())
+        }
+        PrivateKey::Signing(key) => {
+            (key.expose_seed().unwrap().expose_bytes().as_slice(), Some(key.expose_expanded()))
+        }
+        other => panic!("{other:?}"),
+    };
+    let public = key.public_key();
+    let spki = public.to_der().unwrap();
+    let mut files = vec![
+        key.to_der().unwrap().expose_bytes().to_vec(),
+        key.to_pem().unwrap().as_bytes().to_vec(),
+        spki.clone(),
+        public.to_pem().unwrap().into_bytes(),
+    ];
+    let Some(expanded) = expanded else { return files };
+    let identifier = &spki[4..6 + usize::from(spki[5])];
+    let beside = element(0x81, &[&[0], public.as_bytes()]);
+    let seed_form = element(0x80, &[seed]);
+    let expanded_form = element(OCTETS, &[expanded.expose_bytes()]);
+    let both_form = element(SEQUENCE, &[&element(OCTETS, &[seed]), &expanded_form]);
+    for form in [seed_form, expanded_form, both_form] {
+        let private = element(OCTETS, &[&form]);
+        files.push(element(SEQUENCE, &[&[2, 1, 0], identifier, &private]));
+        files.push(element(SEQUENCE, &[&[2, 1, 1], identifier, &private, &beside]));
+    }
+    files
+}
+
+const OCTETS: u8 = 0x04;
+const SEQUENCE: u8 = 0x30;
+
+/// One element of DER: tag, length, content.
+fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let content = parts.concat();
+    let [.., high, low] = content.len().to_be_bytes();
+    let length = match content.len() {
+        0..0x80 => vec![low],
+        0x80..0x100 => vec![0x81, low],
+        _ => vec![0x82, high, low],
+    };
+    [&[tag], &length[..], &content].concat()
+}
+
+/// Makes the honest files, before an input's time counts.
 pub fn prepare() {
     LazyLock::force(&FILES);
 }
@@ -61,13 +104,12 @@ pub fn run(bytes: &[u8]) {
 fn check(input: Input<'_>) {
     match input {
         Input::Any(bytes) => read_all(bytes),
-        Input::Changed { file, changes, more } => {
-            let mut bytes = FILES[usize::from(file) % FILES.len()].clone();
-            for (at, change) in changes {
-                let at = usize::from(at) % bytes.len();
-                bytes[at] ^= change;
+        Input::Edited { file, edits } => {
+            let honest = &FILES[usize::from(file) % FILES.len()];
+            let bytes = edited(honest, &edits);
+            if bytes == *honest {
+                assert!(inspect(&bytes).is_ok());
             }
-            bytes.extend_from_slice(more);
             read_all(&bytes);
         }
     }
@@ -103,7 +145,7 @@ fn read_all(bytes: &[u8]) {
         }
     }
     // What is within the bounds but takes long is decrypted nowhere here.
-    let cheap = match inspected.map(|found| found.content) {
+    let affordable = match inspected.map(|found| found.content) {
         Ok(Content::EncryptedPrivateKey { derivation }) => match derivation {
             KeyDerivation::Scrypt { n, r, p } => {
                 let cost = n * u64::from(r) * u64::from(p);
@@ -114,11 +156,29 @@ fn read_all(bytes: &[u8]) {
                 assert!(iterations <= 1_000_000);
                 iterations <= 1 << 10
             }
-            _ => false,
+            other => panic!("{other:?}"),
         },
+        // Refused before anything is derived.
         _ => true,
     };
-    if cheap {
-        let _ = PrivateKey::from_encrypted_der(bytes, b"passphrase");
+    if affordable {
+        decrypt(bytes);
+    }
+}
+
+/// Nothing authenticates these files: what opens is a key, if another one, and no honest file is
+/// refused.
+fn decrypt(bytes: &[u8]) {
+    let opened = match str::from_utf8(bytes) {
+        Ok(text) if text.contains("-----BEGIN") => PrivateKey::from_encrypted_pem(text, PASSPHRASE),
+        _ => PrivateKey::from_encrypted_der(bytes, PASSPHRASE),
+    };
+    match opened {
+        Ok(key) => {
+            let written = key.to_der().unwrap();
+            let again = PrivateKey::from_der(written.expose_bytes()).unwrap();
+            assert_eq!(again.public_key(), key.public_key());
+        }
+        Err(_) => assert!(!ENCRYPTED.contains(&bytes)),
     }
 }

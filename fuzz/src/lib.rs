@@ -41,6 +41,30 @@ fn decode<'a, T: Arbitrary<'a>>(bytes: &'a [u8]) -> Option<T> {
     T::arbitrary_take_rest(Unstructured::new(bytes)).ok()
 }
 
+/// A change to honest bytes, at a place and by bytes that the fuzzer chooses.
+#[derive(Debug, Arbitrary)]
+enum Edit<'a> {
+    Overwrite { at: u16, bytes: &'a [u8] },
+    Insert { at: u16, bytes: &'a [u8] },
+    Delete { at: u16, count: u8 },
+}
+
+/// `honest` after the edits, of which the first few count.
+fn edited(honest: &[u8], edits: &[Edit<'_>]) -> Vec<u8> {
+    let mut bytes = honest.to_vec();
+    for edit in edits.iter().take(8) {
+        let (at, removed, put) = match *edit {
+            Edit::Overwrite { at, bytes } => (at, bytes.len(), bytes),
+            Edit::Insert { at, bytes } => (at, 0, bytes),
+            Edit::Delete { at, count } => (at, usize::from(count), &[][..]),
+        };
+        let at = usize::from(at) % (bytes.len() + 1);
+        let end = at.saturating_add(removed).min(bytes.len());
+        bytes.splice(at..end, put.iter().copied());
+    }
+    bytes
+}
+
 /// Gives one byte for ever, so that each run is the same.
 struct Constant(u8);
 

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
@@ -46,12 +47,16 @@ fn cargo_fuzz(subcommand: &str) -> Command {
 /// Runs one target, and says how often it ran.
 fn fuzz(target: &str, seconds: u32) -> anyhow::Result<u64> {
     let found = root().join("target/fuzz/corpus").join(target);
+    let kept = root().join("fuzz/corpus").join(target);
     fs::create_dir_all(&found)?;
+    for (name, input) in large_inputs(&longest(&kept)?) {
+        fs::write(found.join(name), input)?;
+    }
     eprintln!("xtask: cargo fuzz run {target}");
     let mut child = cargo_fuzz("run")
         .arg(target)
         // libFuzzer writes to the first folder and only reads the second.
-        .args([found, root().join("fuzz/corpus").join(target)])
+        .args([found, kept])
         .arg("--")
         .arg(format!("-max_total_time={seconds}"))
         .args(LIMITS)
@@ -63,7 +68,8 @@ fn fuzz(target: &str, seconds: u32) -> anyhow::Result<u64> {
         log.push(line?);
     }
     let status = child.wait()?;
-    if status.success() {
+    if status.success() && !was_slow(&log) {
+        ensure!(loaded_large(&log), "{target} loaded no input of {MAX_BYTES} bytes");
         return runs(&log).with_context(|| format!("{target} says not how often it ran"));
     }
     for line in &log {
@@ -73,6 +79,29 @@ fn fuzz(target: &str, seconds: u32) -> anyhow::Result<u64> {
         Some(file) => bail!("{target} fails on {file}"),
         None => bail!("{target} did not run: {status}"),
     }
+}
+
+/// Inputs of the greatest length, by name: left to itself, libFuzzer seldom comes to one, and the
+/// limits would be put to short inputs alone.
+fn large_inputs(kept: &[u8]) -> [(&'static str, Vec<u8>); 4] {
+    let patterns = [
+        ("large-zeros", &[0][..]),
+        ("large-ones", &[0xff]),
+        ("large-letters", b"A"),
+        ("large-kept", kept),
+    ];
+    patterns
+        .map(|(name, pattern)| (name, pattern.iter().copied().cycle().take(MAX_BYTES).collect()))
+}
+
+/// The longest input in a folder of kept ones.
+fn longest(folder: &Path) -> anyhow::Result<Vec<u8>> {
+    let inputs = fs::read_dir(folder)
+        .with_context(|| format!("{} has no kept inputs", folder.display()))?
+        .map(|entry| Ok(fs::read(entry?.path())?))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let longest = inputs.into_iter().max_by_key(Vec::len).filter(|input| !input.is_empty());
+    longest.with_context(|| format!("{} has no kept input", folder.display()))
 }
 
 /// The names of the programs in the manifest of `fuzz/`.
@@ -91,13 +120,30 @@ fn runs(log: &[String]) -> Option<u64> {
     line.split_once(" runs")?.0.parse().ok()
 }
 
+/// Whether inputs of the greatest length were among those of the start, by libFuzzer's line
+/// `INFO: seed corpus: files: 9 min: 1b max: 1048576b total: …`.
+fn loaded_large(log: &[String]) -> bool {
+    let max = format!(" max: {MAX_BYTES}b ");
+    log.iter().any(|line| line.starts_with("INFO: seed corpus: ") && line.contains(&max))
+}
+
+/// Whether an input took a second or more: the timeout, which is looked at once a second, lets
+/// some of them pass.
+fn was_slow(log: &[String]) -> bool {
+    log.iter().any(|line| line.starts_with("Slowest unit: "))
+}
+
 /// The file in libFuzzer's line `…; Test unit written to FILE`.
 fn input(log: &[String]) -> Option<&str> {
     log.iter().find_map(|line| Some(line.split_once("Test unit written to ")?.1))
 }
 
 /// For each input: 1 s, 1 GiB; inputs are up to 1 MiB.
-const LIMITS: [&str; 3] = ["-timeout=1", "-rss_limit_mb=1024", "-max_len=1048576"];
+const LIMITS: [&str; 4] =
+    ["-timeout=1", "-report_slow_units=1", "-rss_limit_mb=1024", "-max_len=1048576"];
+
+/// The greatest length of an input.
+const MAX_BYTES: usize = 1 << 20;
 
 const NEEDS: &str = "`cargo xtask fuzz` needs cargo-fuzz and a C++ compiler (cargo install cargo-fuzz --locked; Debian: apt-get install g++)";
 
@@ -109,6 +155,23 @@ fn the_runs_and_the_input_are_found_in_the_log() {
     let crash =
         log("==1== ERROR\nartifact_prefix='a/'; Test unit written to a/crash-1\nBase64: AA==");
     assert_eq!((runs(&crash), input(&crash)), (None, Some("a/crash-1")));
+    let slow = log("Slowest unit: 1 s:\nartifact_prefix='a/'; Test unit written to a/slow-unit-1");
+    assert_eq!(input(&slow), Some("a/slow-unit-1"));
+    assert!(was_slow(&slow) && !was_slow(&done));
+}
+
+#[test]
+fn large_inputs_are_made_and_missed_where_they_are_not_loaded() {
+    let inputs = large_inputs(b"kept");
+    assert!(inputs.iter().all(|(_, input)| input.len() == MAX_BYTES));
+    assert!(inputs[3].1.starts_with(b"keptkept"));
+    assert!(LIMITS.contains(&format!("-max_len={MAX_BYTES}").as_str()));
+    let started = |max| {
+        loaded_large(&[format!(
+            "INFO: seed corpus: files: 9 min: 1b max: {max}b total: 9b rss: 9Mb"
+        )])
+    };
+    assert!(started(1_048_576) && !started(1_048_575) && !started(11_048_576));
 }
 
 #[test]

@@ -183,6 +183,8 @@ fn hostile_expanded_signing_keys_sign_alike() {
         *outcomes.entry(outcome).or_default() += 1;
     });
     say(&format!("signatures by keys with a wrong t0: {outcomes:?}"));
+    let at_least = |outcome, share| outcomes.get(outcome).is_some_and(|n| *n >= cases() / share);
+    assert!(at_least("good", 25) && at_least("bad", 2), "{outcomes:?}");
 }
 
 /// Each backend's internal interface, and its prepared keys, which may compute in another way.
