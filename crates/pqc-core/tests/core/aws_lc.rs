@@ -16,7 +16,8 @@ use pqc_core::{
     SigningKey, VerifyingKey,
 };
 
-use crate::support::{Repeatable, both_backends, cases, flipped, say};
+use crate::backends::{both_backends, cases};
+use crate::support::{Repeatable, flipped, say};
 
 #[test]
 fn ml_kem_secrets_are_the_same_both_ways() {

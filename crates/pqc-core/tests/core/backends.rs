@@ -58,3 +58,8 @@ impl Functions {
 pub(crate) fn both_backends() -> [Functions; 2] {
     [Functions::of::<Active>(), Functions::of::<RustCrypto>()]
 }
+
+/// How many cases each comparison of implementations takes: `PQC_CASES`, or 1,002 in all.
+pub(crate) fn cases() -> usize {
+    std::env::var("PQC_CASES").map_or(1002, |cases| cases.parse().unwrap())
+}

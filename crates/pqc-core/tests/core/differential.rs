@@ -7,9 +7,9 @@ use pqc_core::kem::ParameterSet;
 use pqc_core::{DecapsulationKey, Secret, SignatureAlgorithm, SigningKey};
 use sha3::{Digest, Sha3_256};
 
-use crate::backends::both_backends;
+use crate::backends::{both_backends, cases};
 use crate::peers::implementations;
-use crate::support::{Repeatable, cases, flipped, say};
+use crate::support::{Repeatable, flipped, say};
 
 #[test]
 fn kem_keys_ciphertexts_and_secrets_are_the_same() {

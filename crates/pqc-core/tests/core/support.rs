@@ -30,6 +30,7 @@ impl Repeatable {
         (0..count).map(|_| (self.number() >> 56) as u8).collect()
     }
 
+    #[cfg(feature = "hazmat")]
     pub(crate) fn array<const N: usize>(&mut self) -> [u8; N] {
         [(); N].map(|()| (self.number() >> 56) as u8)
     }
@@ -127,11 +128,6 @@ impl TryRng for Failing {
 }
 
 impl TryCryptoRng for Failing {}
-
-/// How many cases each comparison of implementations takes: `PQC_CASES`, or 1,002 in all.
-pub(crate) fn cases() -> usize {
-    std::env::var("PQC_CASES").map_or(1002, |cases| cases.parse().unwrap())
-}
 
 /// Writes a line that shows even when the test passes.
 pub(crate) fn say(line: &str) {
