@@ -6,6 +6,7 @@
 //! servers on one store agree and a clock set back revives nothing.
 
 mod change;
+mod database;
 pub mod postgres;
 mod read;
 mod rows;

@@ -79,6 +79,9 @@ pub(super) trait Reads: Sync {
         sql: &'static str,
         args: &[Arg<'_>],
     ) -> impl Future<Output = Result<Vec<Self::Row>, Failure>> + Send;
+
+    /// Closes them, when those that are in use are free.
+    fn close(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// The connection that writes, in a transaction.

@@ -68,7 +68,7 @@ pub(super) fn is_lost(error: &sqlx::Error) -> bool {
 }
 
 /// The connections that read.
-pub(super) struct Readers(PgPool);
+pub(in crate::store) struct Readers(PgPool);
 
 impl Readers {
     pub(super) fn new(options: PgConnectOptions) -> Self {
@@ -77,10 +77,6 @@ impl Readers {
             .acquire_timeout(CONNECT_TIMEOUT)
             .test_before_acquire(false);
         Self(pool.connect_lazy_with(options))
-    }
-
-    pub(super) async fn close(&self) {
-        self.0.close().await;
     }
 }
 
@@ -104,6 +100,10 @@ impl Reads for Readers {
                 done => return done.map_err(|error| failure(&error)),
             }
         }
+    }
+
+    async fn close(&self) {
+        self.0.close().await;
     }
 }
 

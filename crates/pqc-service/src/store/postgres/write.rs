@@ -12,7 +12,7 @@ use crate::store::writer::{Engine, Failure, Spent, Write};
 use crate::store::{change, rows};
 
 /// The one connection that writes.
-pub(super) struct PostgresEngine {
+pub(in crate::store) struct PostgresEngine {
     options: PgConnectOptions,
     /// `None` after it was lost.
     connection: Option<PgConnection>,

@@ -13,18 +13,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use async_trait::async_trait;
-use pqc_core::seal::RecordKind;
-use pqc_core::token::{Refusal, TokenHash};
-use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
+use pqc_core::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqlitePool};
 
+use super::database::Database;
 use super::read;
 use super::sql::{self, Arg, Reads, Writes};
-use super::writer::{Engine, Failure, Write, Writer};
-use super::{AccountRecord, KeyRecord, Store, TokenRecord};
-use crate::account::Custody;
+use super::writer::{Failure, Writer};
 use crate::error::Error;
 use crate::host::Host;
 
@@ -55,16 +51,6 @@ impl SqliteStore {
         Ok(Self { readers, writer: Writer::start(engine), clock })
     }
 
-    /// The time, given the time that is committed now; has it committed where that is due.
-    fn now_after(&self, committed: Timestamp) -> Timestamp {
-        self.clock.learn(committed);
-        let now = self.clock.now();
-        if self.clock.should_commit(now, committed) {
-            self.writer.commit_time();
-        }
-        now
-    }
-
     /// How many transactions this store committed since it was opened. Changes that wait together
     /// share one.
     #[must_use]
@@ -73,146 +59,26 @@ impl SqliteStore {
     }
 }
 
-#[async_trait]
-impl Store for SqliteStore {
-    async fn now(&self) -> Result<Timestamp, Error> {
-        Ok(self.now_after(read::clock(&self.readers).await?))
+impl Database for SqliteStore {
+    type Readers = SqlitePool;
+    type Engine = write::SqliteEngine;
+
+    fn readers(&self) -> &SqlitePool {
+        &self.readers
     }
 
-    async fn ping(&self) -> Result<(), Error> {
-        if !self.writer.is_alive() {
-            return Err(Error::Unavailable("the task that writes has ended".to_owned()));
+    fn writer(&self) -> &Writer<write::SqliteEngine> {
+        &self.writer
+    }
+
+    /// The time, given the time that is committed now; has it committed where that is due.
+    fn now_after(&self, committed: Timestamp) -> Timestamp {
+        self.clock.learn(committed);
+        let now = self.clock.now();
+        if self.clock.should_commit(now, committed) {
+            self.writer.commit_time();
         }
-        if self.writer.failed_last() {
-            self.writer.try_out().await?;
-        }
-        read::clock(&self.readers).await.map(drop)
-    }
-
-    /// Besides, the log is moved into the database file; without it the next open does that.
-    async fn close(&self) {
-        let engine = self.writer.finish().await;
-        self.readers.close().await;
-        if let Some(engine) = engine {
-            engine.close().await;
-        }
-    }
-
-    async fn master_key_checks(&self) -> Result<Vec<(u32, SealedRecord)>, Error> {
-        read::master_key_checks(&self.readers).await
-    }
-
-    async fn add_master_key_check(&self, version: u32, check: SealedRecord) -> Result<bool, Error> {
-        self.writer.write(Write::AddMasterKeyCheck { version, check }).await
-    }
-
-    async fn accounts(&self) -> Result<Vec<AccountRecord>, Error> {
-        read::accounts(&self.readers).await
-    }
-
-    async fn account_by_name(&self, name: &str) -> Result<Option<AccountRecord>, Error> {
-        read::account_by_name(&self.readers, name).await
-    }
-
-    async fn create_account(
-        &self,
-        account: AccountRecord,
-        root_token: TokenRecord,
-    ) -> Result<bool, Error> {
-        self.writer.write(Write::CreateAccount { account, root_token }).await
-    }
-
-    async fn set_custody(&self, account: AccountId, custody: Custody) -> Result<bool, Error> {
-        self.writer.write(Write::SetCustody { account, custody }).await
-    }
-
-    async fn set_disabled(&self, account: AccountId, disabled: bool) -> Result<bool, Error> {
-        self.writer.write(Write::SetDisabled { account, disabled }).await
-    }
-
-    async fn token_by_hash(
-        &self,
-        hash: &TokenHash,
-    ) -> Result<Option<(TokenRecord, AccountRecord)>, Error> {
-        read::token_by_hash(&self.readers, hash).await
-    }
-
-    async fn token_and_time(
-        &self,
-        hash: &TokenHash,
-    ) -> Result<(Timestamp, Option<(TokenRecord, AccountRecord)>), Error> {
-        let (committed, token) = read::clock_and_token(&self.readers, hash).await?;
-        Ok((self.now_after(committed), token))
-    }
-
-    async fn tokens(
-        &self,
-        account: AccountId,
-        after: Option<TokenId>,
-        limit: u32,
-    ) -> Result<Vec<TokenRecord>, Error> {
-        read::tokens(&self.readers, account, after, limit).await
-    }
-
-    async fn insert_token(&self, token: TokenRecord) -> Result<(), Error> {
-        self.writer.write(Write::InsertToken(token)).await.map(drop)
-    }
-
-    async fn mint_token(&self, token: TokenRecord, by: TokenId) -> Result<bool, Error> {
-        self.writer.write(Write::MintToken { token, by }).await
-    }
-
-    async fn replace_root_token(
-        &self,
-        token: TokenRecord,
-        revoke_temporary: bool,
-    ) -> Result<(), Error> {
-        self.writer.write(Write::ReplaceRootToken { token, revoke_temporary }).await.map(drop)
-    }
-
-    async fn revoke_token(&self, account: AccountId, token: TokenId) -> Result<bool, Error> {
-        self.writer.write(Write::RevokeToken { account, token }).await
-    }
-
-    async fn spend(&self, hash: &TokenHash) -> Result<Result<Option<u32>, Refusal>, Error> {
-        self.writer.spend(*hash).await
-    }
-
-    async fn insert_key(&self, key: KeyRecord) -> Result<bool, Error> {
-        self.writer.write(Write::InsertKey(key)).await
-    }
-
-    async fn key(&self, account: AccountId, id: &KeyId) -> Result<Option<KeyRecord>, Error> {
-        read::key(&self.readers, account, id).await
-    }
-
-    async fn current_key(
-        &self,
-        account: AccountId,
-        kind: RecordKind,
-        algorithm: &str,
-    ) -> Result<Option<KeyRecord>, Error> {
-        read::current_key(&self.readers, account, kind, algorithm).await
-    }
-
-    async fn key_versions(
-        &self,
-        account: AccountId,
-        kind: RecordKind,
-    ) -> Result<Vec<KeyRecord>, Error> {
-        read::key_versions(&self.readers, account, kind).await
-    }
-
-    async fn trust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error> {
-        self.writer.write(Write::TrustIssuer(issuer.clone())).await
-    }
-
-    async fn distrust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error> {
-        self.writer.write(Write::DistrustIssuer(issuer.clone())).await
-    }
-
-    async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error> {
-        read::trusted_issuers(&self.readers).await
+        now
     }
 }
 
@@ -223,6 +89,10 @@ impl Reads for SqlitePool {
 
     async fn fetch(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<SqliteRow>, Failure> {
         sql::query!(sql, args).fetch_all(self).await.map_err(|error| failure(&error))
+    }
+
+    async fn close(&self) {
+        SqlitePool::close(self).await;
     }
 }
 

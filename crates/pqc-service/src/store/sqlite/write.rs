@@ -16,7 +16,7 @@ use crate::store::writer::{Engine, Failure, Spent, Write};
 
 /// The one connection that writes.
 #[derive(Debug)]
-pub(super) struct SqliteEngine {
+pub(in crate::store) struct SqliteEngine {
     options: SqliteConnectOptions,
     /// `None` after a failure that left its state in doubt.
     connection: Option<SqliteConnection>,
