@@ -28,3 +28,4 @@ mod postgres;
 mod support;
 mod time;
 mod two_processes;
+mod upgrade;

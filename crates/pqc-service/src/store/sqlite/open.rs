@@ -26,6 +26,7 @@ pub(super) fn options(path: &Path) -> Result<SqliteConnectOptions, Error> {
         .pragma("journal_size_limit", "67108864")
         .pragma("cell_size_check", "ON")
         .pragma("trusted_schema", "OFF")
+        .pragma("secure_delete", "ON") // what was removed or sealed anew is gone from the file
         .disable_statement_logging())
 }
 
