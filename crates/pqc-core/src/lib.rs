@@ -104,6 +104,7 @@ pub mod backend;
 #[cfg(not(feature = "hazmat"))]
 #[expect(unreachable_pub, reason = "public with the feature")]
 mod backend;
+pub mod checksum;
 pub mod error;
 mod hybrid;
 pub mod id;

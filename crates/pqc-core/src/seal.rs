@@ -166,6 +166,8 @@ pub enum RecordKind {
     IssuerKey,
     /// A known text that tells a wrong master key.
     CheckValue,
+    /// The checksum of a backup.
+    Backup,
 }
 
 impl RecordKind {
@@ -178,15 +180,23 @@ impl RecordKind {
             Self::AesKey => "aes",
             Self::IssuerKey => "issuer",
             Self::CheckValue => "check",
+            Self::Backup => "backup",
         }
     }
 
     /// The kind with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::DecapsulationKey, Self::SigningKey, Self::AesKey, Self::IssuerKey, Self::CheckValue]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [
+            Self::DecapsulationKey,
+            Self::SigningKey,
+            Self::AesKey,
+            Self::IssuerKey,
+            Self::CheckValue,
+            Self::Backup,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == name)
     }
 }
 
@@ -374,6 +384,7 @@ mod tests {
             ("aes", RecordKind::AesKey),
             ("issuer", RecordKind::IssuerKey),
             ("check", RecordKind::CheckValue),
+            ("backup", RecordKind::Backup),
         ] {
             assert_eq!((RecordKind::from_name(name), kind.name()), (Some(kind), name));
         }
