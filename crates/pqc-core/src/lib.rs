@@ -15,6 +15,7 @@
 //!   [`VerifiedEncapsulationKey`], the proof that it was checked.
 //! * [`message`]: one text, one AES-256 key, one self-describing box (XAES-256-GCM).
 //! * [`stream`]: the same for data of any length, chunk by chunk, in constant memory (STREAM).
+//! * [`envelope`]: a stream for the owners of some keys, or by a passphrase.
 //! * [`seal`]: secrets at rest under a master key; [`passphrase`]: one made from a passphrase.
 //! * [`token`]: token values and the policy that admits or refuses a call.
 //! * [`secret`]: the types that hold secrets; [`id`] and [`time`]: those that do not.
@@ -104,6 +105,7 @@ pub mod backend;
 #[cfg(not(feature = "hazmat"))]
 #[expect(unreachable_pub, reason = "public with the feature")]
 mod backend;
+pub mod envelope;
 pub mod error;
 mod hybrid;
 pub mod id;
@@ -120,6 +122,7 @@ pub mod time;
 pub mod token;
 
 pub use attest::{Attestation, Issuer, TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey};
+pub use envelope::{EnvelopeHeader, EnvelopeKey};
 pub use error::{Error, Field};
 pub use id::{AccountId, KeyId, TokenId};
 pub use kem::{Ciphertext, DecapsulationKey, EncapsulationKey, KemAlgorithm, SharedSecret};

@@ -12,6 +12,7 @@
 
 #[cfg(feature = "hazmat")]
 mod backends;
+mod envelopes;
 mod key_files;
 mod passphrases;
 mod signing;

@@ -5,10 +5,10 @@ use pqc_core::{MasterKey, PassphraseParameters};
 
 use super::{Secrets, derived, left_by, nothing, random};
 
-const MEMORY_KIB: u32 = 19 << 10;
+pub(crate) const MEMORY_KIB: u32 = 19 << 10;
 
 /// What Argon2id gives, and the last block of its memory.
-fn argon2id(passphrase: &[u8], salt: &[u8; 16]) -> ([u8; 32], Vec<u8>) {
+pub(crate) fn argon2id(passphrase: &[u8], salt: &[u8; 16]) -> ([u8; 32], Vec<u8>) {
     let params = Params::new(MEMORY_KIB, 1, 1, Some(32)).unwrap();
     let argon2id = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let mut memory = vec![Block::new(); MEMORY_KIB as usize];
