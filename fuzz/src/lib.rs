@@ -7,6 +7,7 @@
 #[cfg(feature = "acvp")]
 pub mod acvp;
 pub mod attestation;
+pub mod envelope;
 pub mod jwk;
 pub mod key_files;
 pub mod keys;
@@ -26,6 +27,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     #[cfg(feature = "acvp")]
     ("acvp", acvp::run),
     ("attestation", attestation::run),
+    ("envelope", envelope::run),
     ("jwk", jwk::run),
     ("key_files", key_files::run),
     ("keys", keys::run),

@@ -25,6 +25,48 @@ pub(crate) struct ServeLock {
     _file: File,
 }
 
+/// A store that is made in the folder and has not got its name yet. Dropped, nothing is left of it.
+#[derive(Debug)]
+pub(crate) struct NewStore {
+    path: PathBuf,
+    folder: DataDir,
+    /// Whether the folder was made for it.
+    made_folder: bool,
+    is_kept: bool,
+    _lock: ServeLock,
+}
+
+impl NewStore {
+    /// Its file, which is not there yet.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes it the folder's store.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub(crate) fn keep(mut self) -> anyhow::Result<()> {
+        let cannot = || format!("cannot write {}", self.folder.database().display());
+        std::fs::rename(&self.path, self.folder.database()).with_context(cannot)?;
+        private_file::sync_folder(&self.folder.path).with_context(cannot)?;
+        self.is_kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for NewStore {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            let _ = private_file::remove_leftovers(&self.folder.path);
+            if self.made_folder {
+                let _ = std::fs::remove_file(self.folder.path.join(LOCK));
+                let _ = std::fs::remove_dir(&self.folder.path);
+            }
+        }
+    }
+}
+
 /// Where the master key came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyOrigin {
@@ -74,7 +116,7 @@ impl DataDir {
     /// # Errors
     /// Another server has it.
     pub(crate) fn lock(&self) -> anyhow::Result<ServeLock> {
-        let path = self.path.join("serve.lock");
+        let path = self.path.join(LOCK);
         let cannot = || format!("cannot lock {}", path.display());
         let file = private_file::open_or_create(&path).with_context(cannot)?;
         match file.try_lock() {
@@ -90,6 +132,29 @@ impl DataDir {
             ),
             Err(TryLockError::Error(error)) => Err(error).with_context(cannot),
         }
+    }
+
+    /// Takes the folder, as a server would, for a store that is to be made by a restore.
+    ///
+    /// # Errors
+    /// There is a store; a server has the folder; it cannot be written.
+    pub(crate) fn begin_restore(self) -> anyhow::Result<NewStore> {
+        let refuse = || {
+            anyhow::anyhow!(
+                "there is a store already, {}: restore into another folder (--data-dir); nothing \
+                 was changed",
+                self.database().display()
+            )
+        };
+        if self.has_store() {
+            return Err(refuse());
+        }
+        let made_folder = !self.path.exists();
+        let folder = Self::create(&self.path)?;
+        let lock = folder.lock()?;
+        let path = self.path.join(format!("{}restore.db", private_file::UNNAMED));
+        let new = NewStore { path, folder, made_folder, is_kept: false, _lock: lock };
+        if new.folder.has_store() { Err(refuse()) } else { Ok(new) }
     }
 
     /// The master key in `file`, or in the folder.
@@ -201,6 +266,7 @@ fn read_key(path: &Path) -> anyhow::Result<Option<Secret<32>>> {
     Ok(Some(Secret::from_slice(Field::MasterKey, &*bytes)?))
 }
 
+const LOCK: &str = "serve.lock";
 const MAX_KEY_FILE_BYTES: usize = 1024;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -21,17 +21,59 @@ pub(crate) enum Existing {
 /// # Errors
 /// Of the file system; with [`Existing::Keep`] also [`io::ErrorKind::AlreadyExists`].
 pub(crate) fn write(path: &Path, secret: &[u8], existing: Existing) -> io::Result<()> {
-    let folder = folder_of(path);
-    // Made with mode 0600, and removed again unless it gets its name.
-    let mut file = tempfile::Builder::new().prefix(UNNAMED).tempfile_in(folder)?;
+    let mut file = Unnamed::beside(path, existing)?;
     file.write_all(secret)?;
-    file.as_file().sync_all()?;
-    let named = match existing {
-        Existing::Keep => file.persist_noclobber(path),
-        Existing::Replace => file.persist(path),
-    };
-    named.map_err(|failed| failed.error)?;
-    sync_folder(folder)
+    file.name()
+}
+
+/// A file for its owner alone that has no name yet. Dropped, it is gone.
+#[derive(Debug)]
+pub(crate) struct Unnamed {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+    existing: Existing,
+}
+
+impl Unnamed {
+    /// Makes it in the folder where it will have the name `path`.
+    ///
+    /// # Errors
+    /// Of the file system; with [`Existing::Keep`] also [`io::ErrorKind::AlreadyExists`].
+    pub(crate) fn beside(path: &Path, existing: Existing) -> io::Result<Self> {
+        if existing == Existing::Keep && path.symlink_metadata().is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if path.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        // Mode 0600, and removed again unless it gets its name.
+        let file = tempfile::Builder::new().prefix(UNNAMED).tempfile_in(folder_of(path))?;
+        Ok(Self { file, path: path.to_owned(), existing })
+    }
+
+    /// Gives it its name, for good.
+    ///
+    /// # Errors
+    /// As [`Self::beside`].
+    pub(crate) fn name(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        let named = match self.existing {
+            Existing::Keep => self.file.persist_noclobber(&self.path),
+            Existing::Replace => self.file.persist(&self.path),
+        };
+        named.map_err(|failed| failed.error)?;
+        sync_folder(folder_of(&self.path))
+    }
+}
+
+impl Write for Unnamed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Removes what writes into this folder left when their process was killed. One that is under way
@@ -141,12 +183,12 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Makes names in the folder durable.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// How the names of files begin that have not got theirs yet.
-const UNNAMED: &str = ".pqc-new-";
+pub(crate) const UNNAMED: &str = ".pqc-new-";
 
 #[cfg(test)]
 mod tests {

@@ -73,7 +73,7 @@ pub enum Error {
         /// The form that would do.
         expected: &'static str,
     },
-    /// A box, stream, sealed record or attestation is of a format version or an algorithm that this
+    /// A box, stream, envelope, sealed record or attestation is of a format version or an algorithm that this
     /// build does not know.
     #[error("the {field} has an unknown format version or algorithm")]
     UnknownFormat {
@@ -119,12 +119,31 @@ pub enum Error {
     /// The attestation's time is over.
     #[error("the attestation is not valid at this time")]
     AttestationExpired,
-    /// A box or a stream does not authenticate under this key and associated data.
+    /// A box, stream or envelope does not authenticate under this key and associated data.
     #[error("authentication failed: wrong key, wrong associated data, or altered text")]
     BoxAuthentication,
     /// An encrypted key file does not decrypt under this passphrase.
     #[error("the key file does not decrypt: wrong passphrase, or altered file")]
     KeyFileDecryption,
+
+    /// The file does not begin as an envelope does.
+    #[error("not an envelope of pqc")]
+    NotAnEnvelope,
+    /// The envelope ends within its header.
+    #[error("the envelope ends within its header")]
+    EnvelopeTruncated,
+    /// The envelope is opened by something else than what was given.
+    #[error("the envelope is opened by {expected}")]
+    EnvelopeOpener {
+        /// What would do: `a passphrase` or `a recipient's key`.
+        expected: &'static str,
+    },
+    /// None of the envelope's stanzas is for this key.
+    #[error("the envelope is not for this key")]
+    NotARecipient,
+    /// An envelope's file key does not unwrap under this passphrase.
+    #[error("the envelope does not open: wrong passphrase, or altered header")]
+    WrongPassphrase,
 
     // ---- our own stored secrets ----
     /// A sealed record does not open: wrong master key, or a record moved or altered.
@@ -135,6 +154,14 @@ pub enum Error {
     UnknownMasterKey {
         /// The version that sealed the record.
         version: u32,
+    },
+
+    // ---- the machine ----
+    /// There is no memory for Argon2id.
+    #[error("no memory for Argon2id, which takes {kib} KiB")]
+    OutOfMemory {
+        /// What was asked for, in KiB.
+        kib: u32,
     },
 
     // ---- our fault ----
@@ -270,6 +297,20 @@ pub enum Field {
     ScryptCost,
     /// The iterations of PBKDF2 in a key file (RFC 8018).
     Pbkdf2Iterations,
+    /// An envelope.
+    Envelope,
+    /// The count of an envelope's recipients.
+    Recipients,
+    /// A passphrase.
+    Passphrase,
+    /// How a key is derived from a passphrase.
+    PassphraseParameters,
+    /// The memory of Argon2id in KiB (RFC 9106: m).
+    Argon2Memory,
+    /// The passes of Argon2id (RFC 9106: t).
+    Argon2Iterations,
+    /// The lanes of Argon2id (RFC 9106: p).
+    Argon2Lanes,
 }
 
 impl core::fmt::Display for Field {
@@ -306,6 +347,13 @@ impl core::fmt::Display for Field {
             Self::PublicKeyFile => "public key file",
             Self::ScryptCost => "cost N · r · p of scrypt",
             Self::Pbkdf2Iterations => "count of PBKDF2's iterations",
+            Self::Envelope => "envelope",
+            Self::Recipients => "count of recipients",
+            Self::Passphrase => "passphrase",
+            Self::PassphraseParameters => "passphrase's parameters",
+            Self::Argon2Memory => "memory of Argon2id in KiB",
+            Self::Argon2Iterations => "count of Argon2id's iterations",
+            Self::Argon2Lanes => "count of Argon2id's lanes",
         })
     }
 }

@@ -13,6 +13,7 @@ use rand_core::TryCryptoRng;
 use crate::aead::{self, XAES_256_GCM};
 use crate::error::{Error, Field};
 use crate::id::AccountId;
+use crate::passphrase::PassphraseParameters;
 use crate::secret::{Secret, SecretVec};
 
 /// A master key (32 bytes) of one version. Secret: it opens everything that is stored.
@@ -37,6 +38,32 @@ impl MasterKey {
     #[must_use]
     pub fn new(version: u32, key: Secret<32>) -> Self {
         Self { version, key }
+    }
+
+    /// From a passphrase ([`PASSPHRASE_BYTES`](crate::passphrase::PASSPHRASE_BYTES)) and the
+    /// parameters that a store keeps for this version. It takes their memory while it runs, and on
+    /// a server some tenths of a second.
+    ///
+    /// ```
+    /// use pqc_core::{MasterKey, PassphraseParameters};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let parameters = PassphraseParameters::generate(rng)?; // kept as text, beside the check
+    /// let check = MasterKey::from_passphrase(1, b"a longer sentence", &parameters)?
+    ///     .check_value(rng)?;
+    /// assert!(MasterKey::from_passphrase(1, b"a longer sentence", &parameters)?.made(&check));
+    /// assert!(!MasterKey::from_passphrase(1, b"another sentence", &parameters)?.made(&check));
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Length`]: the passphrase is too short or too long. [`Error::OutOfMemory`].
+    pub fn from_passphrase(
+        version: u32,
+        passphrase: &[u8],
+        parameters: &PassphraseParameters,
+    ) -> Result<Self, Error> {
+        let key = parameters.derive(passphrase, &[b"pqc/v1/passphrase/master-key"])?;
+        Ok(Self { version, key })
     }
 
     /// The version, as it stands in each record that it seals.
@@ -166,6 +193,8 @@ pub enum RecordKind {
     IssuerKey,
     /// A known text that tells a wrong master key.
     CheckValue,
+    /// The checksum of a backup.
+    Backup,
 }
 
 impl RecordKind {
@@ -178,15 +207,23 @@ impl RecordKind {
             Self::AesKey => "aes",
             Self::IssuerKey => "issuer",
             Self::CheckValue => "check",
+            Self::Backup => "backup",
         }
     }
 
     /// The kind with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::DecapsulationKey, Self::SigningKey, Self::AesKey, Self::IssuerKey, Self::CheckValue]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [
+            Self::DecapsulationKey,
+            Self::SigningKey,
+            Self::AesKey,
+            Self::IssuerKey,
+            Self::CheckValue,
+            Self::Backup,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == name)
     }
 }
 
@@ -374,6 +411,7 @@ mod tests {
             ("aes", RecordKind::AesKey),
             ("issuer", RecordKind::IssuerKey),
             ("check", RecordKind::CheckValue),
+            ("backup", RecordKind::Backup),
         ] {
             assert_eq!((RecordKind::from_name(name), kind.name()), (Some(kind), name));
         }

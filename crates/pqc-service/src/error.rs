@@ -72,6 +72,15 @@ pub enum Error {
         /// The newest version that this program knows.
         known: i64,
     },
+    /// The store that was to be filled has something in it.
+    #[error("the store is not empty: restore into an empty one; nothing was changed")]
+    NotEmpty,
+    /// The backup cannot be read, or is not what was written.
+    #[error("the backup cannot be restored: {0}; nothing was changed")]
+    BadBackup(String),
+    /// The backup cannot be written.
+    #[error("the backup cannot be written: {0}")]
+    BackupNotWritten(std::io::Error),
     /// A record in the store is not in the form that this program writes.
     #[error("the store is damaged: {what}")]
     Corrupt {

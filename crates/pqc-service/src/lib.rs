@@ -9,6 +9,7 @@
 
 pub mod account;
 pub mod authorize;
+pub mod backup;
 pub mod client_held;
 pub mod error;
 pub mod host;

@@ -7,6 +7,7 @@ use pqc_core::{AccountId, KeyId, Timestamp, TokenId};
 
 use crate::authorize::Admitted;
 use crate::error::Error;
+use crate::host::{Host, HostRng};
 use crate::service::Service;
 use crate::store::TokenRecord;
 
@@ -82,7 +83,7 @@ impl Service {
             self.store.key(account, id).await?.ok_or(Error::UnknownKey)?;
         }
         let value = TokenValue::generate(TokenKind::Temporary, &mut self.rng())?;
-        let id = self.new_token_id(now)?;
+        let id = TokenId::from_bytes(self.new_id(now)?);
         let operations = operations.unwrap_or(OperationSet::ALL);
         let record = TokenRecord {
             id,
@@ -150,38 +151,47 @@ impl Service {
         account: AccountId,
         now: Timestamp,
     ) -> Result<(TokenValue, TokenRecord), Error> {
-        let value = TokenValue::generate(TokenKind::Root, &mut self.rng())?;
-        let record = TokenRecord {
-            id: self.new_token_id(now)?,
-            account,
-            hash: value.hash(),
-            label: None,
-            attempts: None,
-            created_at: now,
-            last_used_at: None,
-            state: TokenState {
-                kind: TokenKind::Root,
-                scope: Scope::FULL,
-                expires_at: None,
-                attempts_left: None,
-                revoked: false,
-                account_disabled: false,
-            },
-        };
-        Ok((value, record))
-    }
-
-    fn new_token_id(&self, now: Timestamp) -> Result<TokenId, Error> {
-        self.new_id(now).map(TokenId::from_bytes)
+        new_root_token(&*self.host, account, now)
     }
 
     /// A UUID of version 7 (RFC 9562): ids sort by the time of their making.
     pub(crate) fn new_id(&self, now: Timestamp) -> Result<[u8; 16], Error> {
-        let mut random = [0; 10];
-        self.host.fill_random(&mut random).map_err(|_| pqc_core::Error::Randomness)?;
-        let id = uuid::Builder::from_unix_timestamp_millis(now.millis(), &random);
-        Ok(id.into_uuid().into_bytes())
+        new_id(&*self.host, now)
     }
+}
+
+/// A root token that is in no store yet.
+pub(crate) fn new_root_token(
+    host: &dyn Host,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<(TokenValue, TokenRecord), Error> {
+    let value = TokenValue::generate(TokenKind::Root, &mut HostRng(host))?;
+    let record = TokenRecord {
+        id: TokenId::from_bytes(new_id(host, now)?),
+        account,
+        hash: value.hash(),
+        label: None,
+        attempts: None,
+        created_at: now,
+        last_used_at: None,
+        state: TokenState {
+            kind: TokenKind::Root,
+            scope: Scope::FULL,
+            expires_at: None,
+            attempts_left: None,
+            revoked: false,
+            account_disabled: false,
+        },
+    };
+    Ok((value, record))
+}
+
+fn new_id(host: &dyn Host, now: Timestamp) -> Result<[u8; 16], Error> {
+    let mut random = [0; 10];
+    host.fill_random(&mut random).map_err(|_| pqc_core::Error::Randomness)?;
+    let id = uuid::Builder::from_unix_timestamp_millis(now.millis(), &random);
+    Ok(id.into_uuid().into_bytes())
 }
 
 fn check_label(label: &str) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! What was typed. Nothing here acts; what it means is for [`crate::config`] and
 //! [`crate::commands`].
 
+mod backup;
 mod settings;
 mod values;
 
@@ -10,6 +11,7 @@ use clap::{Parser, Subcommand};
 use pqc_core::{KeyId, TokenId};
 use pqc_service::Custody;
 
+pub(crate) use backup::{BackupArgs, KemArgs, KemVerb, RestoreArgs};
 pub(crate) use settings::{PolicyArgs, ServeArgs, StoreArgs};
 pub(crate) use values::{Listen, PostgresUrl, Seconds, StoreUrl};
 
@@ -42,6 +44,21 @@ pub(crate) enum Command {
     /// Mint, list and revoke tokens
     #[command(after_help = "Example:\n  pqc token temp --expiry 15m --attempts 1")]
     Token(TokenArgs),
+    /// Write the whole store into one encrypted file, while servers serve
+    ///
+    /// It holds secret keys sealed, as the store does: to restore it takes the master key too.
+    #[command(after_help = "Example:\n  pqc backup store.pqcb -r backup.pub.pem")]
+    Backup(Box<BackupArgs>),
+    /// Make a new store of a backup: in a folder without one, or in an empty database
+    ///
+    /// That is also the way from the embedded store to PostgreSQL and back. Temporary tokens do not
+    /// live on; root tokens do, unless --reset-root-tokens.
+    #[command(after_help = "Example:\n  pqc restore store.pqcb -i backup.pem --data-dir ./new \
+                            --master-key-file key")]
+    Restore(Box<RestoreArgs>),
+    /// Make KEM keys that no server holds
+    #[command(after_help = "Example:\n  pqc kem keygen --out backup.pem --public backup.pub.pem")]
+    Kem(KemArgs),
     /// Check this build's cryptography against known answers
     #[command(after_help = "Example:\n  pqc selftest")]
     Selftest,

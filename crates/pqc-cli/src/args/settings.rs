@@ -10,7 +10,7 @@ use super::values::{Listen, StoreUrl};
 use crate::logging::LogFormat;
 
 /// Where the store and its key are.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Default, Clone, clap::Args)]
 #[command(next_help_heading = "Store")]
 pub(crate) struct StoreArgs {
     /// The folder of the embedded store [default: ./pqc-data]

@@ -2,8 +2,11 @@
 
 mod account;
 mod acvp;
+mod backup;
 mod demo;
 mod issuer;
+mod kem;
+mod restore;
 mod selftest;
 mod serve;
 mod token;
@@ -25,6 +28,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Account(args) => account::run(args, output).await,
         Command::Issuer(args) => issuer::run(args, output).await,
         Command::Token(args) => token::run(args, output).await,
+        Command::Backup(args) => backup::run(*args, output).await,
+        Command::Restore(args) => restore::run(*args, output).await,
+        Command::Kem(args) => kem::run(args, output),
         Command::Selftest => selftest::run(output),
         Command::Acvp { prompt } => acvp::run(&prompt, output),
     }

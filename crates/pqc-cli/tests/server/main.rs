@@ -17,6 +17,7 @@
 )]
 
 mod acvp;
+mod backup;
 mod bad_input;
 mod bursts;
 mod decapsulation;

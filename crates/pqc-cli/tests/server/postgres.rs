@@ -10,14 +10,14 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::support::{Folder, Server, block_on, text};
 
 /// A database, and the key of the store in it.
-struct Database {
+pub(crate) struct Database {
     url: String,
     keys: Folder,
 }
 
 impl Database {
     /// `None`: there is no cluster.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let Ok(cluster) = std::env::var("PQC_TEST_POSTGRES") else {
             eprintln!("\nSKIPPED: PQC_TEST_POSTGRES is not set (`cargo xtask test` sets it)\n");
@@ -50,8 +50,13 @@ impl Database {
         block_on(execute(&self.url, sql));
     }
 
+    /// Where it is, with the password.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// How many tables are in it.
-    fn tables(&self) -> i64 {
+    pub(crate) fn tables(&self) -> i64 {
         let sql = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
         block_on(async {
             let mut connection = PgConnection::connect(&self.url).await.unwrap();

@@ -81,8 +81,19 @@ impl<W: Write> SealingWriter<W> {
         associated_data: &[u8],
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Self, Error> {
+        Self::behind(&[], inner, key, associated_data, rng)
+    }
+
+    /// The same, with something else before the header.
+    pub(crate) fn behind(
+        before: &[u8],
+        inner: W,
+        key: &StreamKey,
+        associated_data: &[u8],
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<Self, Error> {
         let (sealer, header) = StreamSealer::new(key, associated_data, rng)?;
-        let unsent = header.as_bytes().to_vec();
+        let unsent = [before, header.as_bytes()].concat();
         Ok(Self { inner, framer: SealingFramer::new(sealer), unsent })
     }
 

@@ -3,12 +3,13 @@
 use std::convert::Infallible;
 use std::fmt::Debug;
 
+use pqc_core::envelope::{EnvelopeHeader, Opener, Recipients};
 use pqc_core::keyfile::{PrivateJwk, PrivateKey};
 use pqc_core::message::AccountKey;
 use pqc_core::token::{TokenKind, TokenValue};
 use pqc_core::{
-    BoxKey, DecapsulationKey, Issuer, KemAlgorithm, MasterKey, MasterKeys, Secret, SecretVec,
-    SignatureAlgorithm, SigningKey, StreamKey, StreamOpener, StreamSealer,
+    BoxKey, DecapsulationKey, Issuer, KemAlgorithm, MasterKey, MasterKeys, PassphraseParameters,
+    Secret, SecretVec, SignatureAlgorithm, SigningKey, StreamKey, StreamOpener, StreamSealer,
 };
 use rand_core::{TryCryptoRng, TryRng};
 
@@ -62,6 +63,14 @@ fn no_secret_is_printed() {
     let (sealer, header) = StreamSealer::new(&stream, b"", &mut rng).unwrap();
     redacted(&sealer);
     redacted(&StreamOpener::new(&stream, &header, b"").unwrap());
+
+    redacted(&Recipients::Passphrase(SECRET, PassphraseParameters::generate(&mut rng).unwrap()));
+    redacted(&Opener::Passphrase(SECRET));
+    let key = DecapsulationKey::from_seed_bytes(KemAlgorithm::MlKem512, &kem_seed).unwrap();
+    redacted(&Opener::Key(&key));
+    let recipients = [key.encapsulation_key()];
+    let (_, key) = EnvelopeHeader::seal(&Recipients::Keys(&recipients), &mut rng).unwrap();
+    redacted(&key);
 
     let token = TokenValue::generate(TokenKind::Root, &mut Given).unwrap();
     redacted(&token);

@@ -1,6 +1,7 @@
 //! A generator that fails at its n-th call, for every n: an error, and nothing half-made. The counts
 //! of draws are written down, so that a function which silently draws less is seen.
 
+use pqc_core::envelope::{self, EnvelopeHeader, Recipients};
 use pqc_core::kem::ParameterSet;
 use pqc_core::keyfile::PrivateKey;
 use pqc_core::message::AccountKey;
@@ -8,8 +9,9 @@ use pqc_core::sign::{PreHash, PreHashAlgorithm};
 use pqc_core::token::{TokenKind, TokenValue};
 use pqc_core::{
     AccountId, BoxKey, DecapsulationKey, Error, Issuer, KemAlgorithm, MasterKey, MasterKeys,
-    RecordKind, RecordName, Secret, SignatureAlgorithm, SigningKey, StreamKey, StreamSealer,
-    Timestamp, TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey, selftest,
+    PassphraseParameters, RecordKind, RecordName, Secret, SignatureAlgorithm, SigningKey,
+    StreamKey, StreamSealer, Timestamp, TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey,
+    selftest,
 };
 
 use crate::support::{Failing, Repeatable};
@@ -69,6 +71,7 @@ fn every_randomized_function_reports_a_failing_generator() {
     let key = DecapsulationKey::generate(KemAlgorithm::MlKem512, rng).unwrap();
     let public = key.encapsulation_key();
     draws("attest", 1, |rng| issuer.attest(ACCOUNT, public, NOW, None, rng));
+    let other = DecapsulationKey::generate(KemAlgorithm::XWing, rng).unwrap();
     let file = PrivateKey::from(DecapsulationKey::generate(KemAlgorithm::XWing, rng).unwrap());
     draws("to_encrypted_der", 2, |rng| file.to_encrypted_der(b"passphrase", rng));
     draws("to_encrypted_pem", 2, |rng| file.to_encrypted_pem(b"passphrase", rng));
@@ -105,6 +108,21 @@ fn every_randomized_function_reports_a_failing_generator() {
     draws("MasterKeys::seal", 1, |rng| masters.seal(&name, b"secret", rng));
     let master = MasterKey::new(1, Secret::from([1; 32]));
     draws("MasterKey::check_value", 1, |rng| master.check_value(rng));
+
+    // The file key; for each key an encapsulation and a nonce, for a passphrase a nonce; the salt.
+    let two = [key.encapsulation_key(), other.encapsulation_key()];
+    let keys = Recipients::Keys(&two);
+    draws("EnvelopeHeader::seal", 5, |rng| EnvelopeHeader::seal(&keys, rng));
+    draws("envelope::seal", 6, |rng| envelope::seal(b"text", &keys, b"", rng));
+    let parameters = PassphraseParameters::new(19 << 10, 1, 1, [7; 16]).unwrap();
+    let by_passphrase = Recipients::Passphrase(b"a longer sentence", parameters);
+    draws("envelope::seal", 3, |rng| envelope::seal(b"text", &by_passphrase, b"", rng));
+    #[cfg(feature = "std")]
+    draws("envelope::writer", 6, |rng| envelope::writer(Vec::new(), &keys, b"", rng));
+    let (_, envelope_key) = EnvelopeHeader::seal(&keys, rng).unwrap();
+    draws("EnvelopeKey::sealer", 1, |rng| envelope_key.sealer(b"", rng));
+
+    draws("PassphraseParameters::generate", 1, PassphraseParameters::generate);
 
     for kind in [TokenKind::Root, TokenKind::Temporary] {
         draws("TokenValue::generate", 1, |rng| TokenValue::generate(kind, rng));

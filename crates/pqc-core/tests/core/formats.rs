@@ -3,16 +3,17 @@
 //!
 //! The values were computed apart from this crate: kyber-py, dilithium-py, and HKDF and XAES-256-GCM
 //! written over OpenSSL's AES; for streams, HKDF and AES-GCM of PyPI's `cryptography`, whose X25519
-//! stands in X-Wing. Randomness is 00, 01, 02, … in the order in which it is drawn.
+//! stands in X-Wing; for envelopes, all of these and argon2-cffi. Randomness is 00, 01, 02, … in the order in which it is drawn.
 
+use pqc_core::envelope::{self, Opener, Recipients};
 use pqc_core::kem::ParameterSet;
 use pqc_core::keyfile::Jwk;
 use pqc_core::message::AccountKey;
 use pqc_core::token::{OperationSet, TokenKind, TokenValue};
 use pqc_core::{
-    AccountId, Attestation, BoxKey, DecapsulationKey, Issuer, MasterKey, MasterKeys, MessageBox,
-    SealedRecord, Secret, SignatureAlgorithm, SigningKey, StreamHeader, StreamKey, Timestamp,
-    TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey,
+    AccountId, Attestation, BoxKey, DecapsulationKey, Issuer, KemAlgorithm, MasterKey, MasterKeys,
+    MessageBox, SealedRecord, Secret, SignatureAlgorithm, SigningKey, StreamHeader, StreamKey,
+    Timestamp, TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey,
 };
 use sha2::{Digest, Sha256};
 
@@ -100,6 +101,53 @@ fn a_stream_of_an_accounts_key() {
     let (header, _) = StreamHeader::split_from(&frozen).unwrap();
     assert_eq!(header.key_id(), Some(counting()));
     assert_eq!(key.open(&frozen, b"aad").unwrap().expose_bytes(), TEXT.as_bytes());
+}
+
+/// Of each, its length and SHA-256; the recipients' keys are those of the seeds 00, 01, ….
+#[test]
+fn envelopes_for_keys() {
+    let keys = KemAlgorithm::ALL.map(|kem| {
+        let seed: [u8; 64] = counting();
+        DecapsulationKey::from_seed_bytes(kem, &seed[..kem.seed_bytes()]).unwrap()
+    });
+    let frozen = [
+        (0..1, 993, "6517d6e59df8d270c11b564bb4ddf72459b5344877230d04b7e0281b74140f47"),
+        (1..2, 1313, "643a0c082af163e05edf55818fc447f07124832036c1ed22b012eb2237d9fcb0"),
+        (2..3, 1793, "96ac1648f2fbb14f63a9f223d54a12af0f77c0889b9b8799650586eaef43e063"),
+        (3..4, 1345, "177f605d83456b199d42d8a256bb4f56f655e40d8d01ffa28fdc067cf38b4192"),
+        (0..4, 5084, "c065f9075dbfa41469f372fb5bba0d5696d790931a7fe04d5a3cb5040933e686"),
+    ];
+    for (named, bytes, sha_256) in frozen {
+        let keys = &keys[named];
+        let public: Vec<_> = keys.iter().map(DecapsulationKey::encapsulation_key).collect();
+        let recipients = Recipients::Keys(&public);
+        let rng = &mut Counting::from_zero();
+        let envelope = envelope::seal(TEXT.as_bytes(), &recipients, b"aad", rng).unwrap();
+        assert_eq!(envelope.len(), bytes);
+        assert_eq!(hex::encode(Sha256::digest(&envelope)), sha_256);
+        for key in keys {
+            let opened = envelope::open(&envelope, &Opener::Key(key), b"aad").unwrap();
+            assert_eq!(opened.expose_bytes(), TEXT.as_bytes());
+        }
+    }
+}
+
+#[test]
+fn an_envelope_for_a_passphrase() {
+    const FROZEN: &str = "7071632d656e76010110000100000000000300000004000102030405060708090a0b0c0d0e0f\
+        202122232425262728292a2b2c2d2e2f3031323334353637bdb04b047143719901fde3bcf61a6dbccfa8ef717d\
+        9aba7fc0e0c78262669131a601a87604fdc05f842a830f1679b9d0010200000000000000000000000000000000\
+        38393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f50515253545556570ec0a7fb4ed8f51441d701f11d\
+        978a2898f6120784a4c0466582c827113ebaf42f4fc3af98930b41136b11bc9eb332d130fdb8a73f144f6112d3\
+        93a14e";
+    const PASSPHRASE: &[u8] = b"correct horse battery staple";
+    let parameters = "$argon2id$v=19$m=65536,t=3,p=4$AAECAwQFBgcICQoLDA0ODw";
+    let recipients = Recipients::Passphrase(PASSPHRASE, parameters.parse().unwrap());
+    let rng = &mut Counting::from_zero();
+    let envelope = envelope::seal(TEXT.as_bytes(), &recipients, b"aad", rng).unwrap();
+    assert_eq!(hex::encode(&envelope), FROZEN);
+    let opened = envelope::open(&envelope, &Opener::Passphrase(PASSPHRASE), b"aad").unwrap();
+    assert_eq!(opened.expose_bytes(), TEXT.as_bytes());
 }
 
 #[test]

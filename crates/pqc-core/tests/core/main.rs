@@ -23,6 +23,10 @@ mod debug;
 #[cfg(feature = "hazmat")]
 mod differential;
 mod encapsulation_refuses;
+mod envelope;
+#[cfg(feature = "std")]
+mod envelope_io;
+mod envelope_properties;
 mod expanded_keys;
 mod failing_randomness;
 mod formats;

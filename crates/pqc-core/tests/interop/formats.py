@@ -1,11 +1,13 @@
 """Opens what pqc-core makes, and makes what it opens, as docs/formats.md says and by nothing else:
-attestations, message boxes, streams and sealed records, by PyPI cryptography (OpenSSL).
+attestations, message boxes, streams, envelopes, sealed records and master keys of passphrases, by
+PyPI cryptography (OpenSSL).
 
 Reads one JSON object from standard input and writes one to standard output; bytes are hex. Exit
 status 77: cryptography is missing or too old, and nothing was checked. Run by
 tests/core/formats_interop.rs.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -15,8 +17,9 @@ try:
     import cryptography
     from cryptography.exceptions import InvalidSignature, InvalidTag
     from cryptography.hazmat.primitives import ciphers, hashes
-    from cryptography.hazmat.primitives.asymmetric import mldsa
+    from cryptography.hazmat.primitives.asymmetric import mldsa, mlkem, x25519
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
     assert int(cryptography.__version__.split(".")[0]) >= 50, cryptography.__version__
@@ -44,14 +47,16 @@ def main():
         "attestations": [attestation(each) for each in request["attestations"]],
         "boxes": [box(each, request["key"]) for each in request["boxes"]],
         "streams": [stream(each, request["key"]) for each in request["streams"]],
+        "envelopes": [envelope(each) for each in request["envelopes"]],
         "records": [record(each, request["master"]) for each in request["records"]],
+        "passphrases": [passphrase(each) for each in request["passphrases"]],
     }
     json.dump(answer, sys.stdout, default=bytes.hex)
 
 
 def decode(parts):
     """Names are text, numbers are numbers, and all else is bytes in hex."""
-    names = ("issuer_algorithm", "algorithm", "kind")
+    names = ("issuer_algorithm", "algorithm", "kind", "parameters")
     return {
         name: bytes.fromhex(value) if isinstance(value, str) and name not in names else value
         for name, value in parts.items()
@@ -112,20 +117,30 @@ def box(ours, key):
 def stream(ours, key):
     """Opens ours, and seals the same text; both chunk by chunk."""
     sealed, text = ours["stream"], bytes(i % 251 for i in range(ours["text_bytes"]))
+    stream_key = hkdf(key, b"pqc/v1/stream/caller")
+    assert stream_open(stream_key, sealed, ours["data"]) == text
+    chunks = [sealed[at : at + CHUNK + 16] for at in range(82, len(sealed), CHUNK + 16)]
+    altered = [chunks[:-1] + [chunks[-1][:-1]], [flipped(chunks[0])] + chunks[1:], chunks + chunks[-1:]]
+    if len(chunks) > 1:
+        altered += [chunks[:-1], chunks[::-1], chunks[1:]]
+    for each in altered:
+        refuses(InvalidTag, stream_open, stream_key, sealed[:82] + b"".join(each), ours["data"])
+    return stream_seal(stream_key, text, ours["data"])
+
+
+def stream_open(stream_key, sealed, data):
     head, salt, commitment = sealed[:18], sealed[18:50], sealed[50:82]
     assert head == bytes([1, 2]) + bytes(16)
-    chunk_key, expected = stream_keys(key, head, salt, ours["data"])
-    assert commitment == expected
+    chunk_key, expected = stream_keys(stream_key, head, salt, data)
+    if commitment != expected:
+        raise InvalidTag
     chunks = [sealed[at : at + CHUNK + 16] for at in range(82, len(sealed), CHUNK + 16)]
-    assert b"".join(open_chunks(chunk_key, chunks)) == text
-    for altered in [chunks[:-1] + [chunks[-1][:-1]], [flipped(chunks[0])] + chunks[1:], chunks + chunks[-1:]]:
-        refuses(InvalidTag, lambda: b"".join(open_chunks(chunk_key, altered)))
-    if len(chunks) > 1:
-        for altered in [chunks[:-1], chunks[::-1], chunks[1:]]:
-            refuses(InvalidTag, lambda: b"".join(open_chunks(chunk_key, altered)))
+    return b"".join(open_chunks(chunk_key, chunks))
 
-    salt = os.urandom(32)
-    chunk_key, commitment = stream_keys(key, head, salt, ours["data"])
+
+def stream_seal(stream_key, text, data):
+    head, salt = bytes([1, 2]) + bytes(16), os.urandom(32)
+    chunk_key, commitment = stream_keys(stream_key, head, salt, data)
     starts = range(0, max(len(text), 1), CHUNK)
     pieces = [text[start : start + CHUNK] for start in starts]
     made = [
@@ -135,8 +150,7 @@ def stream(ours, key):
     return head + salt + commitment + b"".join(made)
 
 
-def stream_keys(key, head, salt, data):
-    stream_key = hkdf(key, b"pqc/v1/stream/caller")
+def stream_keys(stream_key, head, salt, data):
     purposes = [b"pqc/v1/stream/chunks", b"pqc/v1/stream/commitment"]
     return [hkdf(stream_key, each + head + hashlib.sha256(data).digest(), salt) for each in purposes]
 
@@ -148,6 +162,133 @@ def open_chunks(chunk_key, chunks):
 
 def stream_nonce(index, is_last):
     return index.to_bytes(11) + bytes([is_last])
+
+
+KEMS = {
+    1: ("ML-KEM-512", 768, None, None),
+    2: ("ML-KEM-768", 1088, mlkem.MLKEM768PrivateKey, mlkem.MLKEM768PublicKey),
+    3: ("ML-KEM-1024", 1568, mlkem.MLKEM1024PrivateKey, mlkem.MLKEM1024PublicKey),
+    4: ("X-Wing", 1120, mlkem.MLKEM768PrivateKey, mlkem.MLKEM768PublicKey),
+}
+
+
+def envelope(ours):
+    """Opens ours by the key of `seed` or by the passphrase; seals the same text for the same."""
+    sealed, text, data = ours["envelope"], ours["text"], ours["data"]
+    assert envelope_open(ours, sealed, data) == text
+    header, _ = envelope_split(sealed)
+    for altered in [flipped(sealed[: len(header)]) + sealed[len(header) :], sealed[:-1], sealed + b"x"]:
+        refuses(InvalidTag, envelope_open, ours, altered, data)
+    refuses(InvalidTag, envelope_open, ours, sealed, b"")
+
+    file_key = os.urandom(32)
+    if "seed" in ours:
+        kind, public = key_pair(ours)
+        shared, ciphertext = encapsulate(kind, public)
+        head = bytes([kind]) + key_id(kind, public) + ciphertext
+        wrapping_key = hkdf(shared, b"pqc/v1/envelope/recipient" + hashlib.sha256(head).digest())
+    else:
+        costs = (20000, 2, 3)
+        salt = os.urandom(16)
+        head = bytes([0x10]) + b"".join(cost.to_bytes(4) for cost in costs) + salt
+        wrapping_key = by_passphrase(ours["passphrase"], costs, salt, head)
+    header = b"pqc-env\x01\x01" + head + xaes_seal(wrapping_key, file_key, b"")
+    stream_data = hashlib.sha256(header).digest() + data
+    return header + stream_seal(hkdf(file_key, b"pqc/v1/envelope/stream"), text, stream_data)
+
+
+def envelope_open(ours, sealed, data):
+    header, stanzas = envelope_split(sealed)
+    for head, wrapped in stanzas:
+        if "seed" in ours:
+            kind, public = key_pair(ours)
+            if head[:33] != bytes([kind]) + key_id(kind, public):
+                continue
+            shared = decapsulate(kind, ours["seed"], public, head[33:])
+            wrapping_key = hkdf(shared, b"pqc/v1/envelope/recipient" + hashlib.sha256(head).digest())
+        else:
+            assert head[0] == 0x10 and len(stanzas) == 1
+            costs = [int.from_bytes(head[at : at + 4]) for at in (1, 5, 9)]
+            wrapping_key = by_passphrase(ours["passphrase"], costs, head[13:], head)
+        file_key = xaes_open(wrapping_key, wrapped, b"")
+        stream_data = hashlib.sha256(header).digest() + data
+        return stream_open(hkdf(file_key, b"pqc/v1/envelope/stream"), sealed[len(header) :], stream_data)
+    raise AssertionError("no stanza is for this key")
+
+
+def envelope_split(sealed):
+    """The header, and of each stanza head and wrapped key."""
+    assert sealed[:8] == b"pqc-env\x01" and 1 <= sealed[8] <= 64
+    stanzas, at = [], 9
+    for _ in range(sealed[8]):
+        head_bytes = 29 if sealed[at] == 0x10 else 33 + KEMS[sealed[at]][1]
+        stanza, at = sealed[at : at + head_bytes + 72], at + head_bytes + 72
+        stanzas.append((stanza[:head_bytes], stanza[head_bytes:]))
+    return sealed[:at], stanzas
+
+
+def by_passphrase(passphrase, costs, salt, head):
+    hashed = argon2id(passphrase, costs, salt)
+    return hkdf(hashed, b"pqc/v1/envelope/passphrase" + hashlib.sha256(head).digest())
+
+
+def key_id(kind, public):
+    return hashlib.sha256(KEMS[kind][0].encode() + public).digest()
+
+
+def key_pair(ours):
+    """The kind of the stanza, and the public key."""
+    kind = next(kind for kind, kem in KEMS.items() if kem[0] == ours["algorithm"])
+    if kind != 4:
+        return kind, KEMS[kind][2].from_seed_bytes(ours["seed"]).public_key().public_bytes_raw()
+    ml_kem, x = x_wing(ours["seed"])
+    return kind, ml_kem.public_key().public_bytes_raw() + x.public_key().public_bytes_raw()
+
+
+def decapsulate(kind, seed, public, ciphertext):
+    if kind != 4:
+        return KEMS[kind][2].from_seed_bytes(seed).decapsulate(ciphertext)
+    ml_kem, x = x_wing(seed)
+    theirs = x25519.X25519PublicKey.from_public_bytes(ciphertext[1088:])
+    return combined(ml_kem.decapsulate(ciphertext[:1088]), x.exchange(theirs), ciphertext, public)
+
+
+def encapsulate(kind, public):
+    if kind != 4:
+        return KEMS[kind][3].from_public_bytes(public).encapsulate()
+    shared, ciphertext = mlkem.MLKEM768PublicKey.from_public_bytes(public[:1184]).encapsulate()
+    ephemeral = x25519.X25519PrivateKey.generate()
+    ciphertext += ephemeral.public_key().public_bytes_raw()
+    theirs = x25519.X25519PublicKey.from_public_bytes(public[1184:])
+    return combined(shared, ephemeral.exchange(theirs), ciphertext, public), ciphertext
+
+
+def x_wing(seed):
+    """draft-connolly-cfrg-xwing-kem: both private keys."""
+    expanded = hashlib.shake_256(seed).digest(96)
+    ml_kem = mlkem.MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
+    return ml_kem, x25519.X25519PrivateKey.from_private_bytes(expanded[64:])
+
+
+def combined(ml_kem, x, ciphertext, public):
+    return hashlib.sha3_256(ml_kem + x + ciphertext[1088:] + public[1184:] + b"\\.//^\\").digest()
+
+
+def passphrase(ours):
+    """Opens a master key's check value by the passphrase, and makes one."""
+    _, algorithm, version, costs, salt = ours["parameters"].split("$")
+    assert (algorithm, version) == ("argon2id", "v=19")
+    names, costs = zip(*(cost.split("=") for cost in costs.split(",")))
+    assert names == ("m", "t", "p")
+    salt = base64.b64decode(salt + "==", validate=True)
+    hashed = argon2id(ours["passphrase"], [int(cost) for cost in costs], salt)
+    return record(ours, hkdf(hashed, b"pqc/v1/passphrase/master-key"))
+
+
+def argon2id(passphrase, costs, salt):
+    memory, iterations, lanes = costs
+    kdf = Argon2id(salt=salt, length=32, iterations=iterations, lanes=lanes, memory_cost=memory)
+    return kdf.derive(passphrase)
 
 
 def record(ours, master):

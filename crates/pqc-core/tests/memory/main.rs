@@ -12,7 +12,9 @@
 
 #[cfg(feature = "hazmat")]
 mod backends;
+mod envelopes;
 mod key_files;
+mod passphrases;
 mod signing;
 mod streams;
 mod watch;

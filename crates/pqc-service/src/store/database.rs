@@ -1,14 +1,17 @@
 //! What the stores on SQL are made of: connections that read, one task that writes, and the time.
 //! Each method of [`Store`] is a statement on one of the two.
 
+use std::future::Future;
+
 use async_trait::async_trait;
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash};
 use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
+use tokio::sync::mpsc;
 
 use super::sql::Reads;
 use super::writer::{Engine, Write, Writer};
-use super::{AccountRecord, KeyRecord, Store, TokenRecord, read};
+use super::{AccountRecord, KeyRecord, Store, TokenRecord, copy, read};
 use crate::account::Custody;
 use crate::error::Error;
 
@@ -20,6 +23,12 @@ pub(super) trait Database: Send + Sync + 'static {
     fn readers(&self) -> &Self::Readers;
 
     fn writer(&self) -> &Writer<Self::Engine>;
+
+    /// Sends all rows of [`copy`], from one snapshot, on a connection of its own.
+    fn copy_out(
+        &self,
+        to: mpsc::Sender<Vec<copy::Row>>,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// The store's time, given the time that its view of the clock shows.
     fn now_after(&self, shown: Timestamp) -> Timestamp;
@@ -164,5 +173,9 @@ impl<D: Database> Store for D {
 
     async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error> {
         read::trusted_issuers(self.readers()).await
+    }
+
+    async fn copy_out(&self, to: mpsc::Sender<Vec<copy::Row>>) -> Result<(), Error> {
+        Database::copy_out(self, to).await
     }
 }

@@ -6,6 +6,7 @@
 //! servers on one store agree and a clock set back revives nothing.
 
 mod change;
+pub mod copy;
 mod database;
 pub mod postgres;
 mod read;
@@ -18,6 +19,8 @@ use async_trait::async_trait;
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash, TokenState};
 use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
+
+use tokio::sync::mpsc;
 
 use crate::account::Custody;
 use crate::error::Error;
@@ -202,4 +205,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// The issuers that were added.
     async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error>;
+
+    /// Sends all that a backup holds, as one moment saw it: the rows of [`copy`], some at a time.
+    /// What is written meanwhile does not wait for it.
+    async fn copy_out(&self, to: mpsc::Sender<Vec<copy::Row>>) -> Result<(), Error>;
 }

@@ -13,6 +13,7 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+mod backup;
 #[path = "../../../../xtask/src/cluster.rs"]
 mod cluster;
 mod conformance;

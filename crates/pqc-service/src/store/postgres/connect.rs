@@ -78,6 +78,11 @@ impl Readers {
             .test_before_acquire(false);
         Self(pool.connect_lazy_with(options))
     }
+
+    /// A connection that is none of these.
+    pub(super) async fn connect_apart(&self) -> Result<PgConnection, sqlx::Error> {
+        connect(&self.0.connect_options()).await
+    }
 }
 
 // A pool's own form shows the password.

@@ -11,10 +11,13 @@ mod spend;
 mod write;
 
 use pqc_core::Timestamp;
-use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use tokio::sync::mpsc;
 
+use super::copy::{self, Incoming, Row};
 use super::database::Database;
+use super::sql::Writes;
 use super::writer::{Failure, Writer};
 use crate::error::Error;
 
@@ -60,6 +63,16 @@ impl PostgresStore {
         Ok(connection.map(|connection| Self::on(options, connection)))
     }
 
+    /// Makes a store in the database at `url`, with all rows that come: its schema and they are there
+    /// as a whole or not at all.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`Error::NotEmpty`]. [`Error::Internal`]: the rows ended without
+    /// [`Incoming::Whole`]. [`Error::OutcomeUnknown`].
+    pub async fn restore(url: &str, mut rows: mpsc::Receiver<Incoming>) -> Result<(), Error> {
+        open::restore(&connect::options(url)?, &mut rows).await
+    }
+
     fn on(options: PgConnectOptions, connection: PgConnection) -> Self {
         let readers = connect::Readers::new(options.clone());
         let engine = write::PostgresEngine::new(options, connection);
@@ -84,6 +97,20 @@ impl Database for PostgresStore {
 
     fn writer(&self) -> &Writer<write::PostgresEngine> {
         &self.writer
+    }
+
+    async fn copy_out(&self, to: mpsc::Sender<Vec<Row>>) -> Result<(), Error> {
+        let mut connection = self.readers.connect_apart().await.map_err(|e| failure(&e))?;
+        // One that writes a backup to a slow place may take its time.
+        for sql in [
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            "SET LOCAL idle_in_transaction_session_timeout = 0",
+        ] {
+            connection.execute(sql, &[]).await?;
+        }
+        let copied = copy::out(&mut connection, &to).await;
+        let _ = connect::within(connect::CONNECT_TIMEOUT, connection.close()).await;
+        copied
     }
 
     /// That is the database's own.

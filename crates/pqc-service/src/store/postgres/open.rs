@@ -5,10 +5,12 @@ use std::cmp::Ordering;
 use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection, Row};
+use tokio::sync::mpsc;
 
-use super::connect::connect;
+use super::connect::{CONNECT_TIMEOUT, connect, within};
 use super::failure;
 use crate::error::Error;
+use crate::store::copy::{self, Incoming};
 
 /// Connects, and brings the schema up to date.
 ///
@@ -39,20 +41,57 @@ pub(super) async fn open_existing(
 }
 
 async fn prepare(connection: &mut PgConnection) -> Result<(), Error> {
-    let encoding: String = sqlx::query_scalar("SHOW server_encoding")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(error)?;
-    if encoding != "UTF8" {
-        let why = format!("the database's encoding is {encoding}: make one with ENCODING 'UTF8'");
-        return Err(Error::Unavailable(why));
-    }
+    check_encoding(connection).await?;
     if schema(connection).await? == Schema::Current {
         // A database that cannot be written is said now, and not by the first change.
         connection.execute("BEGIN READ WRITE; ROLLBACK").await.map_err(error)?;
         return Ok(());
     }
     let mut transaction = connection.begin_with("BEGIN READ WRITE").await.map_err(error)?;
+    bring_up_to_date(&mut transaction).await?;
+    transaction.commit().await.map_err(error)
+}
+
+/// Makes a store of the rows that come, in one transaction with its schema.
+pub(super) async fn restore(
+    options: &PgConnectOptions,
+    rows: &mut mpsc::Receiver<Incoming>,
+) -> Result<(), Error> {
+    let mut connection = connect(options).await.map_err(error)?;
+    let restored = fill(&mut connection, rows).await;
+    // What was not committed is undone with the connection.
+    let _ = within(CONNECT_TIMEOUT, connection.close()).await;
+    restored
+}
+
+async fn fill(
+    connection: &mut PgConnection,
+    rows: &mut mpsc::Receiver<Incoming>,
+) -> Result<(), Error> {
+    check_encoding(connection).await?;
+    let mut transaction = connection.begin_with("BEGIN READ WRITE").await.map_err(error)?;
+    bring_up_to_date(&mut transaction).await?;
+    // Rows may come from a slow place, and servers that start meanwhile wait.
+    transaction
+        .execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        .await
+        .map_err(error)?;
+    copy::into(&mut *transaction, rows).await?;
+    transaction.commit().await.map_err(|error| Error::OutcomeUnknown(error.to_string()))
+}
+
+async fn check_encoding(connection: &mut PgConnection) -> Result<(), Error> {
+    let encoding: String =
+        sqlx::query_scalar("SHOW server_encoding").fetch_one(connection).await.map_err(error)?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    let why = format!("the database's encoding is {encoding}: make one with ENCODING 'UTF8'");
+    Err(Error::Unavailable(why))
+}
+
+/// Lets one in after the other, and makes what is missing of the schema.
+async fn bring_up_to_date(transaction: &mut PgConnection) -> Result<(), Error> {
     transaction.execute("SET LOCAL lock_timeout = 0").await.map_err(error)?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(LOCK)
@@ -60,13 +99,13 @@ async fn prepare(connection: &mut PgConnection) -> Result<(), Error> {
         .await
         .map_err(error)?;
     // Another server may have been here meanwhile.
-    if let Schema::Older { applied } = schema(&mut transaction).await? {
+    if let Schema::Older { applied } = schema(transaction).await? {
         transaction.ensure_migrations_table(MIGRATIONS_TABLE).await.map_err(migration_error)?;
         for migration in MIGRATIONS.iter().filter(|migration| migration.version > applied) {
             transaction.apply(MIGRATIONS_TABLE, migration).await.map_err(migration_error)?;
         }
     }
-    transaction.commit().await.map_err(error)
+    Ok(())
 }
 
 #[derive(Debug, PartialEq, Eq)]

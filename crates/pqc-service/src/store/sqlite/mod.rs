@@ -15,8 +15,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pqc_core::Timestamp;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use tokio::sync::mpsc;
 
+use super::copy::{self, Incoming, Row};
 use super::database::Database;
 use super::read;
 use super::sql::{self, Arg, Reads, Writes};
@@ -51,6 +53,32 @@ impl SqliteStore {
         Ok(Self { readers, writer: Writer::start(engine), clock })
     }
 
+    /// Makes a store in the new file `path`, with all rows that come. It is there as a whole or not
+    /// at all, unless the process is killed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: the file is there, or cannot be written. [`Error::Internal`]: the
+    /// rows ended without [`Incoming::Whole`].
+    pub async fn restore(path: &Path, mut rows: mpsc::Receiver<Incoming>) -> Result<(), Error> {
+        if path.exists() {
+            return Err(Error::Unavailable(format!("{} is there already", path.display())));
+        }
+        let options = open::options(path)?;
+        let mut connection = open::open(&options).await?;
+        let filled = fill(&mut connection, &mut rows).await;
+        // Takes the log into the file, and removes it.
+        let closed = connection.close().await.map_err(error);
+        let done = filled.and(closed);
+        if done.is_err() {
+            for suffix in ["", "-wal", "-shm"] {
+                let mut name = path.as_os_str().to_owned();
+                name.push(suffix);
+                let _ = std::fs::remove_file(name);
+            }
+        }
+        done
+    }
+
     /// How many transactions this store committed since it was opened. Changes that wait together
     /// share one.
     #[must_use]
@@ -71,6 +99,16 @@ impl Database for SqliteStore {
         &self.writer
     }
 
+    async fn copy_out(&self, to: mpsc::Sender<Vec<Row>>) -> Result<(), Error> {
+        let options = (*self.readers.connect_options()).clone();
+        let mut connection = options.connect().await.map_err(error)?;
+        // What it reads is of the moment of its first look.
+        connection.execute("BEGIN", &[]).await?;
+        let copied = copy::out(&mut connection, &to).await;
+        let _ = connection.close().await;
+        copied
+    }
+
     /// The time, given the time that is committed now; has it committed where that is due.
     fn now_after(&self, committed: Timestamp) -> Timestamp {
         self.clock.learn(committed);
@@ -80,6 +118,15 @@ impl Database for SqliteStore {
         }
         now
     }
+}
+
+async fn fill(
+    connection: &mut SqliteConnection,
+    rows: &mut mpsc::Receiver<Incoming>,
+) -> Result<(), Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(error)?;
+    copy::into(&mut *transaction, rows).await?;
+    transaction.commit().await.map_err(error)
 }
 
 sql::columns!(SqliteRow);

@@ -1,0 +1,130 @@
+//! `pqc backup`: all of a store in one encrypted file, while servers serve.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use pqc_core::envelope::{self, Recipients};
+use pqc_core::stream::SealingWriter;
+use pqc_core::{EncapsulationKey, PassphraseParameters};
+use pqc_service::backup::Contents;
+use serde::Serialize;
+
+use super::rfc3339;
+use crate::args::{BackupArgs, PolicyArgs};
+use crate::config::StoreConfig;
+use crate::key_files;
+use crate::opened::Opened;
+use crate::output::{self, Human, Output};
+use crate::private_file::{Existing, Unnamed};
+
+/// Writes a backup. The file appears as a whole, or not at all.
+///
+/// # Errors
+/// The keys, the store or the file cannot be used.
+pub(crate) async fn run(args: BackupArgs, output: Output) -> anyhow::Result<()> {
+    let BackupArgs { file, recipient, passphrase_file, force, store } = args;
+    let config = StoreConfig::load(store, PolicyArgs::default())?;
+    let keys: Vec<_> = recipient
+        .iter()
+        .map(|file| key_files::encapsulation_key(file))
+        .collect::<Result<_, _>>()?;
+    let passphrase = passphrase_file.as_deref().map(key_files::passphrase).transpose()?;
+    let existing = if force { Existing::Replace } else { Existing::Keep };
+    let to_stdout = file == Path::new("-");
+    let cannot = || format!("cannot write {} (--force replaces a file)", file.display());
+    let out = if to_stdout {
+        Out::Stdout(io::stdout())
+    } else {
+        Out::File(Unnamed::beside(&file, existing).with_context(cannot)?)
+    };
+
+    let rng = &mut getrandom::SysRng;
+    let keys: Vec<&EncapsulationKey> = keys.iter().collect();
+    let recipients = match &passphrase {
+        Some(passphrase) => {
+            Recipients::Passphrase(passphrase.expose_bytes(), PassphraseParameters::generate(rng)?)
+        }
+        None => Recipients::Keys(&keys),
+    };
+    let sealed = envelope::writer(out, &recipients, PURPOSE, rng)?;
+
+    let (opened, _) = Opened::open_existing(&config).await?;
+    let done = opened.service.back_up(sealed).await;
+    opened.close().await;
+    let (sealed, contents) = done?;
+    finish(sealed).with_context(cannot)?;
+    let written = Written::from(contents);
+    if to_stdout {
+        output::note(format_args!("{written}"));
+        return Ok(());
+    }
+    output.show(&written)
+}
+
+fn finish(sealed: SealingWriter<Out>) -> io::Result<()> {
+    match sealed.finish()? {
+        Out::File(file) => file.name(),
+        Out::Stdout(mut stdout) => stdout.flush(),
+    }
+}
+
+/// Where the backup goes.
+enum Out {
+    File(Unnamed),
+    Stdout(io::Stdout),
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(bytes),
+            Self::Stdout(stdout) => stdout.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Stdout(stdout) => stdout.flush(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Written {
+    /// In seconds.
+    made_at: u64,
+    accounts: usize,
+    keys: u64,
+    #[serde(skip)]
+    made: String,
+}
+
+impl From<Contents> for Written {
+    fn from(contents: Contents) -> Self {
+        let keys = contents.accounts.iter().flat_map(|account| account.keys.values()).sum();
+        Self {
+            made_at: contents.made_at.seconds(),
+            accounts: contents.accounts.len(),
+            keys,
+            made: rfc3339(contents.made_at),
+        }
+    }
+}
+
+impl std::fmt::Display for Written {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { accounts, keys, made, .. } = self;
+        write!(f, "the store of {made}: {accounts} accounts, {keys} keys")
+    }
+}
+
+impl Human for Written {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{self}")
+    }
+}
+
+/// What the envelope is bound to: no other file of ours passes for a backup.
+pub(super) const PURPOSE: &[u8] = b"pqc/v1/backup";

@@ -1,0 +1,163 @@
+//! Keys and passphrases in files, as verbs take them.
+
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use pqc_core::keyfile::{PrivateKey, PublicKey};
+use pqc_core::{DecapsulationKey, EncapsulationKey, SecretVec};
+use zeroize::Zeroizing;
+
+use crate::{logging, private_file};
+
+/// The passphrase on the first line of the file; `-` is stdin.
+///
+/// # Errors
+/// The file cannot be read; its first line is empty.
+pub(crate) fn passphrase(file: &Path) -> anyhow::Result<SecretVec> {
+    let bytes = read(file).with_context(|| format!("cannot read {}", name(file)))?;
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() {
+        bail!("the first line of {} is empty: it must be a passphrase", name(file));
+    }
+    warn_if_open(file);
+    Ok(SecretVec::copy_of(line))
+}
+
+/// The encapsulation key in a PEM file.
+///
+/// # Errors
+/// The file cannot be read, or holds something else.
+pub(crate) fn encapsulation_key(file: &Path) -> anyhow::Result<EncapsulationKey> {
+    let text = pem(file)?;
+    match PublicKey::from_pem(&text) {
+        Ok(PublicKey::Encapsulation(key)) => Ok(key),
+        Ok(_) => bail!(
+            "{} holds a key that verifies signatures: give one that encapsulates (ML-KEM or X-Wing)",
+            name(file)
+        ),
+        Err(_) if is_secret(&text) => {
+            bail!("{} holds a secret key: give the public one", name(file))
+        }
+        Err(error) => Err(error).with_context(|| name(file)),
+    }
+}
+
+/// The decapsulation key in a PEM file, which may be encrypted under a passphrase.
+///
+/// # Errors
+/// The file cannot be read, or holds something else; the passphrase is missing or wrong.
+pub(crate) fn decapsulation_key(
+    file: &Path,
+    passphrase: Option<&SecretVec>,
+) -> anyhow::Result<DecapsulationKey> {
+    let text = pem(file)?;
+    let is_encrypted = text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----");
+    let read = match (is_encrypted, passphrase) {
+        (true, None) => bail!(
+            "{} is encrypted: give the file of its passphrase with --passphrase-file",
+            name(file)
+        ),
+        (true, Some(passphrase)) => {
+            PrivateKey::from_encrypted_pem(&text, passphrase.expose_bytes())
+        }
+        (false, _) => PrivateKey::from_pem(&text),
+    };
+    match read {
+        Ok(PrivateKey::Decapsulation(key)) => {
+            warn_if_open(file);
+            Ok(key)
+        }
+        Ok(_) => {
+            bail!("{} holds a key that signs: give one that decapsulates", name(file))
+        }
+        Err(_) if text.contains("-----BEGIN PUBLIC KEY-----") => {
+            bail!("{} holds a public key: give the secret one", name(file))
+        }
+        Err(error) => Err(error).with_context(|| name(file)),
+    }
+}
+
+fn pem(file: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let bytes = read(file).with_context(|| format!("cannot read {}", name(file)))?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => bail!("{} is no PEM file", name(file)),
+    }
+}
+
+fn is_secret(text: &str) -> bool {
+    text.contains("PRIVATE KEY-----")
+}
+
+fn read(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    if file == Path::new("-") {
+        private_file::read_from(io::stdin().lock(), MAX_BYTES)
+    } else {
+        private_file::read(file, MAX_BYTES)
+    }
+}
+
+fn warn_if_open(file: &Path) {
+    if private_file::is_open_to_others(file) {
+        logging::warn(format_args!(
+            "{} can be read by others: run chmod 600 on it",
+            file.display()
+        ));
+    }
+}
+
+fn name(file: &Path) -> String {
+    if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() }
+}
+
+/// Several times the largest key.
+const MAX_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pqc_core::{KemAlgorithm, SignatureAlgorithm, SigningKey};
+    use std::fs;
+
+    #[test]
+    fn a_passphrase_is_a_first_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("passphrase");
+        for text in ["two words", "two words\n", "two words\r\nmore\n"] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(passphrase(&path).unwrap().expose_bytes(), b"two words", "{text:?}");
+        }
+        for text in ["", "\nmore"] {
+            fs::write(&path, text).unwrap();
+            assert!(passphrase(&path).unwrap_err().to_string().contains("is empty"));
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_kind_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let rng = &mut getrandom::SysRng;
+        let kem = PrivateKey::from(DecapsulationKey::generate(KemAlgorithm::XWing, rng).unwrap());
+        let sign = SigningKey::generate(SignatureAlgorithm::MlDsa44, rng).unwrap();
+        let sign = PrivateKey::from(sign);
+        for (name, key) in [("kem", &kem), ("sign", &sign)] {
+            fs::write(path(name), key.to_pem().unwrap().as_bytes()).unwrap();
+            let public = key.public_key().to_pem().unwrap();
+            fs::write(path(&format!("{name}.pub")), public).unwrap();
+        }
+        assert!(encapsulation_key(&path("kem.pub")).is_ok());
+        assert!(decapsulation_key(&path("kem"), None).is_ok());
+        let refused = |result: anyhow::Result<()>, why: &str| {
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        };
+        refused(encapsulation_key(&path("kem")).map(drop), "a secret key");
+        refused(encapsulation_key(&path("sign.pub")).map(drop), "verifies signatures");
+        refused(decapsulation_key(&path("kem.pub"), None).map(drop), "a public key");
+        refused(decapsulation_key(&path("sign"), None).map(drop), "a key that signs");
+        refused(encapsulation_key(&path("none")).map(drop), "cannot read");
+    }
+}

@@ -1,0 +1,85 @@
+//! Writing a backup.
+
+use std::io::Write;
+
+use base64ct::{Base64, Encoding};
+use pqc_core::Timestamp;
+use pqc_core::checksum::Checksum;
+use tokio::sync::mpsc;
+
+use super::Contents;
+use super::line::{End, FORMAT, Head, Line, RowText};
+use crate::error::Error;
+use crate::service::Service;
+use crate::store::copy::Row;
+
+impl Service {
+    /// Writes a backup of the store as it is at one moment, while it serves; gives `out` back, and
+    /// what the backup holds. It is whole only if this succeeds.
+    ///
+    /// # Errors
+    /// [`Error::BackupNotWritten`]; those of the store.
+    pub async fn back_up<W>(&self, out: W) -> Result<(W, Contents), Error>
+    where
+        W: Write + Send + 'static,
+    {
+        let made_at = self.store.now().await?;
+        let (rows, incoming) = mpsc::channel(BATCHES_THAT_WAIT);
+        let written = tokio::task::spawn_blocking(move || begin(out, made_at, incoming));
+        let copied = self.store.copy_out(rows).await;
+        // What could not be written is the reason why the rows were not taken.
+        let unfinished = written.await.map_err(|_| WRITER)?.map_err(Error::BackupNotWritten)?;
+        copied?;
+        let sum = unfinished.checksum.clone().finish();
+        let sealed = self.masters.vouch_for_backup(&sum, &mut self.rng())?;
+        let end = End {
+            rows: unfinished.rows,
+            sha256: hex::encode(sum),
+            sealed: Base64::encode_string(sealed.as_bytes()),
+        };
+        let finished = tokio::task::spawn_blocking(move || unfinished.finish(end));
+        finished.await.map_err(|_| WRITER)?.map_err(Error::BackupNotWritten)
+    }
+}
+
+struct Unfinished<W> {
+    out: W,
+    checksum: Checksum,
+    rows: u64,
+    contents: Contents,
+}
+
+fn begin<W: Write>(
+    out: W,
+    made_at: Timestamp,
+    mut incoming: mpsc::Receiver<Vec<Row>>,
+) -> std::io::Result<Unfinished<W>> {
+    let (checksum, contents) = (Checksum::default(), Contents::new(made_at));
+    let mut backup = Unfinished { out, checksum, rows: 0, contents };
+    backup.put(&Line::Backup(Head { format: FORMAT, made_at: made_at.millis() }))?;
+    while let Some(rows) = incoming.blocking_recv() {
+        for row in &rows {
+            backup.put(&Line::Row(RowText::from(row)))?;
+            backup.contents.count(row);
+            backup.rows = backup.rows.saturating_add(1);
+        }
+    }
+    Ok(backup)
+}
+
+impl<W: Write> Unfinished<W> {
+    fn put(&mut self, line: &Line) -> std::io::Result<()> {
+        let bytes = line.to_bytes()?;
+        self.checksum.update(&bytes);
+        self.out.write_all(&bytes)
+    }
+
+    fn finish(mut self, end: End) -> std::io::Result<(W, Contents)> {
+        self.out.write_all(&Line::End(end).to_bytes()?)?;
+        self.out.flush()?;
+        Ok((self.out, self.contents))
+    }
+}
+
+const BATCHES_THAT_WAIT: usize = 4;
+const WRITER: Error = Error::Internal { what: "who writes a backup" };
