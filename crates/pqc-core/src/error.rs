@@ -137,6 +137,14 @@ pub enum Error {
         version: u32,
     },
 
+    // ---- the machine ----
+    /// There is no memory for Argon2id.
+    #[error("no memory for Argon2id, which takes {kib} KiB")]
+    OutOfMemory {
+        /// What was asked for, in KiB.
+        kib: u32,
+    },
+
     // ---- our fault ----
     /// The random generator failed; nothing was made.
     #[error("the random generator failed")]
@@ -270,6 +278,16 @@ pub enum Field {
     ScryptCost,
     /// The iterations of PBKDF2 in a key file (RFC 8018).
     Pbkdf2Iterations,
+    /// A passphrase.
+    Passphrase,
+    /// How a key is derived from a passphrase.
+    PassphraseParameters,
+    /// The memory of Argon2id in KiB (RFC 9106: m).
+    Argon2Memory,
+    /// The passes of Argon2id (RFC 9106: t).
+    Argon2Iterations,
+    /// The lanes of Argon2id (RFC 9106: p).
+    Argon2Lanes,
 }
 
 impl core::fmt::Display for Field {
@@ -306,6 +324,11 @@ impl core::fmt::Display for Field {
             Self::PublicKeyFile => "public key file",
             Self::ScryptCost => "cost N · r · p of scrypt",
             Self::Pbkdf2Iterations => "count of PBKDF2's iterations",
+            Self::Passphrase => "passphrase",
+            Self::PassphraseParameters => "passphrase's parameters",
+            Self::Argon2Memory => "memory of Argon2id in KiB",
+            Self::Argon2Iterations => "count of Argon2id's iterations",
+            Self::Argon2Lanes => "count of Argon2id's lanes",
         })
     }
 }

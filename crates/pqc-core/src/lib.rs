@@ -15,7 +15,7 @@
 //!   [`VerifiedEncapsulationKey`], the proof that it was checked.
 //! * [`message`]: one text, one AES-256 key, one self-describing box (XAES-256-GCM).
 //! * [`stream`]: the same for data of any length, chunk by chunk, in constant memory (STREAM).
-//! * [`seal`]: secrets at rest under a master key.
+//! * [`seal`]: secrets at rest under a master key; [`passphrase`]: one made from a passphrase.
 //! * [`token`]: token values and the policy that admits or refuses a call.
 //! * [`secret`]: the types that hold secrets; [`id`] and [`time`]: those that do not.
 //! * [`error`]: everything that can go wrong, grouped by who must act.
@@ -110,6 +110,7 @@ pub mod id;
 pub mod kem;
 pub mod keyfile;
 pub mod message;
+pub mod passphrase;
 pub mod seal;
 pub mod secret;
 pub mod selftest;
@@ -123,6 +124,7 @@ pub use error::{Error, Field};
 pub use id::{AccountId, KeyId, TokenId};
 pub use kem::{Ciphertext, DecapsulationKey, EncapsulationKey, KemAlgorithm, SharedSecret};
 pub use message::{BoxKey, MessageBox};
+pub use passphrase::PassphraseParameters;
 pub use seal::{MasterKey, MasterKeys, RecordKind, RecordName, SealedRecord};
 pub use secret::{Secret, SecretVec};
 pub use sign::{Context, Signature, SignatureAlgorithm, SigningKey, VerifyingKey};

@@ -13,6 +13,7 @@ use rand_core::TryCryptoRng;
 use crate::aead::{self, XAES_256_GCM};
 use crate::error::{Error, Field};
 use crate::id::AccountId;
+use crate::passphrase::PassphraseParameters;
 use crate::secret::{Secret, SecretVec};
 
 /// A master key (32 bytes) of one version. Secret: it opens everything that is stored.
@@ -37,6 +38,32 @@ impl MasterKey {
     #[must_use]
     pub fn new(version: u32, key: Secret<32>) -> Self {
         Self { version, key }
+    }
+
+    /// From a passphrase ([`PASSPHRASE_BYTES`](crate::passphrase::PASSPHRASE_BYTES)) and the
+    /// parameters that a store keeps for this version. It takes their memory while it runs, and on
+    /// a server some tenths of a second.
+    ///
+    /// ```
+    /// use pqc_core::{MasterKey, PassphraseParameters};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let parameters = PassphraseParameters::generate(rng)?; // kept as text, beside the check
+    /// let check = MasterKey::from_passphrase(1, b"a longer sentence", &parameters)?
+    ///     .check_value(rng)?;
+    /// assert!(MasterKey::from_passphrase(1, b"a longer sentence", &parameters)?.made(&check));
+    /// assert!(!MasterKey::from_passphrase(1, b"another sentence", &parameters)?.made(&check));
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Length`]: the passphrase is too short or too long. [`Error::OutOfMemory`].
+    pub fn from_passphrase(
+        version: u32,
+        passphrase: &[u8],
+        parameters: &PassphraseParameters,
+    ) -> Result<Self, Error> {
+        let key = parameters.derive(passphrase, &[b"pqc/v1/passphrase/master-key"])?;
+        Ok(Self { version, key })
     }
 
     /// The version, as it stands in each record that it seals.

@@ -8,8 +8,9 @@ use pqc_core::sign::{PreHash, PreHashAlgorithm};
 use pqc_core::token::{TokenKind, TokenValue};
 use pqc_core::{
     AccountId, BoxKey, DecapsulationKey, Error, Issuer, KemAlgorithm, MasterKey, MasterKeys,
-    RecordKind, RecordName, Secret, SignatureAlgorithm, SigningKey, StreamKey, StreamSealer,
-    Timestamp, TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey, selftest,
+    PassphraseParameters, RecordKind, RecordName, Secret, SignatureAlgorithm, SigningKey,
+    StreamKey, StreamSealer, Timestamp, TrustedIssuers, UnverifiedKey, VerifiedEncapsulationKey,
+    selftest,
 };
 
 use crate::support::{Failing, Repeatable};
@@ -105,6 +106,8 @@ fn every_randomized_function_reports_a_failing_generator() {
     draws("MasterKeys::seal", 1, |rng| masters.seal(&name, b"secret", rng));
     let master = MasterKey::new(1, Secret::from([1; 32]));
     draws("MasterKey::check_value", 1, |rng| master.check_value(rng));
+
+    draws("PassphraseParameters::generate", 1, PassphraseParameters::generate);
 
     for kind in [TokenKind::Root, TokenKind::Temporary] {
         draws("TokenValue::generate", 1, |rng| TokenValue::generate(kind, rng));

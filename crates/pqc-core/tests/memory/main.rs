@@ -13,6 +13,7 @@
 #[cfg(feature = "hazmat")]
 mod backends;
 mod key_files;
+mod passphrases;
 mod signing;
 mod streams;
 mod watch;
