@@ -11,6 +11,7 @@ mod config;
 mod data_dir;
 mod exit;
 mod logging;
+mod master_key;
 mod opened;
 mod output;
 mod private_file;

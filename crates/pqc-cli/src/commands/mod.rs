@@ -4,6 +4,7 @@ mod account;
 mod acvp;
 mod demo;
 mod issuer;
+mod master_key;
 mod selftest;
 mod serve;
 mod token;
@@ -24,6 +25,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Demo => demo::run(output).await,
         Command::Account(args) => account::run(args, output).await,
         Command::Issuer(args) => issuer::run(args, output).await,
+        Command::MasterKey(verb) => master_key::run(verb, output).await,
         Command::Token(args) => token::run(args, output).await,
         Command::Selftest => selftest::run(output),
         Command::Acvp { prompt } => acvp::run(&prompt, output),
@@ -31,7 +33,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// A time for people and programs: RFC 3339 in UTC, to the second.
-fn rfc3339(time: Timestamp) -> String {
+pub(crate) fn rfc3339(time: Timestamp) -> String {
     i64::try_from(time.seconds())
         .ok()
         .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
