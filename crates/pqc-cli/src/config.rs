@@ -13,6 +13,7 @@ use pqc_service::{PostgresStore, Settings};
 
 use crate::args::{Listen, PolicyArgs, PostgresUrl, ServeArgs, StoreArgs, StoreUrl};
 use crate::logging::{self, LogFormat};
+use crate::master_key::MasterSource;
 
 /// What the verbs that work on a store need to know.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub(crate) struct StoreConfig {
     pub(crate) data_dir: PathBuf,
     /// The database, unless the store is the embedded one in the folder.
     pub(crate) postgres: Option<PostgresUrl>,
-    /// The master key's file, unless it is the folder's own.
-    pub(crate) master_key_file: Option<PathBuf>,
+    /// Where the master key is.
+    pub(crate) master: MasterSource,
     /// What the service is told.
     pub(crate) settings: Settings,
 }
@@ -85,6 +86,7 @@ struct Raw {
     data_dir: Option<PathBuf>,
     store: Option<StoreUrl>,
     master_key_file: Option<PathBuf>,
+    master_passphrase_file: Option<PathBuf>,
     listen: Option<Listen>,
     insecure_no_tls: Option<bool>,
     trust_any_issuer: Option<bool>,
@@ -111,12 +113,13 @@ impl Raw {
             max_text,
             log_format,
             log,
-            store: StoreArgs { data_dir, store, config: _, master_key_file },
+            store: StoreArgs { data_dir, store, config: _, master_key_file, master_passphrase_file },
         } = args;
         Ok(Self {
             data_dir: data_dir.or(file.data_dir),
             store: store.or(file.store),
             master_key_file: master_key_file.or(file.master_key_file),
+            master_passphrase_file: master_passphrase_file.or(file.master_passphrase_file),
             listen: listen.or(file.listen),
             insecure_no_tls: insecure_no_tls.or(file.insecure_no_tls),
             trust_any_issuer: trust_any_issuer.or(file.trust_any_issuer),
@@ -152,14 +155,24 @@ impl Raw {
     }
 
     fn store(&self) -> anyhow::Result<StoreConfig> {
+        let master = match (&self.master_key_file, &self.master_passphrase_file) {
+            (None, None) => MasterSource::Own,
+            (Some(file), None) => MasterSource::KeyFile(file.clone()),
+            (None, Some(file)) => MasterSource::PassphraseFile(file.clone()),
+            (Some(_), Some(_)) => bail!(
+                "master_key_file and master_passphrase_file are both given, and a store has one \
+                 master key: leave one of them out"
+            ),
+        };
         let postgres = match &self.store {
             None | Some(StoreUrl::Embedded) => None,
             Some(StoreUrl::Postgres(url)) => {
                 PostgresStore::check_url(url.expose())?;
-                if self.master_key_file.is_none() {
+                if master == MasterSource::Own {
                     bail!(
-                        "a store on PostgreSQL needs --master-key-file: one key for all its \
-                         servers (`openssl rand -hex 32` makes one)"
+                        "a store on PostgreSQL needs --master-key-file or \
+                         --master-passphrase-file: one key for all its servers (`pqc master-key \
+                         new --out FILE` makes one)"
                     );
                 }
                 Some(url.clone())
@@ -176,7 +189,7 @@ impl Raw {
         Ok(StoreConfig {
             data_dir: self.data_dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
             postgres,
-            master_key_file: self.master_key_file.clone(),
+            master,
             settings: Settings {
                 mint,
                 dangerously_trust_any_issuer: self.trust_any_issuer.unwrap_or(false),
@@ -211,10 +224,11 @@ fn in_range(setting: &str, value: u64, max: u64) -> anyhow::Result<u64> {
 }
 
 /// The keys of the TOML file.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "data_dir",
     "store",
     "master_key_file",
+    "master_passphrase_file",
     "listen",
     "insecure_no_tls",
     "trust_any_issuer",
@@ -271,7 +285,8 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let raw = Raw::parse(
-            "data_dir = 'd'\nstore = 'sqlite:'\nmaster_key_file = 'k'\nlisten = '[::1]:0'\n\
+            "data_dir = 'd'\nstore = 'sqlite:'\nmaster_key_file = 'k'\n\
+             master_passphrase_file = 'p'\nlisten = '[::1]:0'\n\
              insecure_no_tls = true\ntrust_any_issuer = true\nmax_token_lifetime = 5\n\
              max_text = 6\nlog_format = 'json'\nlog = 'warn'\n",
         );
@@ -279,6 +294,7 @@ mod tests {
             data_dir: Some(_),
             store: Some(StoreUrl::Embedded),
             master_key_file: Some(_),
+            master_passphrase_file: Some(_),
             listen: Some(_),
             insecure_no_tls: Some(true),
             trust_any_issuer: Some(true),
@@ -348,6 +364,7 @@ mod tests {
             "--max-token-lifetime 31622401",
             "--store mysql://host/db",
             "--store postgres://host/db",
+            "--master-key-file k --master-passphrase-file p",
             "--store postgres://host --master-key-file k",
             "--listen 0.0.0.0:0",
             "--listen [::]:0",
@@ -359,6 +376,8 @@ mod tests {
             "--max-token-lifetime 31622400",
             "--store sqlite:",
             "--store postgres://host/db --master-key-file k",
+            "--store postgres://host/db --master-passphrase-file p",
+            "--master-passphrase-file p",
             "--listen 0.0.0.0:0 --insecure-no-tls",
             "--listen [::ffff:127.0.0.1]:0",
         ] {

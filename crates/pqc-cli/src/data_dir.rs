@@ -2,15 +2,15 @@
 //! `root-token`, `serve.lock`. Beside a store on PostgreSQL it holds the root token alone.
 
 use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use pqc_core::Secret;
 use pqc_core::token::TokenValue;
-use pqc_core::{Field, Secret};
-use zeroize::Zeroizing;
+use pqc_service::MasterSecret;
 
 use crate::logging;
+use crate::master_key::{self, MasterSource};
 use crate::private_file::{self, Existing};
 
 /// A data folder.
@@ -157,39 +157,42 @@ impl DataDir {
         if new.folder.has_store() { Err(refuse()) } else { Ok(new) }
     }
 
-    /// The master key in `file`, or in the folder.
+    /// The master key, or the passphrase that it is made from.
     ///
     /// # Errors
     /// The file is missing, or holds something else.
-    pub(crate) fn master_key(&self, file: Option<&Path>) -> anyhow::Result<Secret<32>> {
-        match file {
-            Some(path) => read_key(path)?.with_context(|| {
-                format!(
-                    "the master key file {} is missing: it must hold 64 hex digits (`openssl rand \
-                     -hex 32` makes such a key)",
-                    path.display()
-                )
-            }),
-            None => read_key(&self.own_key())?.with_context(|| {
-                format!(
-                    "{} is missing, and without it the store beside it cannot be opened: put it \
-                     back from its backup, or name its file with --master-key-file; nothing was \
-                     changed",
-                    self.own_key().display()
-                )
-            }),
+    pub(crate) fn master_secret(&self, source: &MasterSource) -> anyhow::Result<MasterSecret> {
+        match source {
+            MasterSource::PassphraseFile(path) => {
+                master_key::read_passphrase(path).map(MasterSecret::Passphrase)
+            }
+            MasterSource::KeyFile(path) => {
+                let key = master_key::read_key(path)?;
+                Ok(key.with_context(|| master_key::missing(path))?.into())
+            }
+            MasterSource::Own => {
+                let key = master_key::read_key(&self.own_key())?.with_context(|| {
+                    format!(
+                        "{} is missing, and without it the store beside it cannot be opened: put \
+                         it back from its backup, or name its file with --master-key-file; nothing \
+                         was changed",
+                        self.own_key().display()
+                    )
+                })?;
+                Ok(key.into())
+            }
         }
     }
 
-    /// As [`Self::master_key`]; but a folder without a store gets a key of its own if `file` is
-    /// not given.
+    /// As [`Self::master_secret`]; but a folder without a store gets a key of its own if none is
+    /// named.
     ///
     /// # Errors
     /// As there; the key cannot be written; a root token is there whose store is not.
-    pub(crate) fn master_key_or_new(
+    pub(crate) fn master_secret_or_new(
         &self,
-        file: Option<&Path>,
-    ) -> anyhow::Result<(Secret<32>, KeyOrigin)> {
+        source: &MasterSource,
+    ) -> anyhow::Result<(MasterSecret, KeyOrigin)> {
         if self.root_token_file().exists() && !self.has_store() {
             bail!(
                 "{} is here and the store {} is not: put the store back from its backup, or remove \
@@ -198,16 +201,14 @@ impl DataDir {
                 self.database().display()
             );
         }
-        if file.is_some() || self.has_store() || self.own_key().exists() {
-            return Ok((self.master_key(file)?, KeyOrigin::Read));
+        if *source != MasterSource::Own || self.has_store() || self.own_key().exists() {
+            return Ok((self.master_secret(source)?, KeyOrigin::Read));
         }
         let key = Secret::generate(&mut getrandom::SysRng)?;
-        let digits = Zeroizing::new(hex::encode(key.expose_bytes()));
-        let line = Zeroizing::new([digits.as_bytes(), b"\n"].concat());
         let path = self.own_key();
-        private_file::write(&path, &line, Existing::Keep)
+        private_file::write(&path, &master_key::line(&key), Existing::Keep)
             .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok((key, KeyOrigin::Made))
+        Ok((key.into(), KeyOrigin::Made))
     }
 
     /// Where the root token of the first account is written.
@@ -247,27 +248,7 @@ impl DataDir {
     }
 }
 
-/// `None`: there is no such file.
-fn read_key(path: &Path) -> anyhow::Result<Option<Secret<32>>> {
-    let text = match private_file::read(path, MAX_KEY_FILE_BYTES) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        read => read.with_context(|| format!("cannot read the master key {}", path.display()))?,
-    };
-    let mut bytes = Zeroizing::new([0; 32]);
-    if hex::decode_to_slice(text.trim_ascii(), &mut *bytes).is_err() {
-        bail!("{} is no master key: it must hold 64 hex digits", path.display());
-    }
-    if private_file::is_open_to_others(path) {
-        logging::warn(format_args!(
-            "{} can be read by others: run chmod 600 on it",
-            path.display()
-        ));
-    }
-    Ok(Some(Secret::from_slice(Field::MasterKey, &*bytes)?))
-}
-
 const LOCK: &str = "serve.lock";
-const MAX_KEY_FILE_BYTES: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -283,11 +264,15 @@ mod tests {
     #[test]
     fn a_key_is_made_once() {
         let (_folder, data) = empty();
-        let (made, origin) = data.master_key_or_new(None).unwrap();
+        let key = || match data.master_secret_or_new(&MasterSource::Own).unwrap() {
+            (MasterSecret::Key(key), origin) => (key, origin),
+            _ => panic!("no key"),
+        };
+        let (made, origin) = key();
         assert_eq!(origin, KeyOrigin::Made);
         let text = fs::read_to_string(data.own_key()).unwrap();
         assert_eq!(text, format!("{}\n", hex::encode(made.expose_bytes())));
-        let (read, origin) = data.master_key_or_new(None).unwrap();
+        let (read, origin) = key();
         assert_eq!(origin, KeyOrigin::Read);
         assert!(made.ct_eq(&read));
     }
@@ -296,31 +281,32 @@ mod tests {
     fn no_key_is_made_beside_a_store_that_lost_its_own() {
         let (_folder, data) = empty();
         fs::write(data.database(), b"rows").unwrap();
-        let error = data.master_key_or_new(None).unwrap_err().to_string();
+        let error = data.master_secret_or_new(&MasterSource::Own).unwrap_err().to_string();
         assert!(error.contains("--master-key-file"), "{error}");
         assert!(!data.own_key().exists());
         // Its twin: an empty file is no store.
         fs::write(data.database(), b"").unwrap();
-        assert!(data.master_key_or_new(None).is_ok());
+        assert!(data.master_secret_or_new(&MasterSource::Own).is_ok());
     }
 
     #[test]
     fn a_key_file_holds_64_hex_digits() {
         let (_folder, data) = empty();
         let path = data.path.join("key");
+        let named = MasterSource::KeyFile(path.clone());
         let good = "0aF1".repeat(16);
         for text in [good.clone(), format!("{good}\n"), format!(" {good}\r\n")] {
             fs::write(&path, text).unwrap();
-            assert!(data.master_key(Some(&path)).is_ok());
+            assert!(data.master_secret(&named).is_ok());
         }
         for text in ["", "\n", &good[1..], &format!("{good}0"), &"g".repeat(64), &" ".repeat(2000)]
         {
             fs::write(&path, text).unwrap();
-            let error = format!("{:#}", data.master_key(Some(&path)).unwrap_err());
+            let error = format!("{:#}", data.master_secret(&named).unwrap_err());
             assert!(text.trim().is_empty() || !error.contains(text.trim()), "{error}");
         }
         fs::remove_file(&path).unwrap();
-        assert!(data.master_key(Some(&path)).unwrap_err().to_string().contains("is missing"));
+        assert!(data.master_secret(&named).unwrap_err().to_string().contains("is missing"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod data_dir;
 mod exit;
 mod key_files;
 mod logging;
+mod master_key;
 mod opened;
 mod output;
 mod private_file;

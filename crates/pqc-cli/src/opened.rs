@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use pqc_core::Secret;
-use pqc_service::{PostgresStore, Service, Settings, SqliteStore, Store, System};
+use pqc_service::{MasterSecret, PostgresStore, Service, Settings, SqliteStore, Store, System};
 
 use crate::args::PostgresUrl;
 use crate::config::StoreConfig;
@@ -24,7 +23,7 @@ impl Opened {
     /// The master key is not the store's; the store cannot be opened.
     pub(crate) async fn open_embedded(
         data_dir: &DataDir,
-        master_key: Secret<32>,
+        master_key: MasterSecret,
         settings: Settings,
     ) -> anyhow::Result<Self> {
         Self::unlock(embedded(data_dir).await?, master_key, settings).await
@@ -36,7 +35,7 @@ impl Opened {
     /// As [`Self::open_embedded`].
     pub(crate) async fn open_postgres(
         url: &PostgresUrl,
-        master_key: Secret<32>,
+        master_key: MasterSecret,
         settings: Settings,
     ) -> anyhow::Result<Self> {
         let store = PostgresStore::open(url.expose()).await.context(POSTGRES)?;
@@ -49,16 +48,15 @@ impl Opened {
     /// As [`Self::open_embedded`]; there is no store, or no account in it.
     pub(crate) async fn open_existing(config: &StoreConfig) -> anyhow::Result<(Self, DataDir)> {
         let data_dir = DataDir::at(&config.data_dir);
-        let key_file = config.master_key_file.as_deref();
         let (store, master_key): (Arc<dyn Store>, _) = match &config.postgres {
             Some(url) => {
-                let master_key = data_dir.master_key(key_file)?;
+                let master_key = data_dir.master_secret(&config.master)?;
                 let store = PostgresStore::open_existing(url.expose()).await.context(POSTGRES)?;
                 (Arc::new(store.context(NO_STORE)?), master_key)
             }
             None if !data_dir.has_store() => return Err(data_dir.no_store()),
             None => {
-                let master_key = data_dir.master_key(key_file)?;
+                let master_key = data_dir.master_secret(&config.master)?;
                 (embedded(&data_dir).await?, master_key)
             }
         };
@@ -74,7 +72,9 @@ impl Opened {
                 });
             }
         }
-        Ok((Self::unlock(store, master_key, config.settings).await?, data_dir))
+        let opened = Self::unlock(store, master_key, config.settings).await;
+        let opened = opened.map_err(|error| config.master.explain(error, &data_dir.own_key()))?;
+        Ok((opened, data_dir))
     }
 
     /// Ends the store: everything is written by then.
@@ -85,7 +85,7 @@ impl Opened {
 
     async fn unlock(
         store: Arc<dyn Store>,
-        master_key: Secret<32>,
+        master_key: MasterSecret,
         settings: Settings,
     ) -> anyhow::Result<Self> {
         match Service::open(store.clone(), Arc::new(System), master_key, settings).await {

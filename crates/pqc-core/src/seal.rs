@@ -6,6 +6,7 @@
 //! part of its name with a length, so that a record copied to another account, kind, algorithm or
 //! id does not open. It says nothing of age: an old record put back in its own place opens again.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use rand_core::TryCryptoRng;
@@ -88,6 +89,44 @@ impl MasterKey {
     pub fn made(&self, check: &SealedRecord) -> bool {
         open_under(self, &CHECK_NAME, check).is_ok_and(|text| text.expose_bytes() == CHECK_TEXT)
     }
+
+    /// Seals another master key under this one: who has this one has both. A store keeps each of two
+    /// keys so while it goes from one to the other.
+    ///
+    /// ```
+    /// use pqc_core::{Error, MasterKey, Secret};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let (old, new) = (
+    ///     MasterKey::new(1, Secret::generate(rng)?),
+    ///     MasterKey::new(2, Secret::generate(rng)?),
+    /// );
+    /// let wrapped = old.wrap_key(&new, rng)?;
+    /// let again = old.unwrap_key(2, &wrapped)?;
+    /// assert!(again.made(&new.check_value(rng)?));
+    /// assert_eq!(new.unwrap_key(2, &wrapped).unwrap_err(), Error::SealBroken);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Randomness`].
+    pub fn wrap_key(
+        &self,
+        other: &Self,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<SealedRecord, Error> {
+        let version = other.version.to_be_bytes();
+        seal_under(self, &wrapped_name(&version), other.key.expose_bytes(), rng)
+    }
+
+    /// The master key of `version` that [`Self::wrap_key`] sealed under this one.
+    ///
+    /// # Errors
+    /// [`Error::SealBroken`]: it was sealed under another key, or is another version's.
+    pub fn unwrap_key(&self, version: u32, wrapped: &SealedRecord) -> Result<Self, Error> {
+        let key = open_under(self, &wrapped_name(&version.to_be_bytes()), wrapped)?;
+        let key = Secret::from_slice(Field::MasterKey, key.expose_bytes())?;
+        Ok(Self { version, key })
+    }
 }
 
 /// The master keys in force: one that seals, and those before it that still open.
@@ -120,28 +159,53 @@ impl MasterKey {
 /// ```
 #[derive(Debug)]
 pub struct MasterKeys {
-    current: MasterKey,
-    older: Vec<MasterKey>,
+    current: Arc<MasterKey>,
+    older: Vec<Arc<MasterKey>>,
 }
 
 impl MasterKeys {
     /// A single key.
     #[must_use]
     pub fn new(current: MasterKey) -> Self {
-        Self { current, older: Vec::new() }
+        Self { current: Arc::new(current), older: Vec::new() }
     }
 
     /// Adds a key that opens records but seals none.
     #[must_use]
     pub fn with_older(mut self, older: MasterKey) -> Self {
-        self.older.push(older);
+        self.older.push(Arc::new(older));
         self
+    }
+
+    /// The keys of a rotation from this one's current key: `next` seals, and the current one still
+    /// opens. Those before it do not.
+    #[must_use]
+    pub fn rotated_to(&self, next: MasterKey) -> Self {
+        Self { current: Arc::new(next), older: alloc::vec![Arc::clone(&self.current)] }
+    }
+
+    /// The current key alone: what a rotation ends with.
+    #[must_use]
+    pub fn without_older(&self) -> Self {
+        Self { current: Arc::clone(&self.current), older: Vec::new() }
+    }
+
+    /// The key that seals.
+    #[must_use]
+    pub fn current(&self) -> &MasterKey {
+        &self.current
     }
 
     /// The version that seals.
     #[must_use]
     pub fn current_version(&self) -> u32 {
         self.current.version
+    }
+
+    /// Whether there is a key that opens but does not seal.
+    #[must_use]
+    pub fn has_older(&self) -> bool {
+        !self.older.is_empty()
     }
 
     /// Seals `secret` as the record with this name, under a fresh random nonce: 46 bytes more.
@@ -170,6 +234,35 @@ impl MasterKeys {
             .ok_or(Error::UnknownMasterKey { version })
             .and_then(|key| open_under(key, name, sealed))
     }
+
+    /// Opens the record with this name and seals it again under the current key.
+    ///
+    /// ```
+    /// use pqc_core::{AccountId, Error, MasterKey, MasterKeys, RecordKind, RecordName, Secret};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let account = AccountId::from_bytes([1; 16]);
+    /// let (kind, record_id) = (RecordKind::AesKey, &[7; 16]);
+    /// let name = RecordName { account, kind, algorithm: "AES-256", record_id };
+    /// let old = MasterKeys::new(MasterKey::new(1, Secret::generate(rng)?));
+    /// let record = old.seal(&name, b"secret", rng)?;
+    /// let keys = old.rotated_to(MasterKey::new(2, Secret::generate(rng)?));
+    /// let record = keys.reseal(&name, &record, rng)?;
+    /// let rotated = keys.without_older();
+    /// assert_eq!(rotated.open(&name, &record)?.expose_bytes(), b"secret");
+    /// assert_eq!(old.open(&name, &record).unwrap_err(), Error::UnknownMasterKey { version: 2 });
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Self::open`] and [`Self::seal`].
+    pub fn reseal(
+        &self,
+        name: &RecordName<'_>,
+        sealed: &SealedRecord,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<SealedRecord, Error> {
+        self.seal(name, self.open(name, sealed)?.expose_bytes(), rng)
+    }
 }
 
 /// What a sealed record holds; each kind has its own key.
@@ -195,6 +288,8 @@ pub enum RecordKind {
     CheckValue,
     /// The checksum of a backup.
     Backup,
+    /// Another version's master key, while a rotation runs.
+    MasterKey,
 }
 
 impl RecordKind {
@@ -208,23 +303,25 @@ impl RecordKind {
             Self::IssuerKey => "issuer",
             Self::CheckValue => "check",
             Self::Backup => "backup",
+            Self::MasterKey => "master",
         }
     }
 
     /// The kind with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [
-            Self::DecapsulationKey,
-            Self::SigningKey,
-            Self::AesKey,
-            Self::IssuerKey,
-            Self::CheckValue,
-            Self::Backup,
-        ]
-        .into_iter()
-        .find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
+
+    const ALL: [Self; 7] = [
+        Self::DecapsulationKey,
+        Self::SigningKey,
+        Self::AesKey,
+        Self::IssuerKey,
+        Self::CheckValue,
+        Self::MasterKey,
+        Self::Backup,
+    ];
 }
 
 /// The name of a sealed record: all of it is authenticated, none of it encrypted.
@@ -309,6 +406,12 @@ fn open_under(
     let data = associated_data(name, sealed.master_version());
     let behind_head = sealed.0.get(HEAD_BYTES..).ok_or(Error::SealBroken)?;
     aead::open(&key_for(master, name.kind), behind_head, &data).ok_or(Error::SealBroken)
+}
+
+/// A master key is named by its version, in four bytes.
+fn wrapped_name(version: &[u8; 4]) -> RecordName<'_> {
+    let (account, kind) = (AccountId::SERVER, RecordKind::MasterKey);
+    RecordName { account, kind, algorithm: "", record_id: version }
 }
 
 fn key_for(master: &MasterKey, kind: RecordKind) -> Secret<32> {
@@ -412,6 +515,7 @@ mod tests {
             ("issuer", RecordKind::IssuerKey),
             ("check", RecordKind::CheckValue),
             ("backup", RecordKind::Backup),
+            ("master", RecordKind::MasterKey),
         ] {
             assert_eq!((RecordKind::from_name(name), kind.name()), (Some(kind), name));
         }
@@ -423,5 +527,40 @@ mod tests {
         let check = master(1, 1).check_value(&mut SysRng).unwrap();
         assert!(master(1, 1).made(&check));
         assert!(!master(1, 2).made(&check));
+    }
+
+    #[test]
+    fn a_wrapped_key_opens_under_its_wrapper_by_its_own_version() {
+        let (old, new) = (master(1, 1), master(2, 2));
+        let wrapped = old.wrap_key(&new, &mut SysRng).unwrap();
+        assert_eq!(wrapped.master_version(), 1);
+        let opened = old.unwrap_key(2, &wrapped).unwrap();
+        assert!(opened.made(&new.check_value(&mut SysRng).unwrap()));
+        // Not as another version, not under another key, and nothing else as a key.
+        assert_eq!(old.unwrap_key(3, &wrapped).unwrap_err(), Error::SealBroken);
+        assert_eq!(master(1, 3).unwrap_key(2, &wrapped).unwrap_err(), Error::SealBroken);
+        let check = old.check_value(&mut SysRng).unwrap();
+        assert_eq!(old.unwrap_key(2, &check).unwrap_err(), Error::SealBroken);
+    }
+
+    #[test]
+    fn a_rotation_ends_with_the_new_key_alone() {
+        let first = MasterKeys::new(master(1, 1));
+        let sealed = first.seal(&CHECK_NAME, b"secret", &mut SysRng).unwrap();
+        let rotating = first.rotated_to(master(2, 2));
+        assert!(rotating.has_older() && !first.has_older());
+        let again = rotating.reseal(&CHECK_NAME, &sealed, &mut SysRng).unwrap();
+        assert_eq!(again.master_version(), 2);
+        let rotated = rotating.without_older();
+        assert_eq!((rotated.current().version(), rotated.has_older()), (2, false));
+        assert_eq!(rotated.open(&CHECK_NAME, &again).unwrap().expose_bytes(), b"secret");
+        let retired = Error::UnknownMasterKey { version: 1 };
+        assert_eq!(rotated.open(&CHECK_NAME, &sealed).unwrap_err(), retired);
+        // The next rotation keeps but one older key.
+        let next = rotating.rotated_to(master(3, 3));
+        assert_eq!(next.open(&CHECK_NAME, &sealed).unwrap_err(), retired);
+        assert!(next.open(&CHECK_NAME, &again).is_ok());
+        let other = RecordName { algorithm: "x", ..CHECK_NAME };
+        assert_eq!(rotating.reseal(&other, &sealed, &mut SysRng).unwrap_err(), Error::SealBroken);
     }
 }

@@ -257,6 +257,10 @@ pub(crate) fn from_service(error: pqc_service::Error) -> Problem {
             tracing::warn!(reason, "the store is not available");
             Problem::Unavailable { reason: Unavailable::Store, attempt: Attempt::Kept }
         }
+        error @ Error::RetiredMasterKey { .. } => {
+            tracing::error!(%error, "the store cannot be read");
+            Problem::Unavailable { reason: Unavailable::Store, attempt: Attempt::Kept }
+        }
         Error::OutcomeUnknown(reason) => {
             tracing::error!(reason, "the store did not confirm a change");
             Problem::Unavailable { reason: Unavailable::Store, attempt: Attempt::Unknown }

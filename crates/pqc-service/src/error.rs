@@ -1,5 +1,6 @@
 //! Everything that can go wrong in the service, grouped by who must act.
 
+use pqc_core::Timestamp;
 use pqc_core::token::Refusal;
 
 /// An error of the service.
@@ -53,6 +54,58 @@ pub enum Error {
          store was made; nothing was changed"
     )]
     WrongMasterKey,
+    /// The master key comes from elsewhere.
+    #[error("this store's master key is {expected}")]
+    OtherMasterKeyForm {
+        /// What it is.
+        expected: &'static str,
+    },
+    /// The master key was that of this store, and no record is sealed under it any more.
+    #[error(
+        "this is the master key of version {version}, which was retired: give the key of version \
+         {in_force}; nothing was changed"
+    )]
+    RetiredMasterKey {
+        /// Its version.
+        version: u32,
+        /// When the rotation to the next one began.
+        retired_at: Timestamp,
+        /// The version to give.
+        in_force: u32,
+    },
+    /// Who rotates to a key must give one that this store never had.
+    #[error(
+        "this is a master key that the store knows already (version {version}; version {in_force} \
+         is in force): make a new one; nothing was changed"
+    )]
+    UsedMasterKey {
+        /// Its version.
+        version: u32,
+        /// The version in force.
+        in_force: u32,
+    },
+    /// A rotation is under way, and not to this key.
+    #[error(
+        "a rotation to another master key, of version {to}, is under way: end it first, by the same \
+         command with the file of that key; nothing was changed"
+    )]
+    RotationUnderWay {
+        /// The version that it goes to.
+        to: u32,
+    },
+    /// What is sealed under the older master key and does not open, so that the rotation stays
+    /// under way.
+    #[error(
+        "{count} stored keys do not open ({first}): the others are sealed under the new master key, \
+         and the rotation stays under way until these are put back from a backup or removed; both \
+         master keys open the store"
+    )]
+    RotationBlocked {
+        /// How many.
+        count: u64,
+        /// The first of them.
+        first: String,
+    },
     /// The store's URL cannot be used. It may hold a password, so it is not repeated.
     #[error(
         "the store's URL cannot be used: {why}; it is postgres://USER:PASSWORD@HOST:PORT/DATABASE"
@@ -89,6 +142,13 @@ pub enum Error {
     },
 
     // ---- the store, now ----
+    /// The record is sealed under a master key that was superseded meanwhile. Nothing was done: it
+    /// is to be sealed under the one in force.
+    #[error("the master key of version {version} seals no more")]
+    StaleMasterKey {
+        /// The version.
+        version: u32,
+    },
     /// The store cannot be reached or refuses to write. Nothing was done.
     #[error("the store is not available: {0}")]
     Unavailable(String),

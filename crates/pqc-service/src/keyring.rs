@@ -6,7 +6,7 @@ use pqc_core::message::AccountKey;
 use pqc_core::seal::RecordKind;
 use pqc_core::{
     AccountId, Attestation, BoxKey, Ciphertext, Context, DecapsulationKey, EncapsulationKey,
-    KemAlgorithm, KeyId, MessageBox, Secret, SecretVec, SharedSecret, Signature,
+    KemAlgorithm, KeyId, MasterKeys, MessageBox, Secret, SecretVec, SharedSecret, Signature,
     SignatureAlgorithm, SigningKey, UnverifiedKey, VerifiedEncapsulationKey, VerifyingKey,
 };
 
@@ -76,19 +76,21 @@ impl Service {
         let public = key.encapsulation_key().clone();
         let attestation = self.issuer.attest(account, &public, now, None, &mut self.rng())?;
         if !client_holds {
-            let record = KeyRecord {
-                account,
-                id: public.key_id(),
-                kind: RecordKind::DecapsulationKey,
-                algorithm: algorithm.name().to_owned(),
-                version: None,
-                public_key: public.as_bytes().to_vec(),
-                attestation: attestation.to_bytes(),
-                sealed: key.seal(&self.masters, account, &mut self.rng())?,
-                created_at: now,
-                retired_at: None,
+            let make = |masters: &MasterKeys| {
+                Ok(KeyRecord {
+                    account,
+                    id: public.key_id(),
+                    kind: RecordKind::DecapsulationKey,
+                    algorithm: algorithm.name().to_owned(),
+                    version: None,
+                    public_key: public.as_bytes().to_vec(),
+                    attestation: attestation.to_bytes(),
+                    sealed: key.seal(masters, account, &mut self.rng())?,
+                    created_at: now,
+                    retired_at: None,
+                })
             };
-            if !self.store.insert_key(record).await? {
+            if let (false, _) = self.masters.insert_sealed(make).await? {
                 return Err(Error::Internal { what: "a new key pair that was there already" });
             }
         }
@@ -139,12 +141,11 @@ impl Service {
         let record = found
             .filter(|record| record.kind == RecordKind::DecapsulationKey)
             .ok_or(Error::UnknownKey)?;
-        let key = DecapsulationKey::open(
-            &self.masters,
-            record.account,
-            &record.public_key,
-            &record.sealed,
-        )?;
+        let open = |masters: &MasterKeys, record: &KeyRecord| {
+            let KeyRecord { account, public_key, sealed, .. } = record;
+            DecapsulationKey::open(masters, *account, public_key, sealed)
+        };
+        let key = self.masters.open_record(&record, open).await?;
         Ok(key.decapsulate(ciphertext)?)
     }
 
@@ -249,7 +250,7 @@ impl Service {
         if let Some(id) = &choice.key_id {
             let found = self.store.key(account, id).await?;
             let record = found.filter(|r| r.kind == kind).ok_or(Error::UnknownKey)?;
-            let key = self.open_signing_key(&record)?;
+            let key = self.open_signing_key(&record).await?;
             return match choice.algorithm {
                 Some(asked) if asked != key.algorithm() => {
                     Err(pqc_core::Error::AlgorithmMismatch {
@@ -264,45 +265,51 @@ impl Service {
         }
         let algorithm = choice.algorithm.unwrap_or(DEFAULT_SIGNATURE);
         if let Some(record) = self.store.current_key(account, kind, algorithm.name()).await? {
-            return self.open_signing_key(&record);
+            return self.open_signing_key(&record).await;
         }
         let key = SigningKey::generate(algorithm, &mut self.rng())?;
-        let record = KeyRecord {
-            account,
-            id: key.verifying_key().key_id(),
-            kind,
-            algorithm: algorithm.name().to_owned(),
-            version: Some(FIRST_VERSION),
-            public_key: key.verifying_key().as_bytes().to_vec(),
-            attestation: Vec::new(),
-            sealed: key.seal(&self.masters, account, &mut self.rng())?,
-            created_at: self.store.now().await?,
-            retired_at: None,
+        let created_at = self.store.now().await?;
+        let make = |masters: &MasterKeys| {
+            Ok(KeyRecord {
+                account,
+                id: key.verifying_key().key_id(),
+                kind,
+                algorithm: algorithm.name().to_owned(),
+                version: Some(FIRST_VERSION),
+                public_key: key.verifying_key().as_bytes().to_vec(),
+                attestation: Vec::new(),
+                sealed: key.seal(masters, account, &mut self.rng())?,
+                created_at,
+                retired_at: None,
+            })
         };
-        let record = self.first_or_stored(record).await?;
-        self.open_signing_key(&record)
+        let record = self.first_or_stored(make).await?;
+        self.open_signing_key(&record).await
     }
 
     async fn account_key(&self, account: AccountId) -> Result<AccountKey, Error> {
         let kind = RecordKind::AesKey;
         if let Some(record) = self.store.current_key(account, kind, AccountKey::ALGORITHM).await? {
-            return self.open_account_key(&record);
+            return self.open_account_key(&record).await;
         }
         let key = AccountKey::generate(&mut self.rng())?;
-        let record = KeyRecord {
-            account,
-            id: key.id(),
-            kind,
-            algorithm: AccountKey::ALGORITHM.to_owned(),
-            version: Some(FIRST_VERSION),
-            public_key: Vec::new(),
-            attestation: Vec::new(),
-            sealed: key.seal(&self.masters, account, &mut self.rng())?,
-            created_at: self.store.now().await?,
-            retired_at: None,
+        let created_at = self.store.now().await?;
+        let make = |masters: &MasterKeys| {
+            Ok(KeyRecord {
+                account,
+                id: key.id(),
+                kind,
+                algorithm: AccountKey::ALGORITHM.to_owned(),
+                version: Some(FIRST_VERSION),
+                public_key: Vec::new(),
+                attestation: Vec::new(),
+                sealed: key.seal(masters, account, &mut self.rng())?,
+                created_at,
+                retired_at: None,
+            })
         };
-        let record = self.first_or_stored(record).await?;
-        self.open_account_key(&record)
+        let record = self.first_or_stored(make).await?;
+        self.open_account_key(&record).await
     }
 
     /// A text that names no key of this account looks like any that does not authenticate.
@@ -315,12 +322,16 @@ impl Service {
         let record = found
             .filter(|record| record.kind == RecordKind::AesKey)
             .ok_or(pqc_core::Error::BoxAuthentication)?;
-        self.open_account_key(&record)
+        self.open_account_key(&record).await
     }
 
     /// Stores the first version of a key, or finds the one that another call stored meanwhile.
-    async fn first_or_stored(&self, record: KeyRecord) -> Result<KeyRecord, Error> {
-        if self.store.insert_key(record.clone()).await? {
+    async fn first_or_stored(
+        &self,
+        make: impl Fn(&MasterKeys) -> Result<KeyRecord, pqc_core::Error>,
+    ) -> Result<KeyRecord, Error> {
+        let (stored, record) = self.masters.insert_sealed(make).await?;
+        if stored {
             return Ok(record);
         }
         let KeyRecord { account, kind, algorithm, .. } = record;
@@ -328,16 +339,22 @@ impl Service {
         current.ok_or(Error::Corrupt { what: "an account's key is neither there nor to be made" })
     }
 
-    fn open_signing_key(&self, record: &KeyRecord) -> Result<SigningKey, Error> {
-        let KeyRecord { account, public_key, sealed, .. } = record;
-        Ok(SigningKey::open(&self.masters, *account, public_key, sealed)?)
+    async fn open_signing_key(&self, record: &KeyRecord) -> Result<SigningKey, Error> {
+        let open = |masters: &MasterKeys, record: &KeyRecord| {
+            let KeyRecord { account, public_key, sealed, .. } = record;
+            SigningKey::open(masters, *account, public_key, sealed)
+        };
+        self.masters.open_record(record, open).await
     }
 
-    fn open_account_key(&self, record: &KeyRecord) -> Result<AccountKey, Error> {
+    async fn open_account_key(&self, record: &KeyRecord) -> Result<AccountKey, Error> {
         let KeyId::Symmetric(id) = record.id else {
             return Err(Error::Corrupt { what: "the id of an AES key" });
         };
-        Ok(AccountKey::open(&self.masters, record.account, id, &record.sealed)?)
+        let open = |masters: &MasterKeys, record: &KeyRecord| {
+            AccountKey::open(masters, record.account, id, &record.sealed)
+        };
+        self.masters.open_record(record, open).await
     }
 }
 

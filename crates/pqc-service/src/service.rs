@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use pqc_core::seal::RecordKind;
 use pqc_core::token::MintPolicy;
 use pqc_core::{
-    AccountId, Issuer, MasterKey, MasterKeys, Secret, SignatureAlgorithm, Timestamp,
-    TrustedIssuers, VerifyingKey,
+    AccountId, Issuer, MasterKeys, SignatureAlgorithm, Timestamp, TrustedIssuers, VerifyingKey,
 };
 
 use crate::error::Error;
 use crate::host::{Host, HostRng};
+use crate::masters::{MasterSecret, Masters};
 use crate::store::{KeyRecord, Store};
 
 /// What an operator sets.
@@ -28,7 +28,7 @@ pub struct Settings {
 pub struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) host: Arc<dyn Host>,
-    pub(crate) masters: Arc<MasterKeys>,
+    pub(crate) masters: Arc<Masters>,
     pub(crate) issuer: Issuer,
     pub(crate) settings: Settings,
     issuers: RwLock<Arc<Issuers>>,
@@ -36,27 +36,30 @@ pub struct Service {
 
 impl Service {
     /// Opens the service on a store: checks that `master_key` is the one that sealed it (an empty
-    /// store takes it as its first), and makes the issuer key if there is none.
+    /// store takes it as its first), and makes the issuer key if there is none. While a rotation
+    /// runs, both its keys will do.
     ///
     /// # Errors
-    /// [`Error::WrongMasterKey`]: nothing was changed. Those of the store.
+    /// [`Error::WrongMasterKey`], [`Error::RetiredMasterKey`], [`Error::OtherMasterKeyForm`],
+    /// [`Error::Core`] (the length of a passphrase): nothing was changed. Those of the store.
     pub async fn open(
         store: Arc<dyn Store>,
         host: Arc<dyn Host>,
-        master_key: Secret<32>,
+        master_key: impl Into<MasterSecret>,
         settings: Settings,
     ) -> Result<Self, Error> {
-        let masters = Arc::new(unlock(&*store, &*host, master_key).await?);
+        let masters = Masters::open(Arc::clone(&store), &*host, &master_key.into()).await?;
         let issuer = open_issuer(&*store, &*host, &masters).await?;
         let issuers = RwLock::new(Arc::new(Issuers::load(&*store, settings).await?));
         Ok(Self { store, host, masters, issuer, settings, issuers })
     }
 
-    /// Whether the service can serve: the store answers.
+    /// Whether the service can serve: the store answers, and its master key is known.
     ///
     /// # Errors
     /// [`Error::Unavailable`] with the reason.
     pub async fn ready(&self) -> Result<(), Error> {
+        self.masters.ready()?;
         self.store.ping().await
     }
 
@@ -165,33 +168,10 @@ impl Issuers {
     }
 }
 
-async fn unlock(
-    store: &dyn Store,
-    host: &dyn Host,
-    master_key: Secret<32>,
-) -> Result<MasterKeys, Error> {
-    let newest = |checks: Vec<_>| checks.into_iter().max_by_key(|(version, _)| *version);
-    let (master, check) = match newest(store.master_key_checks().await?) {
-        Some((version, check)) => (MasterKey::new(version, master_key), check),
-        None => {
-            let first = MasterKey::new(FIRST_VERSION, master_key);
-            let check = first.check_value(&mut HostRng(host))?;
-            store.add_master_key_check(FIRST_VERSION, check.clone()).await?;
-            // Another server may have been first: what stands in the store decides.
-            let stored = newest(store.master_key_checks().await?).map(|(_, check)| check);
-            (first, stored.unwrap_or(check))
-        }
-    };
-    if !master.made(&check) {
-        return Err(Error::WrongMasterKey);
-    }
-    Ok(MasterKeys::new(master))
-}
-
 async fn open_issuer(
     store: &dyn Store,
     host: &dyn Host,
-    masters: &MasterKeys,
+    masters: &Masters,
 ) -> Result<Issuer, Error> {
     let current =
         || store.current_key(AccountId::SERVER, RecordKind::IssuerKey, ISSUER_ALGORITHM.name());
@@ -200,26 +180,32 @@ async fn open_issuer(
         None => {
             let issuer = Issuer::generate(ISSUER_ALGORITHM, &mut HostRng(host))?;
             let public = issuer.verifying_key();
-            let record = KeyRecord {
-                account: AccountId::SERVER,
-                id: public.key_id(),
-                kind: RecordKind::IssuerKey,
-                algorithm: ISSUER_ALGORITHM.name().to_owned(),
-                version: Some(FIRST_VERSION),
-                public_key: public.as_bytes().to_vec(),
-                attestation: Vec::new(),
-                sealed: issuer.seal(masters, &mut HostRng(host))?,
-                created_at: store.now().await?,
-                retired_at: None,
+            let created_at = store.now().await?;
+            let make = |masters: &MasterKeys| {
+                Ok(KeyRecord {
+                    account: AccountId::SERVER,
+                    id: public.key_id(),
+                    kind: RecordKind::IssuerKey,
+                    algorithm: ISSUER_ALGORITHM.name().to_owned(),
+                    version: Some(FIRST_VERSION),
+                    public_key: public.as_bytes().to_vec(),
+                    attestation: Vec::new(),
+                    sealed: issuer.seal(masters, &mut HostRng(host))?,
+                    created_at,
+                    retired_at: None,
+                })
             };
-            if store.insert_key(record).await? {
+            if let (true, _) = masters.insert_sealed(make).await? {
                 return Ok(issuer);
             }
             // Another server was first.
             current().await?.ok_or(Error::Corrupt { what: "no issuer key is in force" })?
         }
     };
-    Ok(Issuer::open(masters, &record.public_key, &record.sealed)?)
+    let open = |masters: &MasterKeys, record: &KeyRecord| {
+        Issuer::open(masters, &record.public_key, &record.sealed)
+    };
+    masters.open_record(&record, open).await
 }
 
 pub(crate) const FIRST_VERSION: u32 = 1;

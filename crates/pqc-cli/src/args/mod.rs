@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Show this server's issuer key, and say whose else counts
     #[command(after_help = "Example:\n  pqc issuer show")]
     Issuer(IssuerArgs),
+    /// Make master keys, and change the one that seals what is stored
+    #[command(subcommand, after_help = "Example:\n  pqc master-key status")]
+    MasterKey(MasterKeyVerb),
     /// Mint, list and revoke tokens
     #[command(after_help = "Example:\n  pqc token temp --expiry 15m --attempts 1")]
     Token(TokenArgs),
@@ -152,6 +155,52 @@ pub(crate) enum IssuerVerb {
         /// Its fingerprint, as `pqc issuer list` shows it
         fingerprint: String,
     },
+}
+
+/// `pqc master-key`: what is done with master keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MasterKeyVerb {
+    /// Make a master key, in a file that only its owner can read
+    #[command(after_help = "Example:\n  pqc master-key new --out /media/usb/pqc-2.key")]
+    New {
+        /// Where it is written; a file that is there stays
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Overwrite a file that is there, which may be the only copy of a key
+        #[arg(long)]
+        force: bool,
+    },
+    /// Seal all that is stored under a new master key, while servers serve
+    ///
+    /// Running servers follow within a second. It may be stopped at any moment: both keys open the
+    /// store then, and the same command carries it on. In the end the new key alone does.
+    #[command(after_help = "Example:\n  pqc master-key new --out /media/usb/pqc-2.key\n  \
+                            pqc master-key rotate --to /media/usb/pqc-2.key")]
+    Rotate(RotateArgs),
+    /// Show the versions of the master key, and whether a rotation is under way
+    #[command(after_help = "Example:\n  pqc master-key status")]
+    Status {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
+
+/// `pqc master-key rotate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RotateArgs {
+    /// The file of the new master key, 64 hex digits; - is stdin
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "to_passphrase_file",
+        conflicts_with = "to_passphrase_file"
+    )]
+    pub(crate) to: Option<PathBuf>,
+    /// A file whose first line is the passphrase that the new one is made from; - is stdin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to_passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// `pqc token`.

@@ -18,7 +18,7 @@ pub(crate) struct StoreArgs {
     pub(crate) data_dir: Option<PathBuf>,
     /// The store: sqlite: in the data folder, or postgres://USER@HOST/DATABASE [default: sqlite:]
     ///
-    /// Any number of servers share a PostgreSQL database; each needs the same --master-key-file. A
+    /// Any number of servers share a PostgreSQL database; each needs the same master key. A
     /// password does not belong on the command line, which others can see: write the URL into
     /// PQC_STORE or the file of --config, or leave the password to ~/.pgpass.
     #[arg(long, env = "PQC_STORE", hide_env_values = true, value_name = "URL", global = true)]
@@ -35,6 +35,18 @@ pub(crate) struct StoreArgs {
         global = true
     )]
     pub(crate) master_key_file: Option<PathBuf>,
+    /// A file whose first line is the passphrase that the master key is made from, instead of a key
+    ///
+    /// It has 15 to 1024 bytes. The first start keeps in the store how it becomes the key (Argon2id,
+    /// 64 MiB).
+    #[arg(
+        long,
+        env = "PQC_MASTER_PASSPHRASE_FILE",
+        hide_env_values = true,
+        value_name = "FILE",
+        global = true
+    )]
+    pub(crate) master_passphrase_file: Option<PathBuf>,
 }
 
 /// The bounds for temporary tokens.

@@ -6,6 +6,7 @@ mod backup;
 mod demo;
 mod issuer;
 mod kem;
+mod master_key;
 mod restore;
 mod selftest;
 mod serve;
@@ -27,6 +28,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Demo => demo::run(output).await,
         Command::Account(args) => account::run(args, output).await,
         Command::Issuer(args) => issuer::run(args, output).await,
+        Command::MasterKey(verb) => master_key::run(verb, output).await,
         Command::Token(args) => token::run(args, output).await,
         Command::Backup(args) => backup::run(*args, output).await,
         Command::Restore(args) => restore::run(*args, output).await,
@@ -37,7 +39,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// A time for people and programs: RFC 3339 in UTC, to the second.
-fn rfc3339(time: Timestamp) -> String {
+pub(crate) fn rfc3339(time: Timestamp) -> String {
     i64::try_from(time.seconds())
         .ok()
         .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())

@@ -29,7 +29,7 @@ use crate::output::{self, Human, Output};
 pub(crate) async fn run(args: RestoreArgs, output: Output) -> anyhow::Result<()> {
     let config = StoreConfig::load(args.store.clone(), PolicyArgs::default())?;
     let folder = DataDir::at(&config.data_dir);
-    let master_key = folder.master_key(config.master_key_file.as_deref())?;
+    let master_key = folder.master_secret(&config.master)?;
     let options = RestoreOptions { master_key, reset_root_tokens: args.reset_root_tokens };
     let input = open(&args)?;
     let restored = match &config.postgres {

@@ -48,18 +48,19 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
     let address = listener.local_addr().context("cannot tell the address")?;
 
-    let key_file = config.store.master_key_file.as_deref();
+    let source = &config.store.master;
     let settings = config.store.settings;
     let (opened, origin) = match postgres {
         Some(url) => {
-            let master_key = data_dir.master_key(key_file)?;
-            (Opened::open_postgres(url, master_key, settings).await?, KeyOrigin::Read)
+            let master_key = data_dir.master_secret(source)?;
+            (Opened::open_postgres(url, master_key, settings).await, KeyOrigin::Read)
         }
         None => {
-            let (master_key, origin) = data_dir.master_key_or_new(key_file)?;
-            (Opened::open_embedded(&data_dir, master_key, settings).await?, origin)
+            let (master_key, origin) = data_dir.master_secret_or_new(source)?;
+            (Opened::open_embedded(&data_dir, master_key, settings).await, origin)
         }
     };
+    let opened = opened.map_err(|error| source.explain(error, &data_dir.own_key()))?;
     let served = async {
         match postgres {
             Some(_) => first_start_of_many(&opened.service, &config.store.data_dir).await?,

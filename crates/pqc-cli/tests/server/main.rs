@@ -28,6 +28,7 @@ mod families;
 mod first_start;
 mod held_bodies;
 mod keys_survive;
+mod master_key;
 mod no_secret_leaks;
 mod operator_verbs;
 mod order_of_checks;

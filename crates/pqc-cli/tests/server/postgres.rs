@@ -11,7 +11,7 @@ use crate::support::{Folder, Server, block_on, text};
 
 /// A database, and the key of the store in it.
 pub(crate) struct Database {
-    url: String,
+    pub(crate) url: String,
     keys: Folder,
 }
 

@@ -107,7 +107,10 @@ fn every_randomized_function_reports_a_failing_generator() {
     };
     draws("MasterKeys::seal", 1, |rng| masters.seal(&name, b"secret", rng));
     let master = MasterKey::new(1, Secret::from([1; 32]));
+    let sealed = masters.seal(&name, b"secret", &mut getrandom::SysRng).unwrap();
+    draws("MasterKeys::reseal", 1, |rng| masters.reseal(&name, &sealed, rng));
     draws("MasterKey::check_value", 1, |rng| master.check_value(rng));
+    draws("MasterKey::wrap_key", 1, |rng| master.wrap_key(masters.current(), rng));
 
     // The file key; for each key an encapsulation and a nonce, for a passphrase a nonce; the salt.
     let two = [key.encapsulation_key(), other.encapsulation_key()];

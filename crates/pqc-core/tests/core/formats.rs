@@ -233,6 +233,17 @@ fn a_master_keys_check_value() {
 }
 
 #[test]
+fn a_master_key_under_another() {
+    const FROZEN: &str = "010100000007000102030405060708090a0b0c0d0e0f10111213141516179c137c0544750\
+        1622095719089cb2ddcdb77c77f0672d19261f43984a28305c9f44a33dc2c1344ac1f63ae8338edead5";
+    let next = MasterKey::new(8, Secret::from(counting()));
+    let wrapped = master().wrap_key(&next, &mut Counting::from_zero()).unwrap();
+    assert_eq!(hex::encode(wrapped.as_bytes()), FROZEN);
+    let opened = master().unwrap_key(8, &record(FROZEN)).unwrap();
+    assert!(opened.made(&next.check_value(&mut Counting::from_zero()).unwrap()));
+}
+
+#[test]
 fn an_attestation() {
     const HEAD: &str = "0111111111111111111111111111111111000000006553f100000000006b49d200";
     const SHA_256: &str = "d2128f5213a30366dfce97f754a4845643d5d595202cd2953f19c45b3b7067be";

@@ -262,12 +262,13 @@ fn text(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i % 251) as u8).collect()
 }
 
-const KINDS: [RecordKind; 5] = [
+const KINDS: [RecordKind; 6] = [
     RecordKind::DecapsulationKey,
     RecordKind::SigningKey,
     RecordKind::AesKey,
     RecordKind::IssuerKey,
     RecordKind::CheckValue,
+    RecordKind::MasterKey,
 ];
 
 fn masters() -> MasterKeys {

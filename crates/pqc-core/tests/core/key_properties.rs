@@ -243,7 +243,7 @@ fn every_name_is_read_back() {
     for set in SignatureAlgorithm::ALL {
         assert_eq!(SignatureAlgorithm::from_name(set.name()), Ok(set));
     }
-    for name in ["kem", "sign", "aes", "issuer", "check"] {
+    for name in ["kem", "sign", "aes", "issuer", "check", "master"] {
         assert_eq!(RecordKind::from_name(name).map(RecordKind::name), Some(name));
     }
 }

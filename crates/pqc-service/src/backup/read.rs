@@ -7,13 +7,14 @@ use std::sync::Arc;
 use base64ct::{Base64, Encoding};
 use pqc_core::checksum::Checksum;
 use pqc_core::token::TokenValue;
-use pqc_core::{MasterKey, MasterKeys, SealedRecord, Secret, Timestamp};
+use pqc_core::{MasterKeys, SealedRecord, Timestamp};
 use tokio::sync::mpsc;
 
 use super::line::{self, End, FORMAT, Line};
 use super::{Contents, account_id};
 use crate::error::Error;
 use crate::host::Host;
+use crate::masters::{MasterSecret, unlock_with};
 use crate::store::copy::{self, Incoming, Row, Table, Value};
 use crate::{PostgresStore, SqliteStore, tokens};
 
@@ -39,7 +40,7 @@ pub struct Restored {
 #[derive(Debug)]
 pub struct RestoreOptions {
     /// The master key that was in force when the backup was made.
-    pub master_key: Secret<32>,
+    pub master_key: MasterSecret,
     /// Gives every account a new root token, in the same transaction; those in the backup are of no
     /// use then.
     pub reset_root_tokens: bool,
@@ -191,20 +192,14 @@ impl<R: Read> Reader<R> {
     }
 
     fn unlock(&self, rows: &[Row]) -> Result<MasterKeys, Stopped> {
-        let check = |row: &Row| match row.values.as_slice() {
-            [Value::Integer(version), Value::Bytes(check), ..] => {
-                Some((u32::try_from(*version).ok()?, SealedRecord::from_bytes(check.clone()).ok()?))
-            }
-            _ => None,
-        };
-        let newest = rows.iter().filter_map(check).max_by_key(|(version, _)| *version);
-        let (version, check) = newest.ok_or_else(|| bad("it names no master key"))?;
-        let key = Secret::from(*self.options.master_key.expose_bytes());
-        let master = MasterKey::new(version, key);
-        if !master.made(&check) {
-            return Err(Error::WrongMasterKey.into());
+        let records = rows.iter().map(copy::master_key).collect::<Result<Vec<_>, _>>();
+        let records = records.map_err(|_| bad("a master key's row cannot be read"))?;
+        if records.is_empty() {
+            return Err(bad("it names no master key"));
         }
-        Ok(MasterKeys::new(master))
+        // This thread may wait: it is none of the runtime's own.
+        let unlocked = unlock_with(&records, &self.options.master_key);
+        Ok(tokio::runtime::Handle::current().block_on(unlocked)?)
     }
 
     fn check_end(&mut self, end: &End, rows: u64, masters: &MasterKeys) -> Result<(), Stopped> {

@@ -23,6 +23,9 @@ impl Service {
     where
         W: Write + Send + 'static,
     {
+        // A rotation may begin or end before the snapshot is taken; then these have both keys, or
+        // the snapshot has.
+        let masters = self.masters.reload().await?;
         let made_at = self.store.now().await?;
         let (rows, incoming) = mpsc::channel(BATCHES_THAT_WAIT);
         let written = tokio::task::spawn_blocking(move || begin(out, made_at, incoming));
@@ -31,7 +34,7 @@ impl Service {
         let unfinished = written.await.map_err(|_| WRITER)?.map_err(Error::BackupNotWritten)?;
         copied?;
         let sum = unfinished.checksum.clone().finish();
-        let sealed = self.masters.vouch_for_backup(&sum, &mut self.rng())?;
+        let sealed = masters.vouch_for_backup(&sum, &mut self.rng())?;
         let end = End {
             rows: unfinished.rows,
             sha256: hex::encode(sum),

@@ -3,10 +3,10 @@
 use pqc_core::token::TokenKind;
 use pqc_core::{AccountId, Timestamp, TokenId};
 
-use super::rows::{millis, token_kind_name};
+use super::rows::{self, millis, token_kind_name};
 use super::sql::{Arg, Writes, bytes, integer, text};
 use super::writer::{Failure, Write};
-use super::{AccountRecord, KeyRecord, TokenRecord};
+use super::{AccountRecord, KeyRecord, MasterRotation, NewMasterKey, Resealed, TokenRecord};
 use crate::error::Error;
 
 /// Makes the change, or leaves no trace of it and says why (the inner error). The outer error
@@ -20,7 +20,12 @@ pub(super) async fn all_or_none(
     now: Timestamp,
 ) -> Result<Result<bool, Error>, Failure> {
     // A single statement undoes itself; several need a mark to go back to.
-    let several = matches!(write, Write::CreateAccount { .. } | Write::ReplaceRootToken { .. });
+    let several = matches!(
+        write,
+        Write::CreateAccount { .. }
+            | Write::ReplaceRootToken { .. }
+            | Write::BeginMasterRotation { .. }
+    );
     if !several {
         return make(db, write, now).await;
     }
@@ -40,15 +45,12 @@ async fn make(
 ) -> Result<Result<bool, Error>, Failure> {
     let now = integer(millis(now));
     let changed = match write {
-        Write::AddMasterKeyCheck { version, check } => {
-            let args = [integer(*version), bytes(check.as_bytes()), now];
-            db.execute(
-                "INSERT INTO master_keys (version, check_value, created_at) VALUES ($1, $2, $3) \
-                 ON CONFLICT DO NOTHING",
-                &args,
-            )
-            .await?
+        Write::AddMasterKey(key) => add_master_key(db, key, None, now).await?,
+        Write::BeginMasterRotation(rotation) => {
+            return begin_master_rotation(db, rotation, now).await;
         }
+        Write::EndMasterRotation { from, to } => end_master_rotation(db, *from, *to).await?,
+        Write::ResealKeys(keys) => reseal_keys(db, keys).await?,
         Write::CreateAccount { account, root_token } => {
             return create_account(db, account, root_token).await;
         }
@@ -80,7 +82,7 @@ async fn make(
             )
             .await?
         }
-        Write::InsertKey(key) => insert_key(db, key).await?,
+        Write::InsertKey(key) => return insert_key(db, key).await,
         Write::TrustIssuer(issuer) => {
             db.execute(
                 "INSERT INTO trusted_issuers (public_key, created_at) VALUES ($1, $2) \
@@ -199,7 +201,31 @@ async fn insert_token(
     Ok(if made > 0 { Ok(true) } else { Err(Error::Internal { what }) })
 }
 
-async fn insert_key(db: &mut impl Writes, key: &KeyRecord) -> Result<u64, Failure> {
+/// Whether no key may be added under this version of the master key. On PostgreSQL it stays so or
+/// not so until this transaction ends: who begins a rotation changes the row that is locked here.
+async fn is_superseded<W: Writes>(
+    db: &mut W,
+    master_version: u32,
+) -> Result<Result<bool, Error>, Failure> {
+    let sql = if W::SHARED { concat!(superseded!(), " FOR SHARE") } else { superseded!() };
+    let rows = db.fetch(sql, &[integer(master_version)]).await?;
+    Ok(rows.first().map_or(Ok(false), rows::is_superseded))
+}
+
+macro_rules! superseded {
+    () => {
+        "SELECT superseded_at FROM master_keys WHERE version = $1"
+    };
+}
+use superseded;
+
+async fn insert_key(db: &mut impl Writes, key: &KeyRecord) -> Result<Result<bool, Error>, Failure> {
+    let master_version = key.sealed.master_version();
+    match is_superseded(db, master_version).await? {
+        Ok(false) => {}
+        Ok(true) => return Ok(Err(Error::StaleMasterKey { version: master_version })),
+        Err(error) => return Ok(Err(error)),
+    }
     let args = [
         bytes(key.account.as_bytes()),
         bytes(key.id.as_bytes()),
@@ -212,11 +238,87 @@ async fn insert_key(db: &mut impl Writes, key: &KeyRecord) -> Result<u64, Failur
         integer(millis(key.created_at)),
         Arg::Integer(key.retired_at.map(millis)),
     ];
-    db.execute(
-        "INSERT INTO keys (account, id, kind, algorithm, version, public_key, attestation, \
+    let made = db
+        .execute(
+            "INSERT INTO keys (account, id, kind, algorithm, version, public_key, attestation, \
          sealed, created_at, retired_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          ON CONFLICT DO NOTHING",
+            &args,
+        )
+        .await?;
+    Ok(Ok(made > 0))
+}
+
+async fn add_master_key(
+    db: &mut impl Writes,
+    key: &NewMasterKey,
+    wrapped: Option<&[u8]>,
+    now: Arg<'_>,
+) -> Result<u64, Failure> {
+    let derivation = key.derivation.as_ref().map(ToString::to_string);
+    let args = [
+        integer(key.version),
+        bytes(key.check.as_bytes()),
+        Arg::Text(derivation.as_deref()),
+        Arg::Bytes(wrapped),
+        now,
+    ];
+    db.execute(
+        "INSERT INTO master_keys (version, check_value, derivation, wrapped, created_at) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
         &args,
     )
     .await
+}
+
+async fn begin_master_rotation(
+    db: &mut impl Writes,
+    rotation: &MasterRotation,
+    now: Arg<'_>,
+) -> Result<Result<bool, Error>, Failure> {
+    let MasterRotation { from, from_wrapped, to, to_wrapped } = rotation;
+    let args = [integer(*from), bytes(from_wrapped.as_bytes()), now];
+    let superseded = db
+        .execute(
+            "UPDATE master_keys SET superseded_at = $3, wrapped = $2 \
+             WHERE version = $1 AND superseded_at IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM master_keys WHERE wrapped IS NOT NULL)",
+            &args,
+        )
+        .await?;
+    if superseded == 0 {
+        return Ok(Ok(false));
+    }
+    let added = add_master_key(db, to, Some(to_wrapped.as_bytes()), now).await?;
+    let what = "a master key is in force beside a newer one";
+    Ok(if added > 0 { Ok(true) } else { Err(Error::Corrupt { what }) })
+}
+
+/// No key comes to be under the older version any more, so what is counted here stays so. The newer
+/// version is left alone if meanwhile a rotation from it began.
+async fn end_master_rotation(db: &mut impl Writes, from: u32, to: u32) -> Result<u64, Failure> {
+    let sealed_under = from.to_be_bytes();
+    let args = [integer(from), integer(to), bytes(&sealed_under)];
+    db.execute(
+        "UPDATE master_keys SET wrapped = NULL \
+         WHERE (version = $1 OR version = $2 AND superseded_at IS NULL) \
+         AND NOT EXISTS (SELECT 1 FROM keys WHERE substr(sealed, 3, 4) = $3)",
+        &args,
+    )
+    .await
+}
+
+async fn reseal_keys(db: &mut impl Writes, keys: &[Resealed]) -> Result<u64, Failure> {
+    let mut replaced = 0_u64;
+    for Resealed { account, id, old, new } in keys {
+        let args = [
+            bytes(account.as_bytes()),
+            bytes(id.as_bytes()),
+            bytes(old.as_bytes()),
+            bytes(new.as_bytes()),
+        ];
+        let sql = "UPDATE keys SET sealed = $4 WHERE account = $1 AND id = $2 AND sealed = $3";
+        replaced = replaced.saturating_add(db.execute(sql, &args).await?);
+    }
+    Ok(replaced)
 }

@@ -6,9 +6,9 @@
 
 use tokio::sync::mpsc;
 
-use super::TokenRecord;
-use super::rows::{millis, token_kind_name};
+use super::rows::{self, millis, token_kind_name};
 use super::sql::{Arg, Columns, Writes};
+use super::{MasterKeyRecord, TokenRecord};
 use crate::error::Error;
 
 /// What is copied, in this order.
@@ -124,6 +124,48 @@ impl Table {
             Self::Keys => &KEYS,
             Self::TrustedIssuers => &TRUSTED_ISSUERS,
         }
+    }
+}
+
+/// The master key of a row of [`Table::MasterKeys`].
+pub(crate) fn master_key(row: &Row) -> Result<MasterKeyRecord, Error> {
+    rows::master_key(row)
+}
+
+impl Columns for Row {
+    fn integer(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
+        match self.value(column) {
+            Some(Value::Integer(number)) => Ok(Some(*number)),
+            other => nothing(other, column),
+        }
+    }
+
+    fn bytes(&self, column: &str) -> Result<Option<&[u8]>, sqlx::Error> {
+        match self.value(column) {
+            Some(Value::Bytes(bytes)) => Ok(Some(bytes)),
+            other => nothing(other, column),
+        }
+    }
+
+    fn text(&self, column: &str) -> Result<Option<&str>, sqlx::Error> {
+        match self.value(column) {
+            Some(Value::Text(text)) => Ok(Some(text)),
+            other => nothing(other, column),
+        }
+    }
+}
+
+impl Row {
+    fn value(&self, name: &str) -> Option<&Value> {
+        let place = self.table.columns().iter().position(|column| column.name == name)?;
+        self.values.get(place)
+    }
+}
+
+fn nothing<T>(value: Option<&Value>, column: &str) -> Result<Option<T>, sqlx::Error> {
+    match value {
+        Some(Value::Null) => Ok(None),
+        _ => Err(sqlx::Error::ColumnNotFound(column.to_owned())),
     }
 }
 

@@ -6,12 +6,15 @@ use std::future::Future;
 use async_trait::async_trait;
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash};
-use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
+use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 use tokio::sync::mpsc;
 
 use super::sql::Reads;
 use super::writer::{Engine, Write, Writer};
-use super::{AccountRecord, KeyRecord, Store, TokenRecord, copy, read};
+use super::{
+    AccountRecord, KeyRecord, MasterKeyRecord, MasterRotation, NewMasterKey, NumberedKey, Resealed,
+    Store, TokenRecord, copy, read,
+};
 use crate::account::Custody;
 use crate::error::Error;
 
@@ -58,12 +61,37 @@ impl<D: Database> Store for D {
         }
     }
 
-    async fn master_key_checks(&self) -> Result<Vec<(u32, SealedRecord)>, Error> {
-        read::master_key_checks(self.readers()).await
+    async fn master_keys(&self) -> Result<Vec<MasterKeyRecord>, Error> {
+        read::master_keys(self.readers()).await
     }
 
-    async fn add_master_key_check(&self, version: u32, check: SealedRecord) -> Result<bool, Error> {
-        self.writer().write(Write::AddMasterKeyCheck { version, check }).await
+    async fn add_master_key(&self, key: NewMasterKey) -> Result<bool, Error> {
+        self.writer().write(Write::AddMasterKey(key)).await
+    }
+
+    async fn begin_master_rotation(&self, rotation: MasterRotation) -> Result<bool, Error> {
+        self.writer().write(Write::BeginMasterRotation(rotation)).await
+    }
+
+    async fn end_master_rotation(&self, from: u32, to: u32) -> Result<bool, Error> {
+        self.writer().write(Write::EndMasterRotation { from, to }).await
+    }
+
+    async fn keys_under(
+        &self,
+        master_version: u32,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<NumberedKey>, Error> {
+        read::keys_under(self.readers(), master_version, after, limit).await
+    }
+
+    async fn keys_by_master_key(&self) -> Result<Vec<(u32, u64)>, Error> {
+        read::keys_by_master_key(self.readers()).await
+    }
+
+    async fn reseal_keys(&self, keys: Vec<Resealed>) -> Result<bool, Error> {
+        self.writer().write(Write::ResealKeys(keys)).await
     }
 
     async fn accounts(&self) -> Result<Vec<AccountRecord>, Error> {

@@ -18,7 +18,9 @@ mod writer;
 use async_trait::async_trait;
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash, TokenState};
-use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
+use pqc_core::{
+    AccountId, KeyId, PassphraseParameters, SealedRecord, Timestamp, TokenId, VerifyingKey,
+};
 
 use tokio::sync::mpsc;
 
@@ -87,6 +89,63 @@ pub struct KeyRecord {
     pub retired_at: Option<Timestamp>,
 }
 
+/// What is kept of a master key: all but the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MasterKeyRecord {
+    /// Its version, counted from 1. The newest is in force.
+    pub version: u32,
+    /// A known text, sealed: tells a wrong key.
+    pub check: SealedRecord,
+    /// How a passphrase becomes the key; `None`: the key is kept as it is.
+    pub derivation: Option<PassphraseParameters>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When the rotation to the next version began.
+    pub superseded_at: Option<Timestamp>,
+    /// While a rotation runs: the key, sealed under the other one of the two.
+    pub wrapped: Option<SealedRecord>,
+}
+
+/// A master key to be added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMasterKey {
+    /// Its version.
+    pub version: u32,
+    /// A known text, sealed.
+    pub check: SealedRecord,
+    /// How a passphrase becomes the key.
+    pub derivation: Option<PassphraseParameters>,
+}
+
+/// From one master key to the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MasterRotation {
+    /// The version in force.
+    pub from: u32,
+    /// Its key, sealed under the new one.
+    pub from_wrapped: SealedRecord,
+    /// The new key.
+    pub to: NewMasterKey,
+    /// The new key, sealed under the one in force.
+    pub to_wrapped: SealedRecord,
+}
+
+/// A stored key's secret under another master key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resealed {
+    /// Whose it is.
+    pub account: AccountId,
+    /// Its id.
+    pub id: KeyId,
+    /// What is replaced.
+    pub old: SealedRecord,
+    /// What takes its place.
+    pub new: SealedRecord,
+}
+
+/// A key's row, by a number that grows from row to row; its record may not be readable.
+pub type NumberedKey = (u64, Result<KeyRecord, Error>);
+
 /// A place where accounts, tokens and sealed keys are kept.
 ///
 /// Every method fails with [`Error::Unavailable`] when the store cannot be reached (nothing was
@@ -105,11 +164,35 @@ pub trait Store: Send + Sync + 'static {
     /// [`Error::Unavailable`]. Without it nothing is lost.
     async fn close(&self);
 
-    /// The check values of the master keys, by version.
-    async fn master_key_checks(&self) -> Result<Vec<(u32, SealedRecord)>, Error>;
+    /// The master keys, by version.
+    async fn master_keys(&self) -> Result<Vec<MasterKeyRecord>, Error>;
 
-    /// Adds the check value of a new master-key version; `false`: that version exists.
-    async fn add_master_key_check(&self, version: u32, check: SealedRecord) -> Result<bool, Error>;
+    /// Adds a master key; `false`: that version exists.
+    async fn add_master_key(&self, key: NewMasterKey) -> Result<bool, Error>;
+
+    /// Adds the next master key and takes the one before it out of force, in one step: from then on
+    /// no key is added under that one. `false`: it is not in force, or another rotation runs.
+    async fn begin_master_rotation(&self, rotation: MasterRotation) -> Result<bool, Error>;
+
+    /// Takes the wrapped keys of a rotation away; `false`, and they stay, while there is a key under
+    /// the older version.
+    async fn end_master_rotation(&self, from: u32, to: u32) -> Result<bool, Error>;
+
+    /// A page of the keys that are sealed under this version of the master key, of all accounts,
+    /// after the row `after` (0: from the first).
+    async fn keys_under(
+        &self,
+        master_version: u32,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<NumberedKey>, Error>;
+
+    /// How many keys are sealed under each version of the master key.
+    async fn keys_by_master_key(&self) -> Result<Vec<(u32, u64)>, Error>;
+
+    /// Puts these sealed secrets in the place of the old ones, where the old ones are still there,
+    /// in one step; `false`: nowhere.
+    async fn reseal_keys(&self, keys: Vec<Resealed>) -> Result<bool, Error>;
 
     /// All accounts, in the order of their making.
     async fn accounts(&self) -> Result<Vec<AccountRecord>, Error>;
@@ -177,6 +260,7 @@ pub trait Store: Send + Sync + 'static {
     async fn spend(&self, hash: &TokenHash) -> Result<Result<Option<u32>, Refusal>, Error>;
 
     /// Adds a key; `false`: the account has that id, or that version of that kind and algorithm.
+    /// [`Error::StaleMasterKey`]: it is sealed under a master key that was superseded.
     async fn insert_key(&self, key: KeyRecord) -> Result<bool, Error>;
 
     /// The account's key with that id.

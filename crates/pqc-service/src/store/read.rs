@@ -2,21 +2,47 @@
 
 use pqc_core::seal::RecordKind;
 use pqc_core::token::TokenHash;
-use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
+use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 
 use super::rows::{self, account_columns, key_columns, token_columns};
 use super::sql::{Reads, bytes, integer, text};
 use crate::error::Error;
-use crate::store::{AccountRecord, KeyRecord, TokenRecord};
+use crate::store::{AccountRecord, KeyRecord, MasterKeyRecord, NumberedKey, TokenRecord};
 
 pub(super) async fn clock(db: &impl Reads) -> Result<Timestamp, Error> {
     let rows = db.fetch("SELECT greatest FROM clock WHERE id = 1", &[]).await?;
     rows::clock(rows.first().ok_or(NO_CLOCK)?)
 }
 
-pub(super) async fn master_key_checks(db: &impl Reads) -> Result<Vec<(u32, SealedRecord)>, Error> {
-    let sql = "SELECT version, check_value FROM master_keys ORDER BY version";
-    db.fetch(sql, &[]).await?.iter().map(rows::master_key_check).collect()
+pub(super) async fn master_keys(db: &impl Reads) -> Result<Vec<MasterKeyRecord>, Error> {
+    let sql = "SELECT version, check_value, created_at, superseded_at, wrapped, derivation \
+         FROM master_keys ORDER BY version";
+    db.fetch(sql, &[]).await?.iter().map(rows::master_key).collect()
+}
+
+pub(super) async fn keys_under(
+    db: &impl Reads,
+    master_version: u32,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<NumberedKey>, Error> {
+    const SQL: &str = concat!(
+        "SELECT seq, ",
+        key_columns!(),
+        " FROM keys WHERE substr(sealed, 3, 4) = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+    );
+    // No row has a number beyond.
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let version = master_version.to_be_bytes();
+    let args = [bytes(&version), integer(after), integer(limit)];
+    let rows = db.fetch(SQL, &args).await?;
+    rows.iter().map(|row| Ok((rows::number_of_key(row)?, rows::key(row)))).collect()
+}
+
+pub(super) async fn keys_by_master_key(db: &impl Reads) -> Result<Vec<(u32, u64)>, Error> {
+    let sql = "SELECT substr(sealed, 3, 4) AS master, count(*) AS count FROM keys \
+         GROUP BY substr(sealed, 3, 4) ORDER BY substr(sealed, 3, 4)";
+    db.fetch(sql, &[]).await?.iter().map(rows::keys_of_master_key).collect()
 }
 
 pub(super) async fn accounts(db: &impl Reads) -> Result<Vec<AccountRecord>, Error> {

@@ -2,10 +2,12 @@
 
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{OperationSet, Scope, TokenHash, TokenKind, TokenState};
-use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
+use pqc_core::{
+    AccountId, KeyId, PassphraseParameters, SealedRecord, Timestamp, TokenId, VerifyingKey,
+};
 
 use super::sql::Columns;
-use super::{AccountRecord, KeyRecord, TokenRecord};
+use super::{AccountRecord, KeyRecord, MasterKeyRecord, TokenRecord};
 use crate::account::Custody;
 use crate::error::Error;
 
@@ -108,10 +110,37 @@ pub(super) fn key(row: &impl Columns) -> Result<KeyRecord, Error> {
     })
 }
 
-/// Of `version, check_value`.
-pub(super) fn master_key_check(row: &impl Columns) -> Result<(u32, SealedRecord), Error> {
-    let fields = Fields { row, what: "a master key's check value" };
-    Ok((fields.number("version")?, fields.sealed("check_value")?))
+/// Of `seq`: a key's row, whatever else is in it.
+pub(super) fn number_of_key(row: &impl Columns) -> Result<u64, Error> {
+    Fields { row, what: "a key's row" }.number("seq")
+}
+
+/// Of `master, count`: the version of a master key, and how many keys are under it.
+pub(super) fn keys_of_master_key(row: &impl Columns) -> Result<(u32, u64), Error> {
+    let fields = Fields { row, what: "a key's row" };
+    Ok((u32::from_be_bytes(fields.array("master")?), fields.number("count")?))
+}
+
+pub(super) fn master_key(row: &impl Columns) -> Result<MasterKeyRecord, Error> {
+    let fields = Fields { row, what: "a master key's row" };
+    Ok(MasterKeyRecord {
+        version: fields.number("version")?,
+        check: fields.sealed("check_value")?,
+        derivation: fields.parse("derivation", fields.optional_text("derivation")?, |text| {
+            text.map(str::parse::<PassphraseParameters>).transpose().ok()
+        })?,
+        created_at: fields.time("created_at")?,
+        superseded_at: fields.optional_time("superseded_at")?,
+        wrapped: fields.parse("wrapped", fields.optional_bytes("wrapped")?, |bytes| {
+            bytes.map(|bytes| SealedRecord::from_bytes(bytes.to_vec())).transpose().ok()
+        })?,
+    })
+}
+
+/// Of `superseded_at`.
+pub(super) fn is_superseded(row: &impl Columns) -> Result<bool, Error> {
+    let fields = Fields { row, what: "a master key's row" };
+    Ok(fields.optional_time("superseded_at")?.is_some())
 }
 
 /// Of `public_key`.

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use pqc_core::token::{Refusal, TokenHash};
-use pqc_core::{AccountId, SealedRecord, Timestamp, TokenId, VerifyingKey};
+use pqc_core::{AccountId, Timestamp, TokenId, VerifyingKey};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{AccountRecord, KeyRecord, TokenRecord};
+use super::{AccountRecord, KeyRecord, MasterRotation, NewMasterKey, Resealed, TokenRecord};
 use crate::account::Custody;
 use crate::error::Error;
 
@@ -24,7 +24,10 @@ pub(super) type Spent = Result<Option<u32>, Refusal>;
 /// A change that answers whether it was made.
 #[derive(Debug)]
 pub(super) enum Write {
-    AddMasterKeyCheck { version: u32, check: SealedRecord },
+    AddMasterKey(NewMasterKey),
+    BeginMasterRotation(MasterRotation),
+    EndMasterRotation { from: u32, to: u32 },
+    ResealKeys(Vec<Resealed>),
     CreateAccount { account: AccountRecord, root_token: TokenRecord },
     SetCustody { account: AccountId, custody: Custody },
     SetDisabled { account: AccountId, disabled: bool },

@@ -103,7 +103,7 @@ async fn back_up(service: &Service) -> (Vec<u8>, Contents) {
 }
 
 fn options() -> RestoreOptions {
-    RestoreOptions { master_key: Secret::from([7; 32]), reset_root_tokens: false }
+    RestoreOptions { master_key: Secret::from([7; 32]).into(), reset_root_tokens: false }
 }
 
 async fn restore(backup: Vec<u8>, target: Target) -> Result<Restored, Error> {
@@ -259,7 +259,7 @@ async fn a_backup_that_was_made_with_another_master_key_is_refused() {
     let (backup, _) = back_up(&service).await;
     let elsewhere = Elsewhere::new().await;
     for target in elsewhere.targets() {
-        let options = RestoreOptions { master_key: Secret::from([8; 32]), ..options() };
+        let options = RestoreOptions { master_key: Secret::from([8; 32]).into(), ..options() };
         let input = io::Cursor::new(backup.clone());
         let refused = backup::restore(input, target, Arc::new(System), options).await.unwrap_err();
         assert!(matches!(refused, Error::WrongMasterKey), "{refused:?}");

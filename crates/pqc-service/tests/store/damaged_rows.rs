@@ -7,7 +7,7 @@ use pqc_service::Error;
 
 use crate::ground::{Counting, Ground, on_every_ground};
 use crate::support::{
-    account_id, add_account, hash, key_pair, sealed, temporary, token_id, versioned,
+    account_id, add_account, hash, key_pair, master_key, temporary, token_id, versioned,
 };
 
 /// A store with two of each thing, of which the first is then changed past the store's back.
@@ -17,7 +17,7 @@ async fn damaged(ground: &Ground, table: &str, column: &str, value: &str) -> Arc
         add_account(&*store, n).await;
         store.insert_token(temporary(n, 1, 5)).await.unwrap();
         store.insert_key(versioned(n, SigningKey, "ML-DSA-65", 1)).await.unwrap();
-        store.add_master_key_check(u32::from(n), sealed(n)).await.unwrap();
+        store.add_master_key(master_key(n.into())).await.unwrap();
     }
     let which = match table {
         "accounts" => format!("id = x'{}'", "01".repeat(16)),
@@ -133,7 +133,7 @@ async fn a_key() {
 async fn a_master_key_and_an_issuer() {
     on_every_ground(async |ground: Ground| {
         let store = damaged(&ground, "master_keys", "check_value", "x'00'").await;
-        assert_corrupt(store.master_key_checks().await, "check_value");
+        assert_corrupt(store.master_keys().await, "check_value");
         assert_eq!(store.trusted_issuers().await.unwrap(), []); // the twin
         let sql = "INSERT INTO trusted_issuers (public_key, created_at) VALUES (x'00', 0)";
         ground.damage(sql).await;

@@ -26,6 +26,7 @@ mod many_servers;
 mod opening;
 mod policy_model;
 mod postgres;
+mod rotation;
 mod support;
 mod time;
 mod two_processes;

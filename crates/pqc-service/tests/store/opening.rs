@@ -9,7 +9,7 @@ use pqc_service::{Error, Store};
 use sqlx::{Connection, Executor};
 
 use crate::support::{
-    Place, account, account_id, add_account, hash, key_pair, root, sealed, temporary, token_id,
+    Place, account, account_id, add_account, hash, key_pair, master_key, root, temporary, token_id,
 };
 
 /// Closes a store that has something in it, and gives the place.
@@ -56,13 +56,13 @@ async fn everything_survives_a_reopen() {
         store.revoke_token(account_id(1), token_id(2)).await.unwrap();
         store.replace_root_token(root(1, 3), false).await.unwrap();
         store.insert_key(key_pair(1, 1)).await.unwrap();
-        store.add_master_key_check(1, sealed(1)).await.unwrap();
+        store.add_master_key(master_key(1)).await.unwrap();
         let everything = async |store: &pqc_service::SqliteStore| {
             (
                 store.accounts().await.unwrap(),
                 store.tokens(account_id(1), None, 10).await.unwrap(),
                 store.key(account_id(1), &key_pair(1, 1).id).await.unwrap(),
-                store.master_key_checks().await.unwrap(),
+                store.master_keys().await.unwrap(),
             )
         };
         let before = everything(&store).await;

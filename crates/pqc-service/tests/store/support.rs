@@ -8,6 +8,7 @@ use pqc_core::seal::RecordKind;
 use pqc_core::token::{Scope, TokenHash, TokenKind, TokenState};
 use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId};
 use pqc_service::host::RandomnessFailed;
+use pqc_service::store::NewMasterKey;
 use pqc_service::{AccountRecord, Custody, Host, KeyRecord, SqliteStore, Store, TokenRecord};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -165,9 +166,20 @@ pub(crate) fn expiring(mut token: TokenRecord, end: Timestamp) -> TokenRecord {
 
 /// The form of a sealed record; no key opens it.
 pub(crate) fn sealed(byte: u8) -> SealedRecord {
+    sealed_under(1, byte)
+}
+
+/// The same under that version of the master key.
+pub(crate) fn sealed_under(master_version: u32, byte: u8) -> SealedRecord {
     let mut bytes = vec![byte; 78];
-    bytes[..6].copy_from_slice(&[1, 1, 0, 0, 0, 1]);
+    bytes[..2].copy_from_slice(&[1, 1]);
+    bytes[2..6].copy_from_slice(&master_version.to_be_bytes());
     SealedRecord::from_bytes(bytes).unwrap()
+}
+
+/// A master key of that version.
+pub(crate) fn master_key(version: u32) -> NewMasterKey {
+    NewMasterKey { version, check: sealed(version as u8), derivation: None }
 }
 
 /// Key pair `n` of the account, of a kind without versions.

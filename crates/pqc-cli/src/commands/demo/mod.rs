@@ -30,7 +30,7 @@ pub(crate) async fn run(output: Output) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let data_dir = DataDir::create(&folder.path().join("pqc-data"))?;
     let master_key = Secret::generate(&mut getrandom::SysRng)?;
-    let opened = Opened::open_embedded(&data_dir, master_key, Settings::default()).await?;
+    let opened = Opened::open_embedded(&data_dir, master_key.into(), Settings::default()).await?;
     let pending = opened.service.prepare_account(DEFAULT_ACCOUNT, Custody::Server).await?;
     let root_token = opened.service.create_account(pending).await?;
 

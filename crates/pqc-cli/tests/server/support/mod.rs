@@ -12,6 +12,7 @@ mod verb;
 pub(crate) use account::{Account, KeyPair};
 pub(crate) use answer::Answer;
 pub(crate) use call::{Call, Client, block_on, together};
+pub(crate) use capture::Capture;
 pub(crate) use forge::{Issuer, unreduced};
 pub(crate) use process::{Folder, KilledOnDrop, Server, shared};
 pub(crate) use raw::Raw;

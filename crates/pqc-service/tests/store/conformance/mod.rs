@@ -3,6 +3,7 @@
 mod accounts;
 mod isolation;
 mod keys;
+mod master_keys;
 mod server;
 mod spending;
 mod tokens;

@@ -1,25 +1,11 @@
-//! What belongs to the server: master keys, trusted issuers, the time.
+//! What belongs to the server, beside its master keys: trusted issuers, the time.
 
 use std::sync::Arc;
 
 use pqc_core::VerifyingKey;
 use pqc_service::Store;
 
-use crate::support::{on_every_store, sealed};
-
-#[tokio::test]
-async fn a_master_key_version_has_one_check_value() {
-    on_every_store(async |store: Arc<dyn Store>| {
-        assert_eq!(store.master_key_checks().await.unwrap(), []);
-        for version in [2, u32::MAX, 1] {
-            assert!(store.add_master_key_check(version, sealed(version as u8)).await.unwrap());
-        }
-        assert!(!store.add_master_key_check(2, sealed(9)).await.unwrap());
-        let checks = [(1, sealed(1)), (2, sealed(2)), (u32::MAX, sealed(255))];
-        assert_eq!(store.master_key_checks().await.unwrap(), checks);
-    })
-    .await;
-}
+use crate::support::{master_key, on_every_store};
 
 #[tokio::test]
 async fn an_issuer_is_trusted_once() {
@@ -47,7 +33,7 @@ async fn the_time_does_not_go_back() {
         store.ping().await.unwrap();
         let mut last = store.now().await.unwrap();
         for version in 1..20 {
-            store.add_master_key_check(version, sealed(1)).await.unwrap();
+            store.add_master_key(master_key(version)).await.unwrap();
             let now = store.now().await.unwrap();
             assert!(now >= last);
             last = now;
