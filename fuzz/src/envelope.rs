@@ -25,8 +25,8 @@ struct Stanza {
     /// The key id, the costs, or a part of them; the rest is its last byte.
     start: [u8; 12],
     last: u8,
-    /// A byte more or less than the kind has.
-    off: i8,
+    /// A byte less than the kind has.
+    is_short: bool,
 }
 
 struct Fixture {
@@ -87,12 +87,7 @@ fn header(count: Option<u8>, stanzas: &[Stanza], behind: &[u8]) -> Vec<u8> {
         let start = bytes.len() + 1;
         bytes.push(kind);
         bytes.extend(stanza.start);
-        let length = if stanza.off.abs() == 1 {
-            length.saturating_add_signed(stanza.off.into())
-        } else {
-            length
-        };
-        bytes.resize(start + length, stanza.last);
+        bytes.resize(start + length - usize::from(stanza.is_short && length > 0), stanza.last);
     }
     bytes.extend(behind);
     bytes
