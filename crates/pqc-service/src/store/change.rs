@@ -18,7 +18,7 @@ pub(super) async fn all_or_none(
     db: &mut impl Writes,
     write: &Write,
     now: Timestamp,
-) -> Result<Result<bool, Error>, Failure> {
+) -> Result<Result<u64, Error>, Failure> {
     // A single statement undoes itself; several need a mark to go back to.
     let several = matches!(write, Write::CreateAccount { .. } | Write::ReplaceRootToken { .. });
     if !several {
@@ -37,7 +37,7 @@ async fn make(
     db: &mut impl Writes,
     write: &Write,
     now: Timestamp,
-) -> Result<Result<bool, Error>, Failure> {
+) -> Result<Result<u64, Error>, Failure> {
     let now = integer(millis(now));
     let changed = match write {
         Write::AddMasterKeyCheck { version, check } => {
@@ -63,7 +63,7 @@ async fn make(
         Write::InsertToken(token) => return insert_token(db, token).await,
         Write::MintToken { token, by } => {
             if !is_root_in_force(db, token.account, *by).await? {
-                return Ok(Ok(false));
+                return Ok(Ok(0));
             }
             return insert_token(db, token).await;
         }
@@ -81,6 +81,34 @@ async fn make(
             .await?
         }
         Write::InsertKey(key) => insert_key(db, key).await?,
+        Write::PutInForce(key) => put_in_force(db, key, now).await?,
+        Write::DestroyKey { account, key } => {
+            let args = [bytes(account.as_bytes()), bytes(key.as_bytes()), now];
+            db.execute(
+                "UPDATE keys SET destroyed_at = $3 \
+                 WHERE account = $1 AND id = $2 AND destroyed_at IS NULL",
+                &args,
+            )
+            .await?
+        }
+        Write::UndestroyKey { account, key, since } => {
+            let since = integer(millis(*since));
+            db.execute(
+                "UPDATE keys SET destroyed_at = NULL \
+                 WHERE account = $1 AND id = $2 AND destroyed_at > $3",
+                &[bytes(account.as_bytes()), bytes(key.as_bytes()), since],
+            )
+            .await?
+        }
+        Write::PurgeKeys { until, limit } => {
+            // The time is looked at twice: a row that was found may be brought back meanwhile.
+            db.execute(
+                "DELETE FROM keys WHERE destroyed_at <= $1 AND seq IN \
+                 (SELECT seq FROM keys WHERE destroyed_at <= $1 ORDER BY destroyed_at LIMIT $2)",
+                &[integer(millis(*until)), integer(*limit)],
+            )
+            .await?
+        }
         Write::TrustIssuer(issuer) => {
             db.execute(
                 "INSERT INTO trusted_issuers (public_key, created_at) VALUES ($1, $2) \
@@ -94,14 +122,14 @@ async fn make(
             db.execute("DELETE FROM trusted_issuers WHERE public_key = $1", &args).await?
         }
     };
-    Ok(Ok(changed > 0))
+    Ok(Ok(changed))
 }
 
 async fn create_account(
     db: &mut impl Writes,
     account: &AccountRecord,
     root_token: &TokenRecord,
-) -> Result<Result<bool, Error>, Failure> {
+) -> Result<Result<u64, Error>, Failure> {
     let args = [
         bytes(account.id.as_bytes()),
         text(&account.name),
@@ -117,7 +145,7 @@ async fn create_account(
         )
         .await?;
     if made == 0 {
-        return Ok(Ok(false));
+        return Ok(Ok(0));
     }
     insert_token(db, root_token).await
 }
@@ -168,7 +196,7 @@ use root_in_force;
 async fn insert_token(
     db: &mut impl Writes,
     token: &TokenRecord,
-) -> Result<Result<bool, Error>, Failure> {
+) -> Result<Result<u64, Error>, Failure> {
     let state = &token.state;
     let key_id = state.scope.key_id.as_ref().map(|id| id.as_bytes());
     let args = [
@@ -196,7 +224,7 @@ async fn insert_token(
         )
         .await?;
     let what = "a new token, whose id or hash is taken, or whose account does not exist";
-    Ok(if made > 0 { Ok(true) } else { Err(Error::Internal { what }) })
+    Ok(if made > 0 { Ok(made) } else { Err(Error::Internal { what }) })
 }
 
 async fn insert_key(db: &mut impl Writes, key: &KeyRecord) -> Result<u64, Failure> {
@@ -219,4 +247,25 @@ async fn insert_key(db: &mut impl Writes, key: &KeyRecord) -> Result<u64, Failur
         &args,
     )
     .await
+}
+
+/// Takes the place of every older version, those that were destroyed and may come back included. Of
+/// two that come for the same version, the second waits for the first, and makes no row.
+async fn put_in_force(db: &mut impl Writes, key: &KeyRecord, now: Arg<'_>) -> Result<u64, Failure> {
+    let account = bytes(key.account.as_bytes());
+    let (kind, algorithm) = (text(key.kind.name()), text(&key.algorithm));
+    let args = [account, kind, algorithm, Arg::Integer(key.version.map(i64::from)), now];
+    let newer = "SELECT 1 FROM keys WHERE account = $1 AND kind = $2 AND algorithm = $3 \
+         AND version >= $4 LIMIT 1";
+    let [lookup @ .., _] = &args;
+    if !db.fetch(newer, lookup).await?.is_empty() || insert_key(db, key).await? == 0 {
+        return Ok(0);
+    }
+    db.execute(
+        "UPDATE keys SET retired_at = $5 WHERE account = $1 AND kind = $2 AND algorithm = $3 \
+         AND version < $4 AND retired_at IS NULL",
+        &args,
+    )
+    .await?;
+    Ok(1)
 }

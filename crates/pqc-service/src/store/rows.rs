@@ -5,7 +5,7 @@ use pqc_core::token::{OperationSet, Scope, TokenHash, TokenKind, TokenState};
 use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId, VerifyingKey};
 
 use super::sql::Columns;
-use super::{AccountRecord, KeyRecord, TokenRecord};
+use super::{AccountRecord, KeyInfo, KeyRecord, TokenRecord};
 use crate::account::Custody;
 use crate::error::Error;
 
@@ -34,7 +34,15 @@ macro_rules! key_columns {
     };
 }
 
-pub(super) use {account_columns, key_columns, token_columns};
+/// The columns that [`key_info`] reads, of `keys`.
+macro_rules! key_info_columns {
+    () => {
+        "account, id, kind, algorithm, version, public_key, attestation, created_at, retired_at, \
+         destroyed_at"
+    };
+}
+
+pub(super) use {account_columns, key_columns, key_info_columns, token_columns};
 
 pub(super) fn account(row: &impl Columns) -> Result<AccountRecord, Error> {
     let fields = Fields { row, what: "an account's row" };
@@ -106,6 +114,27 @@ pub(super) fn key(row: &impl Columns) -> Result<KeyRecord, Error> {
         created_at: fields.time("created_at")?,
         retired_at: fields.optional_time("retired_at")?,
     })
+}
+
+pub(super) fn key_info(row: &impl Columns) -> Result<KeyInfo, Error> {
+    let fields = Fields { row, what: "a key's row" };
+    Ok(KeyInfo {
+        account: AccountId::from_bytes(fields.array("account")?),
+        id: fields.parse("id", fields.bytes("id")?, |bytes| KeyId::from_slice(bytes).ok())?,
+        kind: fields.parse("kind", fields.text("kind")?, RecordKind::from_name)?,
+        algorithm: fields.text("algorithm")?.to_owned(),
+        version: fields.optional_number("version")?,
+        public_key: fields.bytes("public_key")?.to_vec(),
+        attestation: fields.bytes("attestation")?.to_vec(),
+        created_at: fields.time("created_at")?,
+        retired_at: fields.optional_time("retired_at")?,
+        destroyed_at: fields.optional_time("destroyed_at")?,
+    })
+}
+
+/// Of `version`, which may be that of none.
+pub(super) fn version(row: &impl Columns) -> Result<Option<u32>, Error> {
+    Fields { row, what: "a key's row" }.optional_number("version")
 }
 
 /// Of `version, check_value`.

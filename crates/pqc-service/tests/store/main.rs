@@ -17,6 +17,7 @@
 mod cluster;
 mod conformance;
 mod damaged_rows;
+mod erased;
 mod ground;
 mod group_commit;
 mod interrupted;

@@ -11,10 +11,10 @@ mod write;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use pqc_core::Timestamp;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::database::Database;
@@ -30,6 +30,9 @@ pub struct SqliteStore {
     readers: SqlitePool,
     writer: Writer<write::SqliteEngine>,
     clock: Arc<Clock>,
+    options: SqliteConnectOptions,
+    /// Whether something that was removed may still stand in the log.
+    traces: AtomicBool,
 }
 
 impl SqliteStore {
@@ -47,8 +50,10 @@ impl SqliteStore {
         let clock = Arc::new(Clock::new(host));
         clock.learn(read::clock(&readers).await?);
         clock.now();
-        let engine = write::SqliteEngine::new(options, connection, Arc::clone(&clock));
-        Ok(Self { readers, writer: Writer::start(engine), clock })
+        let engine = write::SqliteEngine::new(options.clone(), connection, Arc::clone(&clock));
+        // An earlier process may have been killed between the two.
+        let traces = AtomicBool::new(true);
+        Ok(Self { readers, writer: Writer::start(engine), clock, options, traces })
     }
 
     /// How many transactions this store committed since it was opened. Changes that wait together
@@ -79,6 +84,20 @@ impl Database for SqliteStore {
             self.writer.commit_time();
         }
         now
+    }
+
+    /// `secure_delete` has overwritten what was removed, in pages that the log holds in their older
+    /// forms too: once they are all in the database, the log is cut to nothing.
+    async fn erase_removed(&self, now: bool) -> Result<bool, Error> {
+        let due = self.traces.swap(false, Ordering::AcqRel) || now;
+        if !due {
+            return Ok(true);
+        }
+        let cut = open::cut_log(&self.options).await;
+        if !matches!(cut, Ok(true)) {
+            self.traces.store(true, Ordering::Release);
+        }
+        cut
     }
 }
 
