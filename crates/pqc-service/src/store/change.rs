@@ -227,7 +227,8 @@ async fn insert_token(
     Ok(if made > 0 { Ok(made) } else { Err(Error::Internal { what }) })
 }
 
-async fn insert_key(db: &mut impl Writes, key: &KeyRecord) -> Result<u64, Failure> {
+async fn insert_key<W: Writes>(db: &mut W, key: &KeyRecord) -> Result<u64, Failure> {
+    let attestation = Some(&key.attestation[..]).filter(|bytes| !bytes.is_empty());
     let args = [
         bytes(key.account.as_bytes()),
         bytes(key.id.as_bytes()),
@@ -235,7 +236,7 @@ async fn insert_key(db: &mut impl Writes, key: &KeyRecord) -> Result<u64, Failur
         text(&key.algorithm),
         Arg::Integer(key.version.map(i64::from)),
         bytes(&key.public_key),
-        bytes(&key.attestation),
+        bytes(attestation.unwrap_or(W::NO_ATTESTATION)),
         bytes(key.sealed.as_bytes()),
         integer(millis(key.created_at)),
         Arg::Integer(key.retired_at.map(millis)),

@@ -109,7 +109,7 @@ pub(super) fn key(row: &impl Columns) -> Result<KeyRecord, Error> {
         algorithm: fields.text("algorithm")?.to_owned(),
         version: fields.optional_number("version")?,
         public_key: fields.bytes("public_key")?.to_vec(),
-        attestation: fields.bytes("attestation")?.to_vec(),
+        attestation: fields.attestation()?,
         sealed: fields.sealed("sealed")?,
         created_at: fields.time("created_at")?,
         retired_at: fields.optional_time("retired_at")?,
@@ -125,7 +125,7 @@ pub(super) fn key_info(row: &impl Columns) -> Result<KeyInfo, Error> {
         algorithm: fields.text("algorithm")?.to_owned(),
         version: fields.optional_number("version")?,
         public_key: fields.bytes("public_key")?.to_vec(),
-        attestation: fields.bytes("attestation")?.to_vec(),
+        attestation: fields.attestation()?,
         created_at: fields.time("created_at")?,
         retired_at: fields.optional_time("retired_at")?,
         destroyed_at: fields.optional_time("destroyed_at")?,
@@ -231,6 +231,11 @@ impl<'r, R: Columns> Fields<'r, R> {
         self.parse(column, bytes, |bytes| SealedRecord::from_bytes(bytes).ok())
     }
 
+    fn attestation(&self) -> Result<Vec<u8>, Error> {
+        let bytes = self.bytes("attestation")?;
+        Ok(if bytes == PAGE_OF_ZEROS { Vec::new() } else { bytes.to_vec() })
+    }
+
     fn corrupt(&self, column: &str) -> Error {
         tracing::error!(what = self.what, column, "a row in the store cannot be read");
         Error::Corrupt { what: self.what }
@@ -247,6 +252,9 @@ pub(super) const fn token_kind_name(kind: TokenKind) -> &'static str {
 fn token_kind_from_name(name: &str) -> Option<TokenKind> {
     [TokenKind::Root, TokenKind::Temporary].into_iter().find(|kind| token_kind_name(*kind) == name)
 }
+
+/// What the embedded store keeps for no attestation: as long as one of its pages.
+pub(super) const PAGE_OF_ZEROS: [u8; 4096] = [0; 4096];
 
 /// The form for a column; what does not fit is the end of time.
 pub(super) fn millis(time: Timestamp) -> i64 {

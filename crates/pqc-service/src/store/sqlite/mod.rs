@@ -19,6 +19,7 @@ use sqlx::{SqliteConnection, SqlitePool};
 
 use super::database::Database;
 use super::read;
+use super::rows;
 use super::sql::{self, Arg, Reads, Writes};
 use super::writer::{Failure, Writer};
 use crate::error::Error;
@@ -119,6 +120,12 @@ impl Writes for SqliteConnection {
     type Row = SqliteRow;
 
     const SHARED: bool = false;
+
+    /// SQLite overwrites a row that it deletes, but not what stays behind of one that it moved to
+    /// another page. With a page of bytes before it, a sealed secret lies in pages beyond the row's
+    /// own, which are moved never and overwritten when they are given up. (An attestation and the
+    /// public key before it are as long.)
+    const NO_ATTESTATION: &'static [u8] = &rows::PAGE_OF_ZEROS;
 
     async fn fetch(
         &mut self,
