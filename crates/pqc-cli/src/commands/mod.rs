@@ -4,6 +4,7 @@ mod account;
 mod acvp;
 mod demo;
 mod issuer;
+mod keys;
 mod selftest;
 mod serve;
 mod token;
@@ -23,6 +24,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(*args, output).await,
         Command::Demo => demo::run(output).await,
         Command::Account(args) => account::run(args, output).await,
+        Command::Keys(args) => keys::run(args, output).await,
         Command::Issuer(args) => issuer::run(args, output).await,
         Command::Token(args) => token::run(args, output).await,
         Command::Selftest => selftest::run(output),

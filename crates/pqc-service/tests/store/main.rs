@@ -30,3 +30,4 @@ mod support;
 mod time;
 mod two_processes;
 mod upgrade;
+mod versions;
