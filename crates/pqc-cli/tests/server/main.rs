@@ -26,6 +26,8 @@ mod examples;
 mod families;
 mod first_start;
 mod held_bodies;
+mod isolation;
+mod keys;
 mod keys_survive;
 mod no_secret_leaks;
 mod operator_verbs;
