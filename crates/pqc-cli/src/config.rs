@@ -11,7 +11,9 @@ use anyhow::{Context, bail};
 use pqc_core::token::MintPolicy;
 use pqc_service::{PostgresStore, Settings};
 
-use crate::args::{Listen, PolicyArgs, PostgresUrl, ServeArgs, StoreArgs, StoreUrl};
+use crate::args::{
+    Grace, GraceArgs, Listen, PolicyArgs, PostgresUrl, ServeArgs, StoreArgs, StoreUrl,
+};
 use crate::logging::{self, LogFormat};
 use crate::master_key::MasterSource;
 
@@ -52,6 +54,14 @@ impl StoreConfig {
         let args = ServeArgs { store: args, policy, ..ServeArgs::default() };
         Raw::merged(args)?.store()
     }
+
+    /// As [`Self::load`], for the verbs that destroy keys and bring them back.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn load_for_keys(args: StoreArgs, grace: GraceArgs) -> anyhow::Result<Self> {
+        Raw::merged(ServeArgs { store: args, grace, ..ServeArgs::default() })?.store()
+    }
 }
 
 impl ServeConfig {
@@ -91,6 +101,7 @@ struct Raw {
     insecure_no_tls: Option<bool>,
     trust_any_issuer: Option<bool>,
     max_token_lifetime: Option<u64>,
+    key_destruction_grace: Option<Grace>,
     max_text: Option<u64>,
     log_format: Option<LogFormat>,
     log: Option<String>,
@@ -110,6 +121,7 @@ impl Raw {
             insecure_no_tls,
             trust_any_issuer,
             policy: PolicyArgs { max_token_lifetime },
+            grace: GraceArgs { key_destruction_grace },
             max_text,
             log_format,
             log,
@@ -124,6 +136,7 @@ impl Raw {
             insecure_no_tls: insecure_no_tls.or(file.insecure_no_tls),
             trust_any_issuer: trust_any_issuer.or(file.trust_any_issuer),
             max_token_lifetime: max_token_lifetime.or(file.max_token_lifetime),
+            key_destruction_grace: key_destruction_grace.or(file.key_destruction_grace),
             max_text: max_text.or(file.max_text),
             log_format: log_format.or(file.log_format),
             log: log.or(file.log),
@@ -186,6 +199,7 @@ impl Raw {
         if let Some(seconds) = self.max_token_lifetime {
             mint.max_lifetime_seconds = in_range("max_token_lifetime", seconds, MAX_LIFETIME)?;
         }
+        let key_grace = self.key_destruction_grace.map(|Grace(time)| time);
         Ok(StoreConfig {
             data_dir: self.data_dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
             postgres,
@@ -193,6 +207,7 @@ impl Raw {
             settings: Settings {
                 mint,
                 dangerously_trust_any_issuer: self.trust_any_issuer.unwrap_or(false),
+                key_grace: key_grace.unwrap_or(Settings::default().key_grace),
             },
         })
     }
@@ -224,7 +239,7 @@ fn in_range(setting: &str, value: u64, max: u64) -> anyhow::Result<u64> {
 }
 
 /// The keys of the TOML file.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "data_dir",
     "store",
     "master_key_file",
@@ -233,6 +248,7 @@ const KEYS: [&str; 11] = [
     "insecure_no_tls",
     "trust_any_issuer",
     "max_token_lifetime",
+    "key_destruction_grace",
     "max_text",
     "log_format",
     "log",
@@ -288,7 +304,7 @@ mod tests {
             "data_dir = 'd'\nstore = 'sqlite:'\nmaster_key_file = 'k'\n\
              master_passphrase_file = 'p'\nlisten = '[::1]:0'\n\
              insecure_no_tls = true\ntrust_any_issuer = true\nmax_token_lifetime = 5\n\
-             max_text = 6\nlog_format = 'json'\nlog = 'warn'\n",
+             key_destruction_grace = '5h'\nmax_text = 6\nlog_format = 'json'\nlog = 'warn'\n",
         );
         let Raw {
             data_dir: Some(_),
@@ -299,6 +315,7 @@ mod tests {
             insecure_no_tls: Some(true),
             trust_any_issuer: Some(true),
             max_token_lifetime: Some(5),
+            key_destruction_grace: Some(_),
             max_text: Some(6),
             log_format: Some(LogFormat::Json),
             log: Some(_),
@@ -348,7 +365,12 @@ mod tests {
     #[test]
     fn a_wrong_value_is_named_and_a_broken_line_placed() {
         let refused = |text: &str| Raw::parse(text).unwrap_err().to_string();
-        for (key, value) in [("max_text", "'5'"), ("listen", "'here'"), ("log_format", "'xml'")] {
+        for (key, value) in [
+            ("max_text", "'5'"),
+            ("listen", "'here'"),
+            ("log_format", "'xml'"),
+            ("key_destruction_grace", "-1"),
+        ] {
             let error = refused(&format!("log = 'info'\n{key} = {value}"));
             assert!(error.starts_with(&format!("{key}: ")), "{error}");
         }

@@ -71,6 +71,15 @@ impl Output {
     }
 }
 
+/// Writes a piece of a result that is too long to hold.
+///
+/// # Errors
+/// As [`Output::show`].
+pub(crate) fn piece(piece: &[u8]) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    written(out.write_all(piece).and_then(|()| out.flush()))
+}
+
 /// Says something beside the result. Nothing is lost when nobody listens.
 pub(crate) fn note(text: fmt::Arguments<'_>) {
     // In one piece, so that lines of other threads do not come between. May hold a first token.

@@ -16,6 +16,7 @@ use crate::api;
 use crate::around;
 use crate::body::Ceiling;
 use crate::problem::Problem;
+use crate::routes::Routes;
 
 /// The limits of the server. Sizes in bytes.
 #[derive(Debug, Clone)]
@@ -82,12 +83,7 @@ impl App {
 
     /// All routes of the contract, without what stands around them.
     fn routes(self: &Arc<Self>) -> Router {
-        Router::new()
-            .merge(api::legacy::routes())
-            .merge(api::v1::routes())
-            .merge(api::admin::routes())
-            .merge(api::health::routes())
-            .with_state(Arc::clone(self))
+        routes().into_router().with_state(Arc::clone(self))
     }
 
     /// The whole application as a service.
@@ -104,6 +100,21 @@ impl App {
         let routes = CatchPanicLayer::custom(after_panic).layer(routes);
         from_fn(around::name_and_log).layer(routes)
     }
+}
+
+fn routes() -> Routes {
+    Routes::default()
+        .merge(api::legacy::routes())
+        .merge(api::v1::routes())
+        .merge(api::admin::routes())
+        .merge(api::keys::routes())
+        .merge(api::health::routes())
+}
+
+/// Every path that the server has; `{…}` stands for an id.
+#[must_use]
+pub fn paths() -> Vec<&'static str> {
+    routes().paths()
 }
 
 /// A service from requests to responses that never fails.

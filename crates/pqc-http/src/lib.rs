@@ -16,9 +16,10 @@ mod fields;
 mod json;
 mod operation;
 mod problem;
+mod routes;
 mod server;
 #[cfg(test)]
 mod testing;
 
-pub use app::{App, Config};
+pub use app::{App, Config, paths};
 pub use server::serve;

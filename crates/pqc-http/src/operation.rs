@@ -6,7 +6,6 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -27,6 +26,7 @@ use crate::auth::authenticate;
 use crate::body::{self, Room, off_the_runtime};
 use crate::fields::Fields;
 use crate::problem::{Attempt, Forbidden, Problem, Unavailable};
+use crate::routes::Routes;
 
 /// A row of the contract.
 pub(crate) trait Operation: Send + Sync + 'static {
@@ -111,7 +111,7 @@ impl Answer {
 }
 
 /// Leads `path` to the operation.
-pub(crate) fn route<O: Operation>(routes: Router<Arc<App>>, path: &str) -> Router<Arc<App>> {
+pub(crate) fn route<O: Operation>(routes: Routes, path: &'static str) -> Routes {
     routes.route(
         path,
         any(|State(app): State<Arc<App>>, request: Request| async move {

@@ -14,7 +14,8 @@ use crate::account::Custody;
 use crate::authorize::Admitted;
 use crate::error::Error;
 use crate::host::HostRng;
-use crate::service::{FIRST_VERSION, Service};
+use crate::masters::Insert;
+use crate::service::Service;
 use crate::store::KeyRecord;
 
 /// A new KEM key pair.
@@ -74,7 +75,8 @@ impl Service {
         let now = by.now();
         let key = DecapsulationKey::generate(algorithm, &mut self.rng())?;
         let public = key.encapsulation_key().clone();
-        let attestation = self.issuer.attest(account, &public, now, None, &mut self.rng())?;
+        let issuer = self.issuer().await?;
+        let attestation = issuer.attest(account, &public, now, None, &mut self.rng())?;
         if !client_holds {
             let make = |masters: &MasterKeys| {
                 Ok(KeyRecord {
@@ -90,14 +92,14 @@ impl Service {
                     retired_at: None,
                 })
             };
-            if let (false, _) = self.masters.insert_sealed(make).await? {
+            if let (false, _) = self.masters.insert_sealed(Insert::Beside, make).await? {
                 return Err(Error::Internal { what: "a new key pair that was there already" });
             }
         }
         Ok(NewKeyPair {
             account,
             encapsulation_key: public,
-            issuer: self.issuer.verifying_key().clone(),
+            issuer: issuer.verifying_key().clone(),
             attestation,
             client_held: client_holds.then_some(key),
         })
@@ -264,51 +266,12 @@ impl Service {
             };
         }
         let algorithm = choice.algorithm.unwrap_or(DEFAULT_SIGNATURE);
-        if let Some(record) = self.store.current_key(account, kind, algorithm.name()).await? {
-            return self.open_signing_key(&record).await;
-        }
-        let key = SigningKey::generate(algorithm, &mut self.rng())?;
-        let created_at = self.store.now().await?;
-        let make = |masters: &MasterKeys| {
-            Ok(KeyRecord {
-                account,
-                id: key.verifying_key().key_id(),
-                kind,
-                algorithm: algorithm.name().to_owned(),
-                version: Some(FIRST_VERSION),
-                public_key: key.verifying_key().as_bytes().to_vec(),
-                attestation: Vec::new(),
-                sealed: key.seal(masters, account, &mut self.rng())?,
-                created_at,
-                retired_at: None,
-            })
-        };
-        let record = self.first_or_stored(make).await?;
+        let record = self.current_signing_key(account, algorithm).await?;
         self.open_signing_key(&record).await
     }
 
     async fn account_key(&self, account: AccountId) -> Result<AccountKey, Error> {
-        let kind = RecordKind::AesKey;
-        if let Some(record) = self.store.current_key(account, kind, AccountKey::ALGORITHM).await? {
-            return self.open_account_key(&record).await;
-        }
-        let key = AccountKey::generate(&mut self.rng())?;
-        let created_at = self.store.now().await?;
-        let make = |masters: &MasterKeys| {
-            Ok(KeyRecord {
-                account,
-                id: key.id(),
-                kind,
-                algorithm: AccountKey::ALGORITHM.to_owned(),
-                version: Some(FIRST_VERSION),
-                public_key: Vec::new(),
-                attestation: Vec::new(),
-                sealed: key.seal(masters, account, &mut self.rng())?,
-                created_at,
-                retired_at: None,
-            })
-        };
-        let record = self.first_or_stored(make).await?;
+        let record = self.current_account_key(account).await?;
         self.open_account_key(&record).await
     }
 
@@ -323,20 +286,6 @@ impl Service {
             .filter(|record| record.kind == RecordKind::AesKey)
             .ok_or(pqc_core::Error::BoxAuthentication)?;
         self.open_account_key(&record).await
-    }
-
-    /// Stores the first version of a key, or finds the one that another call stored meanwhile.
-    async fn first_or_stored(
-        &self,
-        make: impl Fn(&MasterKeys) -> Result<KeyRecord, pqc_core::Error>,
-    ) -> Result<KeyRecord, Error> {
-        let (stored, record) = self.masters.insert_sealed(make).await?;
-        if stored {
-            return Ok(record);
-        }
-        let KeyRecord { account, kind, algorithm, .. } = record;
-        let current = self.store.current_key(account, kind, &algorithm).await?;
-        current.ok_or(Error::Corrupt { what: "an account's key is neither there nor to be made" })
     }
 
     async fn open_signing_key(&self, record: &KeyRecord) -> Result<SigningKey, Error> {

@@ -16,7 +16,6 @@ use tokio::sync::Mutex;
 
 use crate::error::Error;
 use crate::host::{Host, HostRng};
-use crate::service::FIRST_VERSION;
 use crate::store::{KeyRecord, MasterKeyRecord, NewMasterKey, Store};
 
 /// What an operator gives to open a store.
@@ -82,6 +81,15 @@ impl MasterSecret {
     }
 }
 
+/// How a new key comes into the store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Insert {
+    /// [`Store::insert_key`]: beside the others.
+    Beside,
+    /// [`Store::put_in_force`]: in the place of older versions.
+    InForce,
+}
+
 /// The master keys of a running service.
 pub(crate) struct Masters {
     store: Arc<dyn Store>,
@@ -115,6 +123,11 @@ impl Masters {
             }
         });
         Ok(masters)
+    }
+
+    /// Whose keys they are.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
     }
 
     /// The keys as they were last seen.
@@ -157,16 +170,21 @@ impl Masters {
         Ok(open(&keys, &again)?)
     }
 
-    /// Stores a new key, which `make` seals under the master keys that it is given; `false`: as
-    /// [`Store::insert_key`]. Where a rotation began meanwhile, it is sealed once more.
+    /// Stores a new key, which `make` seals under the master keys that it is given; `false`: as the
+    /// store says. Where a rotation began meanwhile, it is sealed once more.
     pub(crate) async fn insert_sealed(
         &self,
+        how: Insert,
         make: impl Fn(&MasterKeys) -> Result<KeyRecord, pqc_core::Error>,
     ) -> Result<(bool, KeyRecord), Error> {
         let mut keys = self.in_force()?;
         for _ in 0..TRIES {
             let record = make(&keys)?;
-            match self.store.insert_key(record.clone()).await {
+            let inserted = match how {
+                Insert::Beside => self.store.insert_key(record.clone()).await,
+                Insert::InForce => self.store.put_in_force(record.clone()).await,
+            };
+            match inserted {
                 Err(Error::StaleMasterKey { .. }) => keys = self.reload().await?,
                 done => return Ok((done?, record)),
             }
@@ -291,4 +309,5 @@ fn retired(version: u32, records: &[MasterKeyRecord]) -> Error {
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A rotation takes seconds, so the second try is the last that is needed.
 const TRIES: u32 = 3;
+const FIRST_VERSION: u32 = 1;
 const LOCK: Error = Error::Internal { what: "the lock on the master keys" };

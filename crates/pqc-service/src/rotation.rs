@@ -1,187 +1,228 @@
-//! Rotation of the master key while servers serve: begun in one step, carried on in small ones.
+//! Versions of the keys of which there is one in force: an account's signing keys and its AES key,
+//! the server's issuer key.
 //!
-//! [`Service::begin_rotation`] makes the new key the one that seals, and both of them open;
-//! [`Service::complete_rotation`] seals every stored key again and then takes the older one away.
-//! It may be killed at any moment: who begins a rotation to the same key again goes on with it. Two
-//! that do so at once do no harm.
+//! The newest version is in force, unless it was destroyed. Making one retires all before it in the
+//! same step, so that of two calls at once one comes after the other; those that are retired go on
+//! verifying and decrypting. A version number is used once, as long as its row is there.
 
-use std::time::{Duration, Instant};
-
-use pqc_core::{RecordName, Timestamp};
+use pqc_core::message::AccountKey;
+use pqc_core::seal::RecordKind;
+use pqc_core::{
+    AccountId, Issuer, KeyId, MasterKeys, SealedRecord, SignatureAlgorithm, SigningKey, Timestamp,
+};
 
 use crate::error::Error;
-use crate::masters::{self, MasterSecret};
+use crate::host::{Host, HostRng};
+use crate::masters::{Insert, Masters};
 use crate::service::Service;
-use crate::store::{KeyRecord, MasterRotation, Resealed};
-
-/// A rotation that is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rotation {
-    /// The version of the older key.
-    pub from: u32,
-    /// The version of the newer key, which seals.
-    pub to: u32,
-    /// Whether it was under way before.
-    pub resumed: bool,
-}
-
-/// A master key, as operators see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MasterKeyStatus {
-    /// Its version.
-    pub version: u32,
-    /// Whether it is made from a passphrase.
-    pub from_passphrase: bool,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When the rotation to the next version began.
-    pub superseded_at: Option<Timestamp>,
-    /// Whether a rotation from or to it is under way.
-    pub rotating: bool,
-    /// How many stored keys are sealed under it.
-    pub keys: u64,
-}
+use crate::store::{KeyInfo, KeyRecord, Store};
 
 impl Service {
-    /// Begins a rotation to this master key, or finds the one to it that is under way.
+    /// Puts a new signing key of this algorithm in force for the account. Signatures by the older
+    /// ones go on verifying.
     ///
     /// # Errors
-    /// [`Error::RotationUnderWay`]: to another key. [`Error::UsedMasterKey`]. [`Error::Core`]: the
-    /// passphrase has a length that is not taken. Those of the store.
-    pub async fn begin_rotation(&self, to: &MasterSecret) -> Result<Rotation, Error> {
-        for _ in 0..TRIES {
-            let records = self.store.master_keys().await?;
-            let newest = records.last().ok_or(Error::Corrupt { what: "its master keys" })?;
-            let in_force = newest.version;
-            if newest.wrapped.is_some() {
-                let under_way = Error::RotationUnderWay { to: in_force };
-                to.made(newest).await?.ok_or(under_way)?;
-                self.masters.reload().await?;
-                return Ok(Rotation {
-                    from: in_force.saturating_sub(1),
-                    to: in_force,
-                    resumed: true,
-                });
-            }
-            if let Some(used) = masters::used(to, &records).await? {
-                return Err(Error::UsedMasterKey { version: used.version(), in_force });
-            }
-            let known = self.masters.reload().await?;
-            let from = known.current();
-            let version = from.version().checked_add(1);
-            let version = version.ok_or(Error::Internal { what: "the count of master keys" })?;
-            let (key, new) = to.new_key(version, &*self.host).await?;
-            let rotation = MasterRotation {
-                from: from.version(),
-                from_wrapped: key.wrap_key(from, &mut self.rng())?,
-                to_wrapped: from.wrap_key(&key, &mut self.rng())?,
-                to: new,
-            };
-            if self.store.begin_master_rotation(rotation).await? {
-                self.masters.reload().await?;
-                return Ok(Rotation { from: from.version(), to: version, resumed: false });
-            }
-            // Another began one meanwhile: maybe to the same key.
-        }
-        Err(Error::Internal { what: "a rotation that does not begin" })
+    /// [`Error::Unavailable`]: other rotations were in the way; nothing was done. Those of the
+    /// store; [`Error::Core`]: the generator failed.
+    pub async fn rotate_signing_key(
+        &self,
+        account: AccountId,
+        algorithm: SignatureAlgorithm,
+    ) -> Result<KeyInfo, Error> {
+        let now = self.store.now().await?;
+        put_next(&self.masters, new_signing_key(&*self.host, account, algorithm, now)?).await
     }
 
-    /// Carries a rotation on to its end, and gives the count of the keys that were sealed again
-    /// here. Takes some seconds at least, in which every server gets to know the new key.
+    /// Puts a new AES key in force for the account. What the older ones encrypted goes on being
+    /// decrypted by them.
     ///
     /// # Errors
-    /// [`Error::RotationBlocked`]: some keys do not open. Those of the store: the rotation stays
-    /// under way, and can be carried on.
-    pub async fn complete_rotation(&self, rotation: Rotation) -> Result<u64, Error> {
-        let begun = Instant::now();
-        let (mut done, mut broken) = (0, Broken::default());
-        let mut after = 0;
-        loop {
-            let step = Instant::now();
-            let page = self.store.keys_under(rotation.from, after, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
-            after = *last;
-            let mut resealed = Vec::with_capacity(page.len());
-            for (number, key) in page {
-                match key.and_then(|key| self.reseal(key)) {
-                    Ok(key) => resealed.push(key),
-                    Err(error) => broken.add(number, error)?,
-                }
-            }
-            done += u64::try_from(resealed.len()).unwrap_or(u64::MAX);
-            self.store.reseal_keys(resealed).await?;
-            // As much time for others as was taken from them.
-            tokio::time::sleep(step.elapsed().min(LONGEST_PAUSE)).await;
-        }
-        tokio::time::sleep(SHORTEST.saturating_sub(begun.elapsed())).await;
-        let ended = self.store.end_master_rotation(rotation.from, rotation.to).await?;
-        if let (false, Some(first)) = (ended, broken.first) {
-            return Err(Error::RotationBlocked { count: broken.count, first });
-        }
-        self.masters.reload().await?;
-        Ok(done)
+    /// As [`Self::rotate_signing_key`].
+    pub async fn rotate_account_key(&self, account: AccountId) -> Result<KeyInfo, Error> {
+        let now = self.store.now().await?;
+        put_next(&self.masters, new_account_key(&*self.host, account, now)?).await
     }
 
-    /// The master keys of the store, by version.
+    /// Puts a new issuer key in force for the server. What the older ones attested goes on being
+    /// verified; other servers on the store attest by the older one for a second.
     ///
     /// # Errors
-    /// Those of the store.
-    pub async fn master_key_status(&self) -> Result<Vec<MasterKeyStatus>, Error> {
-        let counts = self.store.keys_by_master_key().await?;
-        let count = |of| counts.iter().find(|(version, _)| *version == of).map(|(_, count)| *count);
-        let records = self.store.master_keys().await?;
-        let status = records.into_iter().map(|record| MasterKeyStatus {
-            version: record.version,
-            from_passphrase: record.derivation.is_some(),
-            created_at: record.created_at,
-            superseded_at: record.superseded_at,
-            rotating: record.wrapped.is_some(),
-            keys: count(record.version).unwrap_or(0),
-        });
-        Ok(status.collect())
+    /// As [`Self::rotate_signing_key`].
+    pub async fn rotate_issuer(&self) -> Result<KeyInfo, Error> {
+        let now = self.store.now().await?;
+        let made = put_next(&self.masters, new_issuer(&*self.host, now)?).await?;
+        self.reload_issuers().await?;
+        Ok(made)
     }
 
-    fn reseal(&self, key: KeyRecord) -> Result<Resealed, Error> {
-        let KeyRecord { account, id, kind, algorithm, sealed: old, .. } = key;
-        let record_id = id.as_bytes();
-        let name = RecordName { account, kind, algorithm: &algorithm, record_id };
-        let masters = self.masters.in_force()?;
-        match masters.reseal(&name, &old, &mut self.rng()) {
-            Ok(new) => Ok(Resealed { account, id, old, new }),
-            Err(error) => {
-                let key = hex::encode(record_id);
-                tracing::error!(%account, key, %error, "a stored key is not sealed again");
-                Err(error.into())
-            }
-        }
+    /// The account's signing key of this algorithm that is in force, made if there is none.
+    pub(crate) async fn current_signing_key(
+        &self,
+        account: AccountId,
+        algorithm: SignatureAlgorithm,
+    ) -> Result<KeyRecord, Error> {
+        let make = |now| new_signing_key(&*self.host, account, algorithm, now);
+        let kind = RecordKind::SigningKey;
+        current_or_new(&self.masters, account, kind, algorithm.name(), make).await
+    }
+
+    /// The account's AES key that is in force, made if there is none.
+    pub(crate) async fn current_account_key(&self, account: AccountId) -> Result<KeyRecord, Error> {
+        let make = |now| new_account_key(&*self.host, account, now);
+        let kind = RecordKind::AesKey;
+        current_or_new(&self.masters, account, kind, AccountKey::ALGORITHM, make).await
     }
 }
 
-/// The keys that do not open.
-#[derive(Debug, Default)]
-struct Broken {
-    count: u64,
-    first: Option<String>,
+/// The server's issuer key that is in force, made if there is none.
+pub(crate) async fn current_issuer(masters: &Masters, host: &dyn Host) -> Result<KeyRecord, Error> {
+    let make = |now| new_issuer(host, now);
+    let (kind, algorithm) = (RecordKind::IssuerKey, ISSUER_ALGORITHM.name());
+    current_or_new(masters, AccountId::SERVER, kind, algorithm, make).await
 }
 
-impl Broken {
-    /// Takes note of one, by the number of its row; what is no fault of the key is an error.
-    fn add(&mut self, number: u64, error: Error) -> Result<(), Error> {
-        match error {
-            Error::Corrupt { .. } | Error::Core(pqc_core::Error::SealBroken) => {}
-            error => return Err(error),
-        }
-        self.count += 1;
-        self.first.get_or_insert(format!("the first is row {number} of the table keys"));
-        Ok(())
+/// A key that is not stored yet; `seal` has its secret.
+struct NewKey<S> {
+    account: AccountId,
+    id: KeyId,
+    kind: RecordKind,
+    algorithm: &'static str,
+    public_key: Vec<u8>,
+    created_at: Timestamp,
+    seal: S,
+}
+
+/// How a secret is sealed under the master keys of now.
+trait Seal: Fn(&MasterKeys) -> Result<SealedRecord, pqc_core::Error> + Send + Sync {}
+
+impl<F: Fn(&MasterKeys) -> Result<SealedRecord, pqc_core::Error> + Send + Sync> Seal for F {}
+
+fn new_signing_key(
+    host: &dyn Host,
+    account: AccountId,
+    algorithm: SignatureAlgorithm,
+    created_at: Timestamp,
+) -> Result<NewKey<impl Seal>, Error> {
+    let key = SigningKey::generate(algorithm, &mut HostRng(host))?;
+    Ok(NewKey {
+        account,
+        id: key.verifying_key().key_id(),
+        kind: RecordKind::SigningKey,
+        algorithm: algorithm.name(),
+        public_key: key.verifying_key().as_bytes().to_vec(),
+        created_at,
+        seal: move |masters: &MasterKeys| key.seal(masters, account, &mut HostRng(host)),
+    })
+}
+
+fn new_account_key(
+    host: &dyn Host,
+    account: AccountId,
+    created_at: Timestamp,
+) -> Result<NewKey<impl Seal>, Error> {
+    let key = AccountKey::generate(&mut HostRng(host))?;
+    Ok(NewKey {
+        account,
+        id: key.id(),
+        kind: RecordKind::AesKey,
+        algorithm: AccountKey::ALGORITHM,
+        public_key: Vec::new(),
+        created_at,
+        seal: move |masters: &MasterKeys| key.seal(masters, account, &mut HostRng(host)),
+    })
+}
+
+fn new_issuer(host: &dyn Host, created_at: Timestamp) -> Result<NewKey<impl Seal>, Error> {
+    let issuer = Issuer::generate(ISSUER_ALGORITHM, &mut HostRng(host))?;
+    Ok(NewKey {
+        account: AccountId::SERVER,
+        id: issuer.verifying_key().key_id(),
+        kind: RecordKind::IssuerKey,
+        algorithm: ISSUER_ALGORITHM.name(),
+        public_key: issuer.verifying_key().as_bytes().to_vec(),
+        created_at,
+        seal: move |masters: &MasterKeys| issuer.seal(masters, &mut HostRng(host)),
+    })
+}
+
+impl<S: Seal> NewKey<S> {
+    /// Stores it as this version, in force; `false`: another call was first.
+    async fn put_in_force(
+        &self,
+        masters: &Masters,
+        version: u32,
+    ) -> Result<(bool, KeyRecord), Error> {
+        let make = |keys: &MasterKeys| {
+            Ok(KeyRecord {
+                account: self.account,
+                id: self.id,
+                kind: self.kind,
+                algorithm: self.algorithm.to_owned(),
+                version: Some(version),
+                public_key: self.public_key.clone(),
+                attestation: Vec::new(),
+                sealed: (self.seal)(keys)?,
+                created_at: self.created_at,
+                retired_at: None,
+            })
+        };
+        masters.insert_sealed(Insert::InForce, make).await
     }
 }
 
-/// How many keys are sealed again in one transaction: some milliseconds.
-const PAGE: u32 = 100;
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-/// Ten times as long as a running service takes to look at the store: one that has not seen the new
-/// key by the end has lost the store.
-const SHORTEST: Duration = Duration::from_secs(5);
-/// The second try finds the rotation that was in the way of the first.
-const TRIES: u32 = 3;
+/// Stores the key as the newest version.
+async fn put_next(masters: &Masters, key: NewKey<impl Seal>) -> Result<KeyInfo, Error> {
+    for _ in 0..MAX_TRIES {
+        let version = next_version(masters.store(), key.account, key.kind, key.algorithm).await?;
+        if let (true, record) = key.put_in_force(masters, version).await? {
+            return Ok(KeyInfo::from(record));
+        }
+    }
+    Err(in_the_way())
+}
+
+/// The version in force; where there is none, the one that `make` makes, or that another call made
+/// meanwhile.
+async fn current_or_new<S: Seal>(
+    masters: &Masters,
+    account: AccountId,
+    kind: RecordKind,
+    algorithm: &str,
+    make: impl FnOnce(Timestamp) -> Result<NewKey<S>, Error> + Send,
+) -> Result<KeyRecord, Error> {
+    let store = masters.store();
+    if let Some(found) = store.current_key(account, kind, algorithm).await? {
+        return Ok(found);
+    }
+    let key = make(store.now().await?)?;
+    for _ in 0..MAX_TRIES {
+        let version = next_version(store, account, kind, algorithm).await?;
+        // After that look: one that is made from now on has the version that is tried here.
+        if let Some(found) = store.current_key(account, kind, algorithm).await? {
+            return Ok(found);
+        }
+        if let (true, record) = key.put_in_force(masters, version).await? {
+            return Ok(record);
+        }
+    }
+    Err(in_the_way())
+}
+
+async fn next_version(
+    store: &dyn Store,
+    account: AccountId,
+    kind: RecordKind,
+    algorithm: &str,
+) -> Result<u32, Error> {
+    let newest = store.newest_version(account, kind, algorithm).await?;
+    let next = newest.unwrap_or_default().checked_add(1);
+    next.ok_or(Error::Corrupt { what: "the version of a key is the last there can be" })
+}
+
+fn in_the_way() -> Error {
+    Error::Unavailable("other rotations of the same key are in the way; try again".to_owned())
+}
+
+const ISSUER_ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::MlDsa65;
+/// How often a version is tried that other calls take.
+const MAX_TRIES: u32 = 10;

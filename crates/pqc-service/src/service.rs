@@ -5,23 +5,34 @@ use std::time::{Duration, Instant};
 
 use pqc_core::seal::RecordKind;
 use pqc_core::token::MintPolicy;
-use pqc_core::{
-    AccountId, Issuer, MasterKeys, SignatureAlgorithm, Timestamp, TrustedIssuers, VerifyingKey,
-};
+use pqc_core::{AccountId, Issuer, MasterKeys, Timestamp, TrustedIssuers, VerifyingKey};
 
 use crate::error::Error;
 use crate::host::{Host, HostRng};
 use crate::masters::{MasterSecret, Masters};
+use crate::rotation;
 use crate::store::{KeyRecord, Store};
 
 /// What an operator sets.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// The bounds for temporary tokens.
     pub mint: MintPolicy,
     /// Accept the word of any issuer: a key that travels with the key it vouches for then proves
     /// nothing.
     pub dangerously_trust_any_issuer: bool,
+    /// How long a destroyed key can be brought back; by default 30 days.
+    pub key_grace: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mint: MintPolicy::default(),
+            dangerously_trust_any_issuer: false,
+            key_grace: Duration::from_secs(30 * 24 * 60 * 60),
+        }
+    }
 }
 
 /// The use cases, over one store. Cheap to share behind an [`Arc`].
@@ -29,7 +40,6 @@ pub struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) masters: Arc<Masters>,
-    pub(crate) issuer: Issuer,
     pub(crate) settings: Settings,
     issuers: RwLock<Arc<Issuers>>,
 }
@@ -49,9 +59,10 @@ impl Service {
         settings: Settings,
     ) -> Result<Self, Error> {
         let masters = Masters::open(Arc::clone(&store), &*host, &master_key.into()).await?;
-        let issuer = open_issuer(&*store, &*host, &masters).await?;
-        let issuers = RwLock::new(Arc::new(Issuers::load(&*store, settings).await?));
-        Ok(Self { store, host, masters, issuer, settings, issuers })
+        rotation::current_issuer(&masters, &*host).await?;
+        let issuers = Issuers::load(&*store, &masters, settings, None).await?;
+        let issuers = RwLock::new(Arc::new(issuers));
+        Ok(Self { store, host, masters, settings, issuers })
     }
 
     /// Whether the service can serve: the store answers, and its master key is known.
@@ -119,6 +130,11 @@ impl Service {
         Ok(Arc::clone(&self.reload_issuers().await?.trusted))
     }
 
+    /// The issuer in force. One that was put in force on another server is it within a second.
+    pub(crate) async fn issuer(&self) -> Result<Arc<Issuer>, Error> {
+        Ok(Arc::clone(&self.issuers().await?.current))
+    }
+
     pub(crate) fn rng(&self) -> HostRng<'_> {
         HostRng(&*self.host)
     }
@@ -131,8 +147,11 @@ impl Service {
         self.reload_issuers().await
     }
 
-    async fn reload_issuers(&self) -> Result<Arc<Issuers>, Error> {
-        let fresh = Arc::new(Issuers::load(&*self.store, self.settings).await?);
+    pub(crate) async fn reload_issuers(&self) -> Result<Arc<Issuers>, Error> {
+        let known = self.issuers.read().map_err(|_| LOCK)?.clone();
+        let Self { store, masters, settings, .. } = self;
+        let fresh = Issuers::load(&**store, masters, *settings, Some(&known.current)).await?;
+        let fresh = Arc::new(fresh);
         *self.issuers.write().map_err(|_| LOCK)? = Arc::clone(&fresh);
         Ok(fresh)
     }
@@ -145,16 +164,38 @@ impl std::fmt::Debug for Service {
 }
 
 /// A short-lived copy of the store's issuers.
-struct Issuers {
+pub(crate) struct Issuers {
+    /// The one that attests.
+    current: Arc<Issuer>,
+    /// It and the retired ones, newest first.
     own: Vec<VerifyingKey>,
     trusted: Arc<TrustedIssuers>,
     loaded_at: Instant,
 }
 
 impl Issuers {
-    async fn load(store: &dyn Store, settings: Settings) -> Result<Self, Error> {
+    /// Reads them; the issuer `known` is not opened again.
+    async fn load(
+        store: &dyn Store,
+        masters: &Masters,
+        settings: Settings,
+        known: Option<&Arc<Issuer>>,
+    ) -> Result<Self, Error> {
         let loaded_at = Instant::now();
-        let records = store.key_versions(AccountId::SERVER, RecordKind::IssuerKey).await?;
+        let mut records = store.key_versions(AccountId::SERVER, RecordKind::IssuerKey).await?;
+        records.sort_by_key(|record| record.retired_at.is_some());
+        let in_force = records.first().filter(|record| record.retired_at.is_none());
+        let record = in_force.ok_or(Error::Corrupt { what: "no issuer key is in force" })?;
+        let is_it = |issuer: &&Arc<Issuer>| issuer.verifying_key().as_bytes() == record.public_key;
+        let current = match known.filter(is_it) {
+            Some(issuer) => Arc::clone(issuer),
+            None => {
+                let open = |masters: &MasterKeys, record: &KeyRecord| {
+                    Issuer::open(masters, &record.public_key, &record.sealed)
+                };
+                Arc::new(masters.open_record(record, open).await?)
+            }
+        };
         let own = records
             .iter()
             .map(|record| VerifyingKey::from_bytes(&record.public_key))
@@ -164,52 +205,10 @@ impl Issuers {
         } else {
             TrustedIssuers::new(own.iter().cloned().chain(store.trusted_issuers().await?))
         };
-        Ok(Self { own, trusted: Arc::new(trusted), loaded_at })
+        Ok(Self { current, own, trusted: Arc::new(trusted), loaded_at })
     }
 }
 
-async fn open_issuer(
-    store: &dyn Store,
-    host: &dyn Host,
-    masters: &Masters,
-) -> Result<Issuer, Error> {
-    let current =
-        || store.current_key(AccountId::SERVER, RecordKind::IssuerKey, ISSUER_ALGORITHM.name());
-    let record = match current().await? {
-        Some(record) => record,
-        None => {
-            let issuer = Issuer::generate(ISSUER_ALGORITHM, &mut HostRng(host))?;
-            let public = issuer.verifying_key();
-            let created_at = store.now().await?;
-            let make = |masters: &MasterKeys| {
-                Ok(KeyRecord {
-                    account: AccountId::SERVER,
-                    id: public.key_id(),
-                    kind: RecordKind::IssuerKey,
-                    algorithm: ISSUER_ALGORITHM.name().to_owned(),
-                    version: Some(FIRST_VERSION),
-                    public_key: public.as_bytes().to_vec(),
-                    attestation: Vec::new(),
-                    sealed: issuer.seal(masters, &mut HostRng(host))?,
-                    created_at,
-                    retired_at: None,
-                })
-            };
-            if let (true, _) = masters.insert_sealed(make).await? {
-                return Ok(issuer);
-            }
-            // Another server was first.
-            current().await?.ok_or(Error::Corrupt { what: "no issuer key is in force" })?
-        }
-    };
-    let open = |masters: &MasterKeys, record: &KeyRecord| {
-        Issuer::open(masters, &record.public_key, &record.sealed)
-    };
-    masters.open_record(&record, open).await
-}
-
-pub(crate) const FIRST_VERSION: u32 = 1;
-const ISSUER_ALGORITHM: SignatureAlgorithm = SignatureAlgorithm::MlDsa65;
-/// Trust given on one server reaches the others within this time.
+/// Trust given, or an issuer put in force, on one server reaches the others within this time.
 const ISSUERS_MAX_AGE: Duration = Duration::from_secs(1);
 const LOCK: Error = Error::Internal { what: "the lock on the issuers" };

@@ -2,6 +2,7 @@
 //! [`crate::commands`].
 
 mod backup;
+mod keys;
 mod settings;
 mod values;
 
@@ -12,8 +13,9 @@ use pqc_core::{KeyId, TokenId};
 use pqc_service::Custody;
 
 pub(crate) use backup::{BackupArgs, KemArgs, KemVerb, RestoreArgs};
-pub(crate) use settings::{PolicyArgs, ServeArgs, StoreArgs};
-pub(crate) use values::{Listen, PostgresUrl, Seconds, StoreUrl};
+pub(crate) use keys::{KeysArgs, KeysVerb, RotatedKind};
+pub(crate) use settings::{GraceArgs, PolicyArgs, ServeArgs, StoreArgs};
+pub(crate) use values::{Grace, Listen, PostgresUrl, Seconds, StoreUrl};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     /// Make, list and change accounts
     #[command(after_help = "Example:\n  pqc account list")]
     Account(AccountArgs),
+    /// List, rotate, destroy and bring back stored keys
+    #[command(after_help = "Example:\n  pqc keys list")]
+    Keys(KeysArgs),
     /// Show this server's issuer key, and say whose else counts
     #[command(after_help = "Example:\n  pqc issuer show")]
     Issuer(IssuerArgs),
@@ -139,6 +144,9 @@ pub(crate) enum IssuerVerb {
     /// Show this server's issuer keys, which senders pin; --json prints a JWKS
     #[command(after_help = "Example:\n  pqc issuer show --json > issuer.jwks")]
     Show,
+    /// Put a new issuer key in force; what the older ones attested goes on being verified
+    #[command(after_help = "Example:\n  pqc issuer rotate")]
+    Rotate,
     /// Trust another server's issuer: encapsulation accepts the keys that it attested
     #[command(after_help = "Example:\n  curl -s https://other.example/.well-known/jwks.json | \
                             pqc issuer trust -")]

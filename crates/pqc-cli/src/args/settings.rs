@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
 
-use super::values::{Listen, StoreUrl};
+use super::values::{Grace, Listen, StoreUrl};
 use crate::logging::LogFormat;
 
 /// Where the store and its key are.
@@ -57,6 +57,20 @@ pub(crate) struct PolicyArgs {
     pub(crate) max_token_lifetime: Option<u64>,
 }
 
+/// How long what was destroyed can be brought back.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct GraceArgs {
+    /// How long a destroyed key can be brought back, in days, or such as 30d or 12h [default: 30d]
+    #[arg(
+        long,
+        env = "PQC_KEY_DESTRUCTION_GRACE",
+        hide_env_values = true,
+        value_name = "TIME",
+        global = true
+    )]
+    pub(crate) key_destruction_grace: Option<Grace>,
+}
+
 /// `pqc serve`.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct ServeArgs {
@@ -89,6 +103,8 @@ pub(crate) struct ServeArgs {
     pub(crate) trust_any_issuer: Option<bool>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
+    #[command(flatten)]
+    pub(crate) grace: GraceArgs,
     /// The longest text to encrypt, in bytes of UTF-8 [default: 16777216]
     #[arg(long, env = "PQC_MAX_TEXT", hide_env_values = true, value_name = "BYTES")]
     pub(crate) max_text: Option<u64>,

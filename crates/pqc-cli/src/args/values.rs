@@ -3,9 +3,10 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::{Span, SpanRelativeTo};
-use pqc_core::{KeyId, TokenId};
+use pqc_core::{KeyId, SignatureAlgorithm, TokenId};
 use zeroize::Zeroizing;
 
 /// An address to listen on.
@@ -115,6 +116,42 @@ impl FromStr for Seconds {
     }
 }
 
+/// How long something is kept: as [`Seconds`], but a bare number is days. At most 100 years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "toml::Value")]
+pub(crate) struct Grace(pub(crate) Duration);
+
+impl FromStr for Grace {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const DAY: u64 = 24 * 60 * 60;
+        let seconds = match text.parse::<u64>() {
+            Ok(days) => days.checked_mul(DAY),
+            Err(_) => text.parse().ok().map(|Seconds(seconds)| seconds),
+        };
+        let seconds = seconds.filter(|seconds| *seconds <= 36_500 * DAY);
+        let grace = seconds.map(Duration::from_secs).map(Self);
+        grace.ok_or("a grace is days, or such as 30d or 12h, from 0 to 36500d")
+    }
+}
+
+impl TryFrom<toml::Value> for Grace {
+    type Error = &'static str;
+
+    fn try_from(value: toml::Value) -> Result<Self, Self::Error> {
+        match value {
+            toml::Value::String(text) => text.parse(),
+            value => value.to_string().parse(),
+        }
+    }
+}
+
+/// The name of an algorithm for signatures.
+pub(crate) fn signature_algorithm(name: &str) -> Result<SignatureAlgorithm, &'static str> {
+    SignatureAlgorithm::from_name(name).map_err(|_| "it is ML-DSA-44, ML-DSA-65 or ML-DSA-87")
+}
+
 /// A key's id in hex.
 pub(crate) fn key_id(text: &str) -> Result<KeyId, &'static str> {
     let id = hex::decode(text).ok().and_then(|bytes| KeyId::from_slice(&bytes).ok());
@@ -145,6 +182,24 @@ mod tests {
         }
         for text in ["", "soon", "-5m", "1.5s", "500ms", "1mo", "15 x", "99999999999999999999"] {
             assert!(text.parse::<Seconds>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_grace_is_in_days_unless_it_says_otherwise() {
+        let of = |seconds| Ok(Grace(Duration::from_secs(seconds)));
+        for (text, seconds) in
+            [("0", 0), ("30", 2_592_000), ("30d", 2_592_000), ("12h", 43_200), ("0s", 0)]
+        {
+            assert_eq!(text.parse(), of(seconds), "{text}");
+        }
+        assert_eq!(Grace::try_from(toml::Value::from(2)), of(172_800));
+        assert_eq!(Grace::try_from(toml::Value::from("2h")), of(7200));
+        for text in ["", "-1", "1.5", "36501", "876001h", "soon", "99999999999999999999"] {
+            assert!(text.parse::<Grace>().is_err(), "{text}");
+        }
+        for value in [toml::Value::from(-1), toml::Value::from(1.5), toml::Value::from(true)] {
+            assert!(Grace::try_from(value).is_err());
         }
     }
 

@@ -10,6 +10,7 @@ use pqc_service::Service;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::keys;
 use crate::args::{IssuerArgs, IssuerVerb, PolicyArgs};
 use crate::config::StoreConfig;
 use crate::exit::Refused;
@@ -26,6 +27,7 @@ pub(crate) async fn run(args: IssuerArgs, output: Output) -> anyhow::Result<()> 
     // What is wrong with the file is said before the store is touched.
     let task = match args.verb {
         IssuerVerb::Show => Task::Show,
+        IssuerVerb::Rotate => Task::Rotate,
         IssuerVerb::List => Task::List,
         IssuerVerb::Trust { file } => Task::Trust(read_keys(&file)?),
         IssuerVerb::Distrust { fingerprint } => Task::Distrust(fingerprint),
@@ -34,6 +36,7 @@ pub(crate) async fn run(args: IssuerArgs, output: Output) -> anyhow::Result<()> 
     let service = &opened.service;
     let done = match task {
         Task::Show => show(service, output).await,
+        Task::Rotate => keys::rotate_issuer(service, output).await,
         Task::List => list(service, output).await,
         Task::Trust(keys) => trust(service, &keys, output).await,
         Task::Distrust(fingerprint) => distrust(service, &fingerprint, output).await,
@@ -44,6 +47,7 @@ pub(crate) async fn run(args: IssuerArgs, output: Output) -> anyhow::Result<()> 
 
 enum Task {
     Show,
+    Rotate,
     List,
     Trust(Vec<VerifyingKey>),
     Distrust(String),

@@ -6,6 +6,7 @@ mod backup;
 mod demo;
 mod issuer;
 mod kem;
+mod keys;
 mod master_key;
 mod restore;
 mod selftest;
@@ -27,6 +28,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(*args, output).await,
         Command::Demo => demo::run(output).await,
         Command::Account(args) => account::run(args, output).await,
+        Command::Keys(args) => keys::run(args, output).await,
         Command::Issuer(args) => issuer::run(args, output).await,
         Command::MasterKey(verb) => master_key::run(verb, output).await,
         Command::Token(args) => token::run(args, output).await,

@@ -27,6 +27,8 @@ mod examples;
 mod families;
 mod first_start;
 mod held_bodies;
+mod isolation;
+mod keys;
 mod keys_survive;
 mod master_key;
 mod no_secret_leaks;

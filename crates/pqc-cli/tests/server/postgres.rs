@@ -33,11 +33,11 @@ impl Database {
     }
 
     /// What names the store and its key.
-    fn options(&self) -> String {
+    pub(crate) fn options(&self) -> String {
         format!("--store {} --master-key-file {}", self.url, self.keys.beside("key").display())
     }
 
-    fn serve(&self, folder: &Folder) -> Server {
+    pub(crate) fn serve(&self, folder: &Folder) -> Server {
         folder.serve_with(&format!("--log trace {}", self.options()))
     }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -15,9 +14,10 @@ use crate::around::answer_bodiless;
 use crate::auth::authenticate;
 use crate::operation::{Answer, from_service};
 use crate::problem::Problem;
+use crate::routes::Routes;
 
-pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/v1/token/self", any(token_self))
+pub(crate) fn routes() -> Routes {
+    Routes::default().route("/api/v1/token/self", any(token_self))
 }
 
 /// What the token is, and what is left of it; spends nothing.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -16,9 +15,10 @@ use crate::app::App;
 use crate::around::answer_bodiless;
 use crate::operation::from_service;
 use crate::problem::{Attempt, Problem, Unavailable};
+use crate::routes::Routes;
 
-pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::default()
         .route("/healthz", any(healthz))
         .route("/readyz", any(readyz))
         .route("/.well-known/jwks.json", any(jwks))

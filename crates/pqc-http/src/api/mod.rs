@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod health;
+pub(crate) mod keys;
 pub(crate) mod legacy;
 pub(crate) mod v1;
 pub(crate) mod wire;

@@ -1,8 +1,5 @@
 //! Family B: the same algorithms with keys that the client holds. One type a row.
 
-use std::sync::Arc;
-
-use axum::Router;
 use pqc_core::token::{Demand, Operation as Scoped};
 use pqc_core::{
     Ciphertext, DecapsulationKey, EncapsulationKey, Field, KemAlgorithm, Signature,
@@ -21,9 +18,10 @@ use crate::app::App;
 use crate::fields::{All, Fields};
 use crate::operation::{Answer, BodyRule, Operation, route};
 use crate::problem::Problem;
+use crate::routes::Routes;
 
-pub(crate) fn routes() -> Router<Arc<App>> {
-    let routes = Router::new();
+pub(crate) fn routes() -> Routes {
+    let routes = Routes::default();
     let routes = route::<GenerateKemKeys>(routes, "/api/v1/pqc/kem/generate-keys");
     let routes = route::<Encapsulate>(routes, "/api/v1/pqc/kem/encapsulate");
     let routes = route::<Decapsulate>(routes, "/api/v1/pqc/kem/decapsulate");

@@ -18,7 +18,7 @@ pub(super) async fn all_or_none(
     db: &mut impl Writes,
     write: &Write,
     now: Timestamp,
-) -> Result<Result<bool, Error>, Failure> {
+) -> Result<Result<u64, Error>, Failure> {
     // A single statement undoes itself; several need a mark to go back to.
     let several = matches!(
         write,
@@ -42,7 +42,7 @@ async fn make(
     db: &mut impl Writes,
     write: &Write,
     now: Timestamp,
-) -> Result<Result<bool, Error>, Failure> {
+) -> Result<Result<u64, Error>, Failure> {
     let now = integer(millis(now));
     let changed = match write {
         Write::AddMasterKey(key) => add_master_key(db, key, None, now).await?,
@@ -65,7 +65,7 @@ async fn make(
         Write::InsertToken(token) => return insert_token(db, token).await,
         Write::MintToken { token, by } => {
             if !is_root_in_force(db, token.account, *by).await? {
-                return Ok(Ok(false));
+                return Ok(Ok(0));
             }
             return insert_token(db, token).await;
         }
@@ -83,6 +83,34 @@ async fn make(
             .await?
         }
         Write::InsertKey(key) => return insert_key(db, key).await,
+        Write::PutInForce(key) => return put_in_force(db, key, now).await,
+        Write::DestroyKey { account, key } => {
+            let args = [bytes(account.as_bytes()), bytes(key.as_bytes()), now];
+            db.execute(
+                "UPDATE keys SET destroyed_at = $3 \
+                 WHERE account = $1 AND id = $2 AND destroyed_at IS NULL",
+                &args,
+            )
+            .await?
+        }
+        Write::UndestroyKey { account, key, since } => {
+            let since = integer(millis(*since));
+            db.execute(
+                "UPDATE keys SET destroyed_at = NULL \
+                 WHERE account = $1 AND id = $2 AND destroyed_at > $3",
+                &[bytes(account.as_bytes()), bytes(key.as_bytes()), since],
+            )
+            .await?
+        }
+        Write::PurgeKeys { until, limit } => {
+            // The time is looked at twice: a row that was found may be brought back meanwhile.
+            db.execute(
+                "DELETE FROM keys WHERE destroyed_at <= $1 AND seq IN \
+                 (SELECT seq FROM keys WHERE destroyed_at <= $1 ORDER BY destroyed_at LIMIT $2)",
+                &[integer(millis(*until)), integer(*limit)],
+            )
+            .await?
+        }
         Write::TrustIssuer(issuer) => {
             db.execute(
                 "INSERT INTO trusted_issuers (public_key, created_at) VALUES ($1, $2) \
@@ -96,14 +124,14 @@ async fn make(
             db.execute("DELETE FROM trusted_issuers WHERE public_key = $1", &args).await?
         }
     };
-    Ok(Ok(changed > 0))
+    Ok(Ok(changed))
 }
 
 async fn create_account(
     db: &mut impl Writes,
     account: &AccountRecord,
     root_token: &TokenRecord,
-) -> Result<Result<bool, Error>, Failure> {
+) -> Result<Result<u64, Error>, Failure> {
     let args = [
         bytes(account.id.as_bytes()),
         text(&account.name),
@@ -119,7 +147,7 @@ async fn create_account(
         )
         .await?;
     if made == 0 {
-        return Ok(Ok(false));
+        return Ok(Ok(0));
     }
     insert_token(db, root_token).await
 }
@@ -170,7 +198,7 @@ use root_in_force;
 async fn insert_token(
     db: &mut impl Writes,
     token: &TokenRecord,
-) -> Result<Result<bool, Error>, Failure> {
+) -> Result<Result<u64, Error>, Failure> {
     let state = &token.state;
     let key_id = state.scope.key_id.as_ref().map(|id| id.as_bytes());
     let args = [
@@ -198,7 +226,7 @@ async fn insert_token(
         )
         .await?;
     let what = "a new token, whose id or hash is taken, or whose account does not exist";
-    Ok(if made > 0 { Ok(true) } else { Err(Error::Internal { what }) })
+    Ok(if made > 0 { Ok(made) } else { Err(Error::Internal { what }) })
 }
 
 /// Whether no key may be added under this version of the master key. On PostgreSQL it stays so or
@@ -219,13 +247,14 @@ macro_rules! superseded {
 }
 use superseded;
 
-async fn insert_key(db: &mut impl Writes, key: &KeyRecord) -> Result<Result<bool, Error>, Failure> {
+async fn insert_key<W: Writes>(db: &mut W, key: &KeyRecord) -> Result<Result<u64, Error>, Failure> {
     let master_version = key.sealed.master_version();
     match is_superseded(db, master_version).await? {
         Ok(false) => {}
         Ok(true) => return Ok(Err(Error::StaleMasterKey { version: master_version })),
         Err(error) => return Ok(Err(error)),
     }
+    let attestation = Some(&key.attestation[..]).filter(|bytes| !bytes.is_empty());
     let args = [
         bytes(key.account.as_bytes()),
         bytes(key.id.as_bytes()),
@@ -233,7 +262,7 @@ async fn insert_key(db: &mut impl Writes, key: &KeyRecord) -> Result<Result<bool
         text(&key.algorithm),
         Arg::Integer(key.version.map(i64::from)),
         bytes(&key.public_key),
-        bytes(&key.attestation),
+        bytes(attestation.unwrap_or(W::NO_ATTESTATION)),
         bytes(key.sealed.as_bytes()),
         integer(millis(key.created_at)),
         Arg::Integer(key.retired_at.map(millis)),
@@ -246,7 +275,7 @@ async fn insert_key(db: &mut impl Writes, key: &KeyRecord) -> Result<Result<bool
             &args,
         )
         .await?;
-    Ok(Ok(made > 0))
+    Ok(Ok(made))
 }
 
 async fn add_master_key(
@@ -275,7 +304,7 @@ async fn begin_master_rotation(
     db: &mut impl Writes,
     rotation: &MasterRotation,
     now: Arg<'_>,
-) -> Result<Result<bool, Error>, Failure> {
+) -> Result<Result<u64, Error>, Failure> {
     let MasterRotation { from, from_wrapped, to, to_wrapped } = rotation;
     let args = [integer(*from), bytes(from_wrapped.as_bytes()), now];
     let superseded = db
@@ -287,11 +316,11 @@ async fn begin_master_rotation(
         )
         .await?;
     if superseded == 0 {
-        return Ok(Ok(false));
+        return Ok(Ok(0));
     }
     let added = add_master_key(db, to, Some(to_wrapped.as_bytes()), now).await?;
     let what = "a master key is in force beside a newer one";
-    Ok(if added > 0 { Ok(true) } else { Err(Error::Corrupt { what }) })
+    Ok(if added > 0 { Ok(added) } else { Err(Error::Corrupt { what }) })
 }
 
 /// No key comes to be under the older version any more, so what is counted here stays so. The newer
@@ -321,4 +350,34 @@ async fn reseal_keys(db: &mut impl Writes, keys: &[Resealed]) -> Result<u64, Fai
         replaced = replaced.saturating_add(db.execute(sql, &args).await?);
     }
     Ok(replaced)
+}
+
+/// Takes the place of every older version, those that were destroyed and may come back included. Of
+/// two that come for the same version, the second waits for the first, and makes no row.
+async fn put_in_force(
+    db: &mut impl Writes,
+    key: &KeyRecord,
+    now: Arg<'_>,
+) -> Result<Result<u64, Error>, Failure> {
+    let account = bytes(key.account.as_bytes());
+    let (kind, algorithm) = (text(key.kind.name()), text(&key.algorithm));
+    let args = [account, kind, algorithm, Arg::Integer(key.version.map(i64::from)), now];
+    let newer = "SELECT 1 FROM keys WHERE account = $1 AND kind = $2 AND algorithm = $3 \
+         AND version >= $4 LIMIT 1";
+    let [lookup @ .., _] = &args;
+    if !db.fetch(newer, lookup).await?.is_empty() {
+        return Ok(Ok(0));
+    }
+    match insert_key(db, key).await? {
+        Ok(0) => return Ok(Ok(0)),
+        Ok(_) => {}
+        Err(error) => return Ok(Err(error)),
+    }
+    db.execute(
+        "UPDATE keys SET retired_at = $5 WHERE account = $1 AND kind = $2 AND algorithm = $3 \
+         AND version < $4 AND retired_at IS NULL",
+        &args,
+    )
+    .await?;
+    Ok(Ok(1))
 }

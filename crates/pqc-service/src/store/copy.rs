@@ -241,6 +241,9 @@ pub(super) async fn into<W: Writes>(
 }
 
 fn read(row: &impl Columns, column: &str, holds: Holds) -> Result<Value, Error> {
+    if column == ATTESTATION {
+        return rows::attestation(row).map(Value::Bytes);
+    }
     let value = match holds {
         Holds::Integers => row.integer(column).map(|some| some.map(Value::Integer)),
         Holds::Texts => row.text(column).map(|some| some.map(|text| Value::Text(text.to_owned()))),
@@ -330,5 +333,7 @@ static KEYS: Shape = shape!("keys" by "seq" after Value::Integer(0), if "true":
 static TRUSTED_ISSUERS: Shape = shape!("trusted_issuers" by "seq" after Value::Integer(0), if "true":
     public_key: Bytes, created_at: Integers; "($1, $2)");
 
+/// Each store has its own way to say that there is none.
+const ATTESTATION: &str = "attestation";
 const ANYTHING: &str = "SELECT 1 FROM accounts UNION ALL SELECT 1 FROM keys \
      UNION ALL SELECT 1 FROM master_keys UNION ALL SELECT 1 FROM trusted_issuers LIMIT 1";

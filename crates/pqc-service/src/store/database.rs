@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use super::sql::Reads;
 use super::writer::{Engine, Write, Writer};
 use super::{
-    AccountRecord, KeyRecord, MasterKeyRecord, MasterRotation, NewMasterKey, NumberedKey, Resealed,
-    Store, TokenRecord, copy, read,
+    AccountRecord, KeyInfo, KeyRecord, MasterKeyRecord, MasterRotation, NewMasterKey, NumberedKey,
+    Purged, Resealed, Store, TokenRecord, copy, read,
 };
 use crate::account::Custody;
 use crate::error::Error;
@@ -35,6 +35,10 @@ pub(super) trait Database: Send + Sync + 'static {
 
     /// The store's time, given the time that its view of the clock shows.
     fn now_after(&self, shown: Timestamp) -> Timestamp;
+
+    /// Takes what was removed, `now` or before, out of the store's files, if that is ours to do;
+    /// `false`: a reader is in the way.
+    fn erase_removed(&self, now: bool) -> impl Future<Output = Result<bool, Error>> + Send;
 }
 
 #[async_trait]
@@ -170,6 +174,10 @@ impl<D: Database> Store for D {
         self.writer().write(Write::InsertKey(key)).await
     }
 
+    async fn put_in_force(&self, key: KeyRecord) -> Result<bool, Error> {
+        self.writer().write(Write::PutInForce(key)).await
+    }
+
     async fn key(&self, account: AccountId, id: &KeyId) -> Result<Option<KeyRecord>, Error> {
         read::key(self.readers(), account, id).await
     }
@@ -183,12 +191,60 @@ impl<D: Database> Store for D {
         read::current_key(self.readers(), account, kind, algorithm).await
     }
 
+    async fn newest_version(
+        &self,
+        account: AccountId,
+        kind: RecordKind,
+        algorithm: &str,
+    ) -> Result<Option<u32>, Error> {
+        read::newest_version(self.readers(), account, kind, algorithm).await
+    }
+
     async fn key_versions(
         &self,
         account: AccountId,
         kind: RecordKind,
     ) -> Result<Vec<KeyRecord>, Error> {
         read::key_versions(self.readers(), account, kind).await
+    }
+
+    async fn keys(
+        &self,
+        account: AccountId,
+        after: Option<(Timestamp, KeyId)>,
+        limit: u32,
+    ) -> Result<Vec<KeyInfo>, Error> {
+        read::keys(self.readers(), account, after, limit).await
+    }
+
+    async fn key_info(&self, account: AccountId, id: &KeyId) -> Result<Option<KeyInfo>, Error> {
+        read::key_info(self.readers(), account, id).await
+    }
+
+    async fn destroy_key(&self, account: AccountId, id: &KeyId) -> Result<bool, Error> {
+        self.writer().write(Write::DestroyKey { account, key: *id }).await
+    }
+
+    async fn undestroy_key(
+        &self,
+        account: AccountId,
+        id: &KeyId,
+        since: Timestamp,
+    ) -> Result<bool, Error> {
+        self.writer().write(Write::UndestroyKey { account, key: *id, since }).await
+    }
+
+    async fn purge_destroyed_keys(&self, until: Timestamp, limit: u32) -> Result<Purged, Error> {
+        // Most of the time there is nothing to do, and that costs no transaction.
+        let keys = match read::has_destroyed_key(self.readers(), until).await? {
+            true => self.writer().count(Write::PurgeKeys { until, limit }).await?,
+            false => 0,
+        };
+        let erased = self.erase_removed(keys > 0).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "removed keys could not be taken out of the store's files yet");
+            false
+        });
+        Ok(Purged { keys, erased })
     }
 
     async fn trust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error> {

@@ -146,6 +146,61 @@ pub struct Resealed {
 /// A key's row, by a number that grows from row to row; its record may not be readable.
 pub type NumberedKey = (u64, Result<KeyRecord, Error>);
 
+/// What is told of a stored key: all but its secret. Also of one that was destroyed, as long as it
+/// can be brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// As [`KeyRecord::account`].
+    pub account: AccountId,
+    /// Its id.
+    pub id: KeyId,
+    /// What it is.
+    pub kind: RecordKind,
+    /// The algorithm's name.
+    pub algorithm: String,
+    /// As [`KeyRecord::version`].
+    pub version: Option<u32>,
+    /// The encoded public key; empty for a symmetric key.
+    pub public_key: Vec<u8>,
+    /// The issuer's attestation in its wire form; empty where there is none.
+    pub attestation: Vec<u8>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When a newer version took its place.
+    pub retired_at: Option<Timestamp>,
+    /// When it was destroyed: from then on nothing can be done with it.
+    pub destroyed_at: Option<Timestamp>,
+}
+
+impl From<KeyRecord> for KeyInfo {
+    fn from(key: KeyRecord) -> Self {
+        let KeyRecord { account, id, kind, algorithm, version, public_key, attestation, .. } = key;
+        let (created_at, retired_at) = (key.created_at, key.retired_at);
+        Self {
+            account,
+            id,
+            kind,
+            algorithm,
+            version,
+            public_key,
+            attestation,
+            created_at,
+            retired_at,
+            destroyed_at: None,
+        }
+    }
+}
+
+/// What became of destroyed keys that were to be removed for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purged {
+    /// How many were removed.
+    pub keys: u64,
+    /// Whether the sealed bytes of all that were ever removed are gone from the store's files too.
+    /// `false`: a reader was in the way; the next call tries again.
+    pub erased: bool,
+}
+
 /// A place where accounts, tokens and sealed keys are kept.
 ///
 /// Every method fails with [`Error::Unavailable`] when the store cannot be reached (nothing was
@@ -263,10 +318,15 @@ pub trait Store: Send + Sync + 'static {
     /// [`Error::StaleMasterKey`]: it is sealed under a master key that was superseded.
     async fn insert_key(&self, key: KeyRecord) -> Result<bool, Error>;
 
-    /// The account's key with that id.
+    /// Adds a key of a versioned kind and retires the account's older versions of that kind and
+    /// algorithm, in one step; `false`: the account has that id, or that version, or a newer one.
+    async fn put_in_force(&self, key: KeyRecord) -> Result<bool, Error>;
+
+    /// The account's key with that id, unless it was destroyed.
     async fn key(&self, account: AccountId, id: &KeyId) -> Result<Option<KeyRecord>, Error>;
 
-    /// The account's key of that kind and algorithm that is in force: the newest, not retired.
+    /// The account's key of that kind and algorithm that is in force: the newest, neither retired
+    /// nor destroyed.
     async fn current_key(
         &self,
         account: AccountId,
@@ -274,12 +334,51 @@ pub trait Store: Send + Sync + 'static {
         algorithm: &str,
     ) -> Result<Option<KeyRecord>, Error>;
 
-    /// All versions of the account's keys of a versioned kind, newest first, retired ones included.
+    /// The newest version there is of the account's keys of that kind and algorithm, be it retired
+    /// or destroyed.
+    async fn newest_version(
+        &self,
+        account: AccountId,
+        kind: RecordKind,
+        algorithm: &str,
+    ) -> Result<Option<u32>, Error>;
+
+    /// All versions of the account's keys of a versioned kind, newest first, retired ones included,
+    /// destroyed ones not.
     async fn key_versions(
         &self,
         account: AccountId,
         kind: RecordKind,
     ) -> Result<Vec<KeyRecord>, Error>;
+
+    /// A page of the account's keys, destroyed ones included, in the order of their making (and of
+    /// their ids, where two were made at a time), after `after`.
+    async fn keys(
+        &self,
+        account: AccountId,
+        after: Option<(Timestamp, KeyId)>,
+        limit: u32,
+    ) -> Result<Vec<KeyInfo>, Error>;
+
+    /// What is told of the account's key with that id, be it destroyed or not.
+    async fn key_info(&self, account: AccountId, id: &KeyId) -> Result<Option<KeyInfo>, Error>;
+
+    /// Destroys a key: nothing can be done with it from then on. `false`: the account has none of
+    /// that id that was not destroyed before.
+    async fn destroy_key(&self, account: AccountId, id: &KeyId) -> Result<bool, Error>;
+
+    /// Brings back a key that was destroyed after `since`; `false`: the account has none.
+    async fn undestroy_key(
+        &self,
+        account: AccountId,
+        id: &KeyId,
+        since: Timestamp,
+    ) -> Result<bool, Error>;
+
+    /// Removes at most `limit` of the keys, of whatever account, that were destroyed at `until` or
+    /// before. On the embedded store their sealed bytes are overwritten in its files; on PostgreSQL
+    /// the rows are deleted, and what stays of them in its files is for its administrator.
+    async fn purge_destroyed_keys(&self, until: Timestamp, limit: u32) -> Result<Purged, Error>;
 
     /// Adds an issuer to the trusted ones; `false`: it is one already.
     async fn trust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error>;

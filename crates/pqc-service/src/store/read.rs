@@ -4,10 +4,10 @@ use pqc_core::seal::RecordKind;
 use pqc_core::token::TokenHash;
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 
-use super::rows::{self, account_columns, key_columns, token_columns};
+use super::rows::{self, account_columns, key_columns, key_info_columns, millis, token_columns};
 use super::sql::{Reads, bytes, integer, text};
 use crate::error::Error;
-use crate::store::{AccountRecord, KeyRecord, MasterKeyRecord, NumberedKey, TokenRecord};
+use crate::store::{AccountRecord, KeyInfo, KeyRecord, MasterKeyRecord, NumberedKey, TokenRecord};
 
 pub(super) async fn clock(db: &impl Reads) -> Result<Timestamp, Error> {
     let rows = db.fetch("SELECT greatest FROM clock WHERE id = 1", &[]).await?;
@@ -112,8 +112,11 @@ pub(super) async fn key(
     account: AccountId,
     id: &KeyId,
 ) -> Result<Option<KeyRecord>, Error> {
-    const SQL: &str =
-        concat!("SELECT ", key_columns!(), " FROM keys WHERE account = $1 AND id = $2");
+    const SQL: &str = concat!(
+        "SELECT ",
+        key_columns!(),
+        " FROM keys WHERE account = $1 AND id = $2 AND destroyed_at IS NULL"
+    );
     let args = [bytes(account.as_bytes()), bytes(id.as_bytes())];
     db.fetch(SQL, &args).await?.first().map(rows::key).transpose()
 }
@@ -128,7 +131,7 @@ pub(super) async fn current_key(
         "SELECT ",
         key_columns!(),
         " FROM keys WHERE account = $1 AND kind = $2 AND algorithm = $3 \
-         AND version IS NOT NULL AND retired_at IS NULL ORDER BY version DESC LIMIT 1"
+         AND version IS NOT NULL AND retired_at IS NULL AND destroyed_at IS NULL ORDER BY version DESC LIMIT 1"
     );
     let args = [bytes(account.as_bytes()), text(kind.name()), text(algorithm)];
     db.fetch(SQL, &args).await?.first().map(rows::key).transpose()
@@ -143,10 +146,61 @@ pub(super) async fn key_versions(
         "SELECT ",
         key_columns!(),
         " FROM keys WHERE account = $1 AND kind = $2 AND version IS NOT NULL \
-         ORDER BY created_at DESC, version DESC, seq DESC"
+         AND destroyed_at IS NULL ORDER BY created_at DESC, version DESC, seq DESC"
     );
     let args = [bytes(account.as_bytes()), text(kind.name())];
     db.fetch(SQL, &args).await?.iter().map(rows::key).collect()
+}
+
+pub(super) async fn newest_version(
+    db: &impl Reads,
+    account: AccountId,
+    kind: RecordKind,
+    algorithm: &str,
+) -> Result<Option<u32>, Error> {
+    let sql = "SELECT max(version) AS version FROM keys \
+         WHERE account = $1 AND kind = $2 AND algorithm = $3 AND version IS NOT NULL";
+    let args = [bytes(account.as_bytes()), text(kind.name()), text(algorithm)];
+    let rows = db.fetch(sql, &args).await?;
+    rows.first().map_or(Ok(None), rows::version)
+}
+
+pub(super) async fn keys(
+    db: &impl Reads,
+    account: AccountId,
+    after: Option<(Timestamp, KeyId)>,
+    limit: u32,
+) -> Result<Vec<KeyInfo>, Error> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        key_info_columns!(),
+        " FROM keys WHERE account = $1 AND (created_at, id) > ($2, $3) \
+         ORDER BY created_at, id LIMIT $4"
+    );
+    // Before every time, and the empty string before every id.
+    let (time, id) = match &after {
+        Some((time, id)) => (millis(*time), id.as_bytes()),
+        None => (-1, &[][..]),
+    };
+    let args = [bytes(account.as_bytes()), integer(time), bytes(id), integer(limit)];
+    db.fetch(SQL, &args).await?.iter().map(rows::key_info).collect()
+}
+
+pub(super) async fn key_info(
+    db: &impl Reads,
+    account: AccountId,
+    id: &KeyId,
+) -> Result<Option<KeyInfo>, Error> {
+    const SQL: &str =
+        concat!("SELECT ", key_info_columns!(), " FROM keys WHERE account = $1 AND id = $2");
+    let args = [bytes(account.as_bytes()), bytes(id.as_bytes())];
+    db.fetch(SQL, &args).await?.first().map(rows::key_info).transpose()
+}
+
+/// Whether there is a key that was destroyed at `until` or before.
+pub(super) async fn has_destroyed_key(db: &impl Reads, until: Timestamp) -> Result<bool, Error> {
+    let sql = "SELECT 1 FROM keys WHERE destroyed_at <= $1 LIMIT 1";
+    Ok(!db.fetch(sql, &[integer(millis(until))]).await?.is_empty())
 }
 
 pub(super) async fn trusted_issuers(db: &impl Reads) -> Result<Vec<VerifyingKey>, Error> {

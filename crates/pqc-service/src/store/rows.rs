@@ -7,7 +7,7 @@ use pqc_core::{
 };
 
 use super::sql::Columns;
-use super::{AccountRecord, KeyRecord, MasterKeyRecord, TokenRecord};
+use super::{AccountRecord, KeyInfo, KeyRecord, MasterKeyRecord, TokenRecord};
 use crate::account::Custody;
 use crate::error::Error;
 
@@ -36,7 +36,15 @@ macro_rules! key_columns {
     };
 }
 
-pub(super) use {account_columns, key_columns, token_columns};
+/// The columns that [`key_info`] reads, of `keys`.
+macro_rules! key_info_columns {
+    () => {
+        "account, id, kind, algorithm, version, public_key, attestation, created_at, retired_at, \
+         destroyed_at"
+    };
+}
+
+pub(super) use {account_columns, key_columns, key_info_columns, token_columns};
 
 pub(super) fn account(row: &impl Columns) -> Result<AccountRecord, Error> {
     let fields = Fields { row, what: "an account's row" };
@@ -103,11 +111,16 @@ pub(super) fn key(row: &impl Columns) -> Result<KeyRecord, Error> {
         algorithm: fields.text("algorithm")?.to_owned(),
         version: fields.optional_number("version")?,
         public_key: fields.bytes("public_key")?.to_vec(),
-        attestation: fields.bytes("attestation")?.to_vec(),
+        attestation: fields.attestation()?,
         sealed: fields.sealed("sealed")?,
         created_at: fields.time("created_at")?,
         retired_at: fields.optional_time("retired_at")?,
     })
+}
+
+/// Of `attestation`: empty where there is none, however the store says so.
+pub(super) fn attestation(row: &impl Columns) -> Result<Vec<u8>, Error> {
+    Fields { row, what: "a key's row" }.attestation()
 }
 
 /// Of `seq`: a key's row, whatever else is in it.
@@ -141,6 +154,27 @@ pub(super) fn master_key(row: &impl Columns) -> Result<MasterKeyRecord, Error> {
 pub(super) fn is_superseded(row: &impl Columns) -> Result<bool, Error> {
     let fields = Fields { row, what: "a master key's row" };
     Ok(fields.optional_time("superseded_at")?.is_some())
+}
+
+pub(super) fn key_info(row: &impl Columns) -> Result<KeyInfo, Error> {
+    let fields = Fields { row, what: "a key's row" };
+    Ok(KeyInfo {
+        account: AccountId::from_bytes(fields.array("account")?),
+        id: fields.parse("id", fields.bytes("id")?, |bytes| KeyId::from_slice(bytes).ok())?,
+        kind: fields.parse("kind", fields.text("kind")?, RecordKind::from_name)?,
+        algorithm: fields.text("algorithm")?.to_owned(),
+        version: fields.optional_number("version")?,
+        public_key: fields.bytes("public_key")?.to_vec(),
+        attestation: fields.attestation()?,
+        created_at: fields.time("created_at")?,
+        retired_at: fields.optional_time("retired_at")?,
+        destroyed_at: fields.optional_time("destroyed_at")?,
+    })
+}
+
+/// Of `version`, which may be that of none.
+pub(super) fn version(row: &impl Columns) -> Result<Option<u32>, Error> {
+    Fields { row, what: "a key's row" }.optional_number("version")
 }
 
 /// Of `public_key`.
@@ -231,6 +265,11 @@ impl<'r, R: Columns> Fields<'r, R> {
         self.parse(column, bytes, |bytes| SealedRecord::from_bytes(bytes).ok())
     }
 
+    fn attestation(&self) -> Result<Vec<u8>, Error> {
+        let bytes = self.bytes("attestation")?;
+        Ok(if bytes == PAGE_OF_ZEROS { Vec::new() } else { bytes.to_vec() })
+    }
+
     fn corrupt(&self, column: &str) -> Error {
         tracing::error!(what = self.what, column, "a row in the store cannot be read");
         Error::Corrupt { what: self.what }
@@ -247,6 +286,9 @@ pub(super) const fn token_kind_name(kind: TokenKind) -> &'static str {
 fn token_kind_from_name(name: &str) -> Option<TokenKind> {
     [TokenKind::Root, TokenKind::Temporary].into_iter().find(|kind| token_kind_name(*kind) == name)
 }
+
+/// What the embedded store keeps for no attestation: as long as one of its pages.
+pub(super) const PAGE_OF_ZEROS: [u8; 4096] = [0; 4096];
 
 /// The form for a column; what does not fit is the end of time.
 pub(super) fn millis(time: Timestamp) -> i64 {

@@ -91,6 +91,9 @@ pub(super) trait Writes: Send {
     /// Whether others write at the same time, so that what was looked at must be locked to stay so.
     const SHARED: bool;
 
+    /// Stands in a key's row where there is no attestation; `rows.rs` reads it as none.
+    const NO_ATTESTATION: &'static [u8] = &[];
+
     fn fetch(
         &mut self,
         sql: &'static str,

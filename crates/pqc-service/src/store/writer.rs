@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use pqc_core::token::{Refusal, TokenHash};
-use pqc_core::{AccountId, Timestamp, TokenId, VerifyingKey};
+use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -21,7 +21,7 @@ use crate::error::Error;
 /// The attempts left after one was spent (`None`: without count), or why none was.
 pub(super) type Spent = Result<Option<u32>, Refusal>;
 
-/// A change that answers whether it was made.
+/// A change that answers how many rows it made or changed.
 #[derive(Debug)]
 pub(super) enum Write {
     AddMasterKey(NewMasterKey),
@@ -36,6 +36,10 @@ pub(super) enum Write {
     ReplaceRootToken { token: TokenRecord, revoke_temporary: bool },
     RevokeToken { account: AccountId, token: TokenId },
     InsertKey(KeyRecord),
+    PutInForce(KeyRecord),
+    DestroyKey { account: AccountId, key: KeyId },
+    UndestroyKey { account: AccountId, key: KeyId, since: Timestamp },
+    PurgeKeys { until: Timestamp, limit: u32 },
     TrustIssuer(VerifyingKey),
     DistrustIssuer(VerifyingKey),
 }
@@ -62,12 +66,12 @@ pub(super) trait Engine: Send + 'static {
     /// time in it. After an error no transaction is open.
     fn begin(&mut self) -> impl Future<Output = Result<Timestamp, Failure>> + Send;
 
-    /// Makes one change.
+    /// Makes one change: how many rows it was.
     fn write(
         &mut self,
         write: &Write,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Result<bool, Error>, Failure>> + Send;
+    ) -> impl Future<Output = Result<Result<u64, Error>, Failure>> + Send;
 
     /// Spends one attempt of each of these tokens, in this order: as many answers.
     fn spend(
@@ -111,8 +115,13 @@ impl<E: Engine> Writer<E> {
         Self { jobs: RwLock::new(Some(jobs)), counts, task: Mutex::new(Some(task)) }
     }
 
-    /// Makes one change; the answer comes after its commit.
+    /// Makes one change: whether there was anything to do. The answer comes after its commit.
     pub(super) async fn write(&self, write: Write) -> Result<bool, Error> {
+        Ok(self.count(write).await? > 0)
+    }
+
+    /// As [`Self::write`]: of how many rows.
+    pub(super) async fn count(&self, write: Write) -> Result<u64, Error> {
         self.submit(|answer| Job::Write(Box::new(write), answer)).await
     }
 
@@ -184,7 +193,7 @@ impl<E> Writer<E> {
 
 #[derive(Debug)]
 enum Job {
-    Write(Box<Write>, Answer<bool>),
+    Write(Box<Write>, Answer<u64>),
     Spend(TokenHash, Answer<Spent>),
     TryOut(Answer<()>),
     CommitTime,
@@ -210,7 +219,7 @@ async fn run<E: Engine>(mut engine: E, mut queue: mpsc::Receiver<Job>, counts: A
 #[derive(Default)]
 struct Batch {
     writes: Vec<Write>,
-    write_answers: Vec<Answer<bool>>,
+    write_answers: Vec<Answer<u64>>,
     tokens: Vec<TokenHash>,
     token_answers: Vec<Answer<Spent>>,
     tried_out: Vec<Answer<()>>,
@@ -264,7 +273,7 @@ impl Batch {
     }
 }
 
-type Answers = (Vec<Result<bool, Error>>, Vec<Result<Spent, Error>>);
+type Answers = (Vec<Result<u64, Error>>, Vec<Result<Spent, Error>>);
 
 /// One transaction, tried again where another server was in its way.
 async fn transact(

@@ -6,19 +6,16 @@ mod kem;
 mod signature;
 mod token;
 
-use std::sync::Arc;
-
-use axum::Router;
 use pqc_core::{Field, SignatureAlgorithm, VerifyingKey};
 
 use super::{lengths, subject};
-use crate::app::App;
 use crate::fields::Fields;
 use crate::operation::route;
 use crate::problem::FieldError;
+use crate::routes::Routes;
 
-pub(crate) fn routes() -> Router<Arc<App>> {
-    let routes = Router::new();
+pub(crate) fn routes() -> Routes {
+    let routes = Routes::default();
     let routes = route::<token::NewToken>(routes, "/api/token/new");
     let routes = route::<kem::GenerateKeys>(routes, "/api/kem/generate_keys");
     let routes = route::<kem::EncapsulateKey>(routes, "/api/kem/encapsulate_key");

@@ -11,16 +11,17 @@ mod write;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use pqc_core::Timestamp;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::mpsc;
 
 use super::copy::{self, Incoming, Row};
 use super::database::Database;
 use super::read;
+use super::rows;
 use super::sql::{self, Arg, Reads, Writes};
 use super::writer::{Failure, Writer};
 use crate::error::Error;
@@ -32,6 +33,9 @@ pub struct SqliteStore {
     readers: SqlitePool,
     writer: Writer<write::SqliteEngine>,
     clock: Arc<Clock>,
+    options: SqliteConnectOptions,
+    /// Whether something that was removed may still stand in the log.
+    traces: AtomicBool,
 }
 
 impl SqliteStore {
@@ -49,8 +53,10 @@ impl SqliteStore {
         let clock = Arc::new(Clock::new(host));
         clock.learn(read::clock(&readers).await?);
         clock.now();
-        let engine = write::SqliteEngine::new(options, connection, Arc::clone(&clock));
-        Ok(Self { readers, writer: Writer::start(engine), clock })
+        let engine = write::SqliteEngine::new(options.clone(), connection, Arc::clone(&clock));
+        // An earlier process may have been killed between the two.
+        let traces = AtomicBool::new(true);
+        Ok(Self { readers, writer: Writer::start(engine), clock, options, traces })
     }
 
     /// Makes a store in the new file `path`, with all rows that come. It is there as a whole or not
@@ -118,6 +124,20 @@ impl Database for SqliteStore {
         }
         now
     }
+
+    /// `secure_delete` has overwritten what was removed, in pages that the log holds in their older
+    /// forms too: once they are all in the database, the log is cut to nothing.
+    async fn erase_removed(&self, now: bool) -> Result<bool, Error> {
+        let due = self.traces.swap(false, Ordering::AcqRel) || now;
+        if !due {
+            return Ok(true);
+        }
+        let cut = open::cut_log(&self.options).await;
+        if !matches!(cut, Ok(true)) {
+            self.traces.store(true, Ordering::Release);
+        }
+        cut
+    }
 }
 
 async fn fill(
@@ -147,6 +167,12 @@ impl Writes for SqliteConnection {
     type Row = SqliteRow;
 
     const SHARED: bool = false;
+
+    /// SQLite overwrites a row that it deletes, but not what stays behind of one that it moved to
+    /// another page. With a page of bytes before it, a sealed secret lies in pages beyond the row's
+    /// own, which are moved never and overwritten when they are given up. (An attestation and the
+    /// public key before it are as long.)
+    const NO_ATTESTATION: &'static [u8] = &rows::PAGE_OF_ZEROS;
 
     async fn fetch(
         &mut self,

@@ -61,6 +61,20 @@ pub(super) async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool,
         .map_err(error)
 }
 
+/// Brings the log's pages into the database and cuts the log to nothing; `false`: a reader, or
+/// another writer, needed it for too long. Readers that begin meanwhile need no log.
+pub(super) async fn cut_log(options: &SqliteConnectOptions) -> Result<bool, Error> {
+    let options = options.clone().busy_timeout(CUT_TIMEOUT);
+    let mut connection = options.connect().await.map_err(error)?;
+    let cut = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
+    let _ = connection.close().await;
+    match cut {
+        Ok(row) => Ok(row.try_get::<i64, _>("busy").map_err(error)? == 0),
+        Err(cause) if is_locked(&cause) => Ok(false),
+        Err(cause) => Err(error(cause)),
+    }
+}
+
 async fn open_once(options: &SqliteConnectOptions) -> Result<SqliteConnection, OpenError> {
     let mut connection = options.connect().await?;
     match prepare(&mut connection).await {
@@ -202,5 +216,7 @@ const APPLICATION_ID: i64 = 0x7071_6373;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long opening goes on trying where a lock cannot be waited for.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the cutting of the log waits, and lets no writer in.
+const CUT_TIMEOUT: Duration = Duration::from_millis(250);
 const RETRY_AFTER: Duration = Duration::from_millis(20);
 const READERS: u32 = 4;

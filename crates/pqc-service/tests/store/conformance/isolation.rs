@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use pqc_core::Timestamp;
 use pqc_core::seal::RecordKind::SigningKey;
-use pqc_service::{Custody, Store};
+use pqc_service::{Custody, KeyRecord, Store};
 
 use crate::support::{
     account_id, add_account, hash, key_pair, on_every_store, root, temporary, token_id, versioned,
@@ -19,12 +20,15 @@ async fn nothing_of_another_account_is_seen_or_changed() {
         store.insert_token(temporary(2, 5, 5)).await.unwrap();
         store.insert_key(key_pair(2, 1)).await.unwrap();
         store.insert_key(versioned(2, SigningKey, "ML-DSA-65", 1)).await.unwrap();
+        store.insert_key(key_pair(2, 2)).await.unwrap();
+        assert!(store.destroy_key(theirs, &key_pair(2, 2).id).await.unwrap());
         let everything = async || {
             (
                 store.account_by_name("account 2").await.unwrap().unwrap(),
                 store.tokens(theirs, None, 100).await.unwrap(),
                 store.key(theirs, &key_pair(2, 1).id).await.unwrap().unwrap(),
                 store.key_versions(theirs, SigningKey).await.unwrap(),
+                store.keys(theirs, None, 100).await.unwrap(),
             )
         };
         let before = everything().await;
@@ -34,15 +38,56 @@ async fn nothing_of_another_account_is_seen_or_changed() {
         assert_eq!(store.tokens(mine, None, 100).await.unwrap().len(), 1);
         assert_eq!(store.tokens(mine, Some(token_id(4)), 100).await.unwrap(), []);
         assert!(!store.revoke_token(mine, token_id(5)).await.unwrap());
+        assert!(!store.mint_token(temporary(1, 6, 1), token_id(5)).await.unwrap());
         store.replace_root_token(root(1, 7), true).await.unwrap();
         assert_eq!(store.key(mine, &key_pair(2, 1).id).await.unwrap(), None);
         assert_eq!(store.current_key(mine, SigningKey, "ML-DSA-65").await.unwrap(), None);
         assert_eq!(store.key_versions(mine, SigningKey).await.unwrap(), []);
+        assert_eq!(store.newest_version(mine, SigningKey, "ML-DSA-65").await.unwrap(), None);
+        assert_eq!(store.keys(mine, None, 100).await.unwrap(), []);
+        let place = Some((Timestamp::from_millis(0), key_pair(2, 1).id));
+        assert_eq!(store.keys(mine, place, 100).await.unwrap(), []);
+        for theirs in [key_pair(2, 1), key_pair(2, 2), versioned(2, SigningKey, "ML-DSA-65", 1)] {
+            assert_eq!(store.key_info(mine, &theirs.id).await.unwrap(), None);
+            assert!(!store.destroy_key(mine, &theirs.id).await.unwrap());
+            let long_ago = Timestamp::from_millis(0);
+            assert!(!store.undestroy_key(mine, &theirs.id, long_ago).await.unwrap());
+        }
         assert!(store.insert_key(key_pair(1, 1)).await.unwrap());
         assert!(store.insert_key(versioned(1, SigningKey, "ML-DSA-65", 1)).await.unwrap());
+        for key in [key_pair(1, 3), versioned(1, SigningKey, "ML-DSA-65", 2)] {
+            let version = Some(key.version.unwrap_or(3));
+            assert!(store.put_in_force(KeyRecord { version, ..key }).await.unwrap());
+        }
 
         assert_eq!(everything().await, before);
         assert_eq!(store.spend(&hash(2, 5)).await.unwrap(), Ok(Some(4)));
     })
     .await;
+}
+
+/// Whoever adds a method that is scoped by an account adds it to the test above, and here.
+#[test]
+fn every_scoped_method_is_tried() {
+    const TRIED: [&str; 12] = [
+        "set_custody",
+        "set_disabled",
+        "tokens",
+        "revoke_token",
+        "key",
+        "current_key",
+        "newest_version",
+        "key_versions",
+        "keys",
+        "key_info",
+        "destroy_key",
+        "undestroy_key",
+    ];
+    let (_, store) = include_str!("../../../src/store/mod.rs").split_once("trait Store").unwrap();
+    let scoped = store.split("async fn ").skip(1).filter_map(|method| {
+        let (signature, _) = method.split_once("->").unwrap_or((method, ""));
+        let (name, arguments) = signature.split_once('(').unwrap();
+        arguments.contains("AccountId").then_some(name)
+    });
+    assert_eq!(scoped.collect::<Vec<_>>(), TRIED);
 }

@@ -1,6 +1,7 @@
 //! What every store must do.
 
 mod accounts;
+mod destruction;
 mod isolation;
 mod keys;
 mod master_keys;

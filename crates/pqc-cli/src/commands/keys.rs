@@ -1,0 +1,222 @@
+//! `pqc keys`: an operator lists, rotates, destroys and brings back stored keys. Never a secret.
+
+use std::io::{self, Write};
+
+use anyhow::bail;
+use pqc_core::seal::RecordKind;
+use pqc_core::{AccountId, SignatureAlgorithm, Timestamp};
+use pqc_service::{KeyInfo, Service};
+use serde::Serialize;
+
+use super::rfc3339;
+use crate::args::{DEFAULT_ACCOUNT, KeysArgs, KeysVerb, RotatedKind};
+use crate::config::StoreConfig;
+use crate::opened::Opened;
+use crate::output::{self, Human, Output};
+
+/// Does what was asked.
+///
+/// # Errors
+/// Those of the store; the account or key is unknown.
+pub(crate) async fn run(args: KeysArgs, output: Output) -> anyhow::Result<()> {
+    let config = StoreConfig::load_for_keys(args.store, args.grace)?;
+    // What is wrong with the options is said before the store is touched.
+    if let KeysVerb::Rotate { kind, algorithm, account } = &args.verb {
+        if algorithm.is_some() && *kind != RotatedKind::Signing {
+            bail!(
+                "--algorithm goes with --kind signing: of the other kinds there is one algorithm"
+            );
+        }
+        if account.is_some() && *kind == RotatedKind::Issuer {
+            bail!("--account does not go with --kind issuer: that key is the server's");
+        }
+    }
+    let (opened, _) = Opened::open_existing(&config).await?;
+    let done = act(&opened.service, args.verb, output).await;
+    opened.close().await;
+    done
+}
+
+async fn act(service: &Service, verb: KeysVerb, output: Output) -> anyhow::Result<()> {
+    match verb {
+        KeysVerb::List { account } => list(service, &account.name, output).await,
+        KeysVerb::Rotate { kind: RotatedKind::Issuer, .. } => rotate_issuer(service, output).await,
+        KeysVerb::Rotate { kind, algorithm, account } => {
+            let name = account.unwrap_or_else(|| DEFAULT_ACCOUNT.to_owned());
+            let account = service.account(&name).await?.id;
+            let key = match kind {
+                RotatedKind::Aes => service.rotate_account_key(account).await?,
+                _ => {
+                    let algorithm = algorithm.unwrap_or(SignatureAlgorithm::MlDsa65);
+                    service.rotate_signing_key(account, algorithm).await?
+                }
+            };
+            output.show(&Rotated { account: Some(name), key: Key::new(service, &key) })
+        }
+        KeysVerb::Destroy { id, account } => {
+            let owner = service.account(&account.name).await?.id;
+            let key = service.destroy_key(owner, &id).await?;
+            output.show(&Destroyed { account: account.name, key: Key::new(service, &key) })
+        }
+        KeysVerb::Undelete { id, account } => {
+            let owner = service.account(&account.name).await?.id;
+            let key = service.undestroy_key(owner, &id).await?;
+            output.show(&BroughtBack { account: account.name, key: Key::new(service, &key) })
+        }
+    }
+}
+
+/// Puts a new issuer key in force; also `pqc issuer rotate`.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn rotate_issuer(service: &Service, output: Output) -> anyhow::Result<()> {
+    let key = service.rotate_issuer().await?;
+    output.show(&Rotated { account: None, key: Key::new(service, &key) })
+}
+
+/// Writes page by page, for there may be more keys than fit into memory.
+async fn list(service: &Service, name: &str, output: Output) -> anyhow::Result<()> {
+    let account: AccountId = service.account(name).await?.id;
+    let mut page = service.keys(account, None, PAGE).await?;
+    let mut piece = Vec::new();
+    match output {
+        Output::Text => row(&mut piece, HEADS)?,
+        Output::Json => write!(piece, "{{\"account\":{},\"keys\":[", serde_json::to_string(name)?)?,
+    }
+    let mut first = true;
+    while let Some(last) = page.last() {
+        let after = (last.created_at, last.id);
+        for key in page.iter().map(|key| Key::new(service, key)) {
+            match output {
+                Output::Text => key.row(&mut piece)?,
+                Output::Json => {
+                    let comma = if first { "" } else { "," };
+                    write!(piece, "{comma}{}", serde_json::to_string(&key)?)?;
+                }
+            }
+            first = false;
+        }
+        output::piece(&piece)?;
+        piece.clear();
+        page = service.keys(account, Some(after), PAGE).await?;
+    }
+    if output == Output::Json {
+        writeln!(piece, "]}}")?;
+    }
+    output::piece(&piece)
+}
+
+#[derive(Debug, Serialize)]
+struct Key {
+    key_id: String,
+    kind: &'static str,
+    algorithm: String,
+    version: Option<u32>,
+    created_at: u64,
+    retired_at: Option<u64>,
+    destroyed_at: Option<u64>,
+    purge_after: Option<u64>,
+}
+
+impl Key {
+    fn new(service: &Service, key: &KeyInfo) -> Self {
+        Self {
+            key_id: key.id.to_string(),
+            kind: match key.kind {
+                RecordKind::DecapsulationKey => "kem",
+                RecordKind::SigningKey => "signing",
+                kind => kind.name(),
+            },
+            algorithm: key.algorithm.clone(),
+            version: key.version,
+            created_at: key.created_at.seconds(),
+            retired_at: key.retired_at.map(Timestamp::seconds),
+            destroyed_at: key.destroyed_at.map(Timestamp::seconds),
+            purge_after: service.purge_after(key).map(Timestamp::seconds),
+        }
+    }
+
+    fn row(&self, out: &mut Vec<u8>) -> io::Result<()> {
+        let state = match (self.destroyed_at, self.retired_at) {
+            (Some(_), _) => "destroyed",
+            (None, Some(_)) => "retired",
+            (None, None) => "active",
+        };
+        let version = self.version.map_or_else(|| "-".to_owned(), |version| version.to_string());
+        let made = time(self.created_at);
+        let until = self.purge_after.map_or_else(|| "-".to_owned(), time);
+        row(out, [self.kind, &self.algorithm, &version, state, &made, &until, &self.key_id])
+    }
+
+    /// The key in a few words.
+    fn words(&self) -> String {
+        let version = self.version.map(|version| format!(", version {version}"));
+        format!("key {} ({}{})", self.key_id, self.algorithm, version.unwrap_or_default())
+    }
+}
+
+/// One line of a table whose widths do not wait for its last row.
+fn row(out: &mut Vec<u8>, cells: [&str; 7]) -> io::Result<()> {
+    let [kind, algorithm, version, state, made, until, id] = cells;
+    writeln!(
+        out,
+        "{kind:<7}  {algorithm:<11}  {version:<7}  {state:<9}  {made:<20}  {until:<20}  {id}"
+    )
+}
+
+fn time(seconds: u64) -> String {
+    rfc3339(Timestamp::from_seconds(seconds))
+}
+
+#[derive(Debug, Serialize)]
+struct Rotated {
+    /// `None`: the server.
+    account: Option<String>,
+    key: Key,
+}
+
+impl Human for Rotated {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let key = self.key.words();
+        match &self.account {
+            Some(account) => writeln!(out, "{key} is in force for account {account}"),
+            None => writeln!(
+                out,
+                "{key} is the issuer key in force; running servers follow within a second"
+            ),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Destroyed {
+    account: String,
+    key: Key,
+}
+
+impl Human for Destroyed {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Self { account, key } = self;
+        let until = time(key.purge_after.unwrap_or_default());
+        writeln!(out, "{} is destroyed; until {until} it can be brought back:", key.words())?;
+        writeln!(out, "  pqc keys undelete --account {account} {}", key.key_id)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct BroughtBack {
+    account: String,
+    key: Key,
+}
+
+impl Human for BroughtBack {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let retired =
+            if self.key.retired_at.is_some() { "; a newer version is in force" } else { "" };
+        writeln!(out, "{} is back in account {}{retired}", self.key.words(), self.account)
+    }
+}
+
+const HEADS: [&str; 7] = ["KIND", "ALGORITHM", "VERSION", "STATE", "MADE", "REMOVED AFTER", "ID"];
+const PAGE: u32 = 500;
