@@ -59,7 +59,7 @@ impl Service {
     /// unless `custody` (or else the account's) says that the client holds it.
     ///
     /// # Errors
-    /// [`Error::CustodyForbids`]; those of the store.
+    /// [`Error::CustodyForbids`]; [`Error::QuotaFull`]; those of the store.
     pub async fn generate_key_pair(
         &self,
         by: &Admitted,
@@ -76,6 +76,7 @@ impl Service {
         let public = key.encapsulation_key().clone();
         let attestation = self.issuer.attest(account, &public, now, None, &mut self.rng())?;
         if !client_holds {
+            let place = self.reserve_key(account).await?;
             let record = KeyRecord {
                 account,
                 id: public.key_id(),
@@ -88,7 +89,9 @@ impl Service {
                 created_at: now,
                 retired_at: None,
             };
-            if !self.store.insert_key(record).await? {
+            let made = self.store.insert_key(record).await;
+            place.settle(&made);
+            if !made? {
                 return Err(Error::Internal { what: "a new key pair that was there already" });
             }
         }
@@ -320,7 +323,10 @@ impl Service {
 
     /// Stores the first version of a key, or finds the one that another call stored meanwhile.
     async fn first_or_stored(&self, record: KeyRecord) -> Result<KeyRecord, Error> {
-        if self.store.insert_key(record.clone()).await? {
+        let place = self.reserve_key(record.account).await?;
+        let made = self.store.insert_key(record.clone()).await;
+        place.settle(&made);
+        if made? {
             return Ok(record);
         }
         let KeyRecord { account, kind, algorithm, .. } = record;

@@ -12,16 +12,32 @@ use pqc_core::{
 
 use crate::error::Error;
 use crate::host::{Host, HostRng};
+use crate::quota::{Counted, Quota};
 use crate::store::{KeyRecord, Store};
 
 /// What an operator sets.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// The bounds for temporary tokens.
     pub mint: MintPolicy,
+    /// How many keys an account may store; by default 1,000,000.
+    pub max_keys: u64,
+    /// How many temporary tokens of an account may live at a time; by default 100,000.
+    pub max_live_tokens: u64,
     /// Accept the word of any issuer: a key that travels with the key it vouches for then proves
     /// nothing.
     pub dangerously_trust_any_issuer: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mint: MintPolicy::default(),
+            max_keys: 1_000_000,
+            max_live_tokens: 100_000,
+            dangerously_trust_any_issuer: false,
+        }
+    }
 }
 
 /// The use cases, over one store. Cheap to share behind an [`Arc`].
@@ -31,6 +47,8 @@ pub struct Service {
     pub(crate) masters: Arc<MasterKeys>,
     pub(crate) issuer: Issuer,
     pub(crate) settings: Settings,
+    pub(crate) key_quota: Quota,
+    pub(crate) token_quota: Quota,
     issuers: RwLock<Arc<Issuers>>,
 }
 
@@ -49,7 +67,9 @@ impl Service {
         let masters = Arc::new(unlock(&*store, &*host, master_key).await?);
         let issuer = open_issuer(&*store, &*host, &masters).await?;
         let issuers = RwLock::new(Arc::new(Issuers::load(&*store, settings).await?));
-        Ok(Self { store, host, masters, issuer, settings, issuers })
+        let key_quota = Quota::new(Counted::Keys, settings.max_keys);
+        let token_quota = Quota::new(Counted::LiveTokens, settings.max_live_tokens);
+        Ok(Self { store, host, masters, issuer, settings, key_quota, token_quota, issuers })
     }
 
     /// Whether the service can serve: the store answers.

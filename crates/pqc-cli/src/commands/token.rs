@@ -20,14 +20,15 @@ use crate::output::{self, Human, Output};
 /// # Errors
 /// Those of the store; the account or token is unknown; the policy refuses.
 pub(crate) async fn run(args: TokenArgs, output: Output) -> anyhow::Result<()> {
-    let policy = match &args.verb {
-        TokenVerb::Temp(temp) => PolicyArgs { max_token_lifetime: temp.policy.max_token_lifetime },
+    let TokenArgs { store, mut verb } = args;
+    let policy = match &mut verb {
+        TokenVerb::Temp(temp) => std::mem::take(&mut temp.policy),
         _ => PolicyArgs::default(),
     };
-    let config = StoreConfig::load(args.store, policy)?;
+    let config = StoreConfig::load(store, policy)?;
     let (opened, data_dir) = Opened::open_existing(&config).await?;
     let service = &opened.service;
-    let done = match args.verb {
+    let done = match verb {
         TokenVerb::RootReset { account, keep_temporary } => {
             // Beside an embedded store lies that one's token.
             let is_ours = config.postgres.is_none() || !data_dir.has_store();

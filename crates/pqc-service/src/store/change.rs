@@ -9,7 +9,7 @@ use super::writer::{Failure, Write};
 use super::{AccountRecord, KeyRecord, TokenRecord};
 use crate::error::Error;
 
-/// Makes the change, or leaves no trace of it and says why (the inner error). The outer error
+/// Makes the change and counts the rows that it touched, or leaves no trace of it and says why (the inner error). The outer error
 /// leaves the transaction in doubt.
 ///
 /// No statement here fails because of what is stored: on PostgreSQL, that would end the
@@ -18,7 +18,7 @@ pub(super) async fn all_or_none(
     db: &mut impl Writes,
     write: &Write,
     now: Timestamp,
-) -> Result<Result<bool, Error>, Failure> {
+) -> Result<Result<u64, Error>, Failure> {
     // A single statement undoes itself; several need a mark to go back to.
     let several = matches!(write, Write::CreateAccount { .. } | Write::ReplaceRootToken { .. });
     if !several {
@@ -37,7 +37,7 @@ async fn make(
     db: &mut impl Writes,
     write: &Write,
     now: Timestamp,
-) -> Result<Result<bool, Error>, Failure> {
+) -> Result<Result<u64, Error>, Failure> {
     let now = integer(millis(now));
     let changed = match write {
         Write::AddMasterKeyCheck { version, check } => {
@@ -63,7 +63,7 @@ async fn make(
         Write::InsertToken(token) => return insert_token(db, token).await,
         Write::MintToken { token, by } => {
             if !is_root_in_force(db, token.account, *by).await? {
-                return Ok(Ok(false));
+                return Ok(Ok(0));
             }
             return insert_token(db, token).await;
         }
@@ -93,15 +93,18 @@ async fn make(
             let args = [bytes(issuer.as_bytes())];
             db.execute("DELETE FROM trusted_issuers WHERE public_key = $1", &args).await?
         }
+        Write::RemoveEndedTokens { account, before, limit } => {
+            remove_ended_tokens(db, *account, *before, *limit).await?
+        }
     };
-    Ok(Ok(changed > 0))
+    Ok(Ok(changed))
 }
 
 async fn create_account(
     db: &mut impl Writes,
     account: &AccountRecord,
     root_token: &TokenRecord,
-) -> Result<Result<bool, Error>, Failure> {
+) -> Result<Result<u64, Error>, Failure> {
     let args = [
         bytes(account.id.as_bytes()),
         text(&account.name),
@@ -117,7 +120,7 @@ async fn create_account(
         )
         .await?;
     if made == 0 {
-        return Ok(Ok(false));
+        return Ok(Ok(0));
     }
     insert_token(db, root_token).await
 }
@@ -156,6 +159,32 @@ async fn is_root_in_force<W: Writes>(
     Ok(!db.fetch(sql, &args).await?.is_empty())
 }
 
+/// Removes some of the account's tokens that ended by then, the oldest first. Those that another
+/// server is removing now are left to it.
+async fn remove_ended_tokens<W: Writes>(
+    db: &mut W,
+    account: AccountId,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64, Failure> {
+    let sql = if W::SHARED { remove_ended!(" FOR UPDATE SKIP LOCKED") } else { remove_ended!("") };
+    let args = [bytes(account.as_bytes()), integer(millis(before)), integer(limit)];
+    db.execute(sql, &args).await
+}
+
+/// Looked for first, and once: PostgreSQL would be free to look again for each row.
+macro_rules! remove_ended {
+    ($lock:literal) => {
+        concat!(
+            "WITH ended AS MATERIALIZED (SELECT id FROM tokens \
+             WHERE account = $1 AND over_at <= $2 ORDER BY over_at LIMIT $3",
+            $lock,
+            ") DELETE FROM tokens WHERE account = $1 AND id IN (SELECT id FROM ended)"
+        )
+    };
+}
+use remove_ended;
+
 macro_rules! root_in_force {
     () => {
         "SELECT 1 FROM tokens JOIN accounts ON accounts.id = tokens.account \
@@ -168,7 +197,7 @@ use root_in_force;
 async fn insert_token(
     db: &mut impl Writes,
     token: &TokenRecord,
-) -> Result<Result<bool, Error>, Failure> {
+) -> Result<Result<u64, Error>, Failure> {
     let state = &token.state;
     let key_id = state.scope.key_id.as_ref().map(|id| id.as_bytes());
     let args = [
@@ -196,7 +225,7 @@ async fn insert_token(
         )
         .await?;
     let what = "a new token, whose id or hash is taken, or whose account does not exist";
-    Ok(if made > 0 { Ok(true) } else { Err(Error::Internal { what }) })
+    Ok(if made > 0 { Ok(made) } else { Err(Error::Internal { what }) })
 }
 
 async fn insert_key(db: &mut impl Writes, key: &KeyRecord) -> Result<u64, Failure> {

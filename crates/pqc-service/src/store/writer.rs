@@ -21,7 +21,7 @@ use crate::error::Error;
 /// The attempts left after one was spent (`None`: without count), or why none was.
 pub(super) type Spent = Result<Option<u32>, Refusal>;
 
-/// A change that answers whether it was made.
+/// A change that answers how many rows it made, changed or removed: none, if it was not made.
 #[derive(Debug)]
 pub(super) enum Write {
     AddMasterKeyCheck { version: u32, check: SealedRecord },
@@ -35,6 +35,7 @@ pub(super) enum Write {
     InsertKey(KeyRecord),
     TrustIssuer(VerifyingKey),
     DistrustIssuer(VerifyingKey),
+    RemoveEndedTokens { account: AccountId, before: Timestamp, limit: u32 },
 }
 
 /// Why a transaction came to nothing, or may have. Every change in it gets this answer.
@@ -59,12 +60,12 @@ pub(super) trait Engine: Send + 'static {
     /// time in it. After an error no transaction is open.
     fn begin(&mut self) -> impl Future<Output = Result<Timestamp, Failure>> + Send;
 
-    /// Makes one change.
+    /// Makes one change: how many rows it touched.
     fn write(
         &mut self,
         write: &Write,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Result<bool, Error>, Failure>> + Send;
+    ) -> impl Future<Output = Result<Result<u64, Error>, Failure>> + Send;
 
     /// Spends one attempt of each of these tokens, in this order: as many answers.
     fn spend(
@@ -108,8 +109,13 @@ impl<E: Engine> Writer<E> {
         Self { jobs: RwLock::new(Some(jobs)), counts, task: Mutex::new(Some(task)) }
     }
 
-    /// Makes one change; the answer comes after its commit.
+    /// Makes one change; the answer, whether it was made, comes after its commit.
     pub(super) async fn write(&self, write: Write) -> Result<bool, Error> {
+        Ok(self.write_counted(write).await? > 0)
+    }
+
+    /// As [`Self::write`]; the answer is how many rows were touched.
+    pub(super) async fn write_counted(&self, write: Write) -> Result<u64, Error> {
         self.submit(|answer| Job::Write(Box::new(write), answer)).await
     }
 
@@ -181,7 +187,7 @@ impl<E> Writer<E> {
 
 #[derive(Debug)]
 enum Job {
-    Write(Box<Write>, Answer<bool>),
+    Write(Box<Write>, Answer<u64>),
     Spend(TokenHash, Answer<Spent>),
     TryOut(Answer<()>),
     CommitTime,
@@ -207,7 +213,7 @@ async fn run<E: Engine>(mut engine: E, mut queue: mpsc::Receiver<Job>, counts: A
 #[derive(Default)]
 struct Batch {
     writes: Vec<Write>,
-    write_answers: Vec<Answer<bool>>,
+    write_answers: Vec<Answer<u64>>,
     tokens: Vec<TokenHash>,
     token_answers: Vec<Answer<Spent>>,
     tried_out: Vec<Answer<()>>,
@@ -261,7 +267,7 @@ impl Batch {
     }
 }
 
-type Answers = (Vec<Result<bool, Error>>, Vec<Result<Spent, Error>>);
+type Answers = (Vec<Result<u64, Error>>, Vec<Result<Spent, Error>>);
 
 /// One transaction, tried again where another server was in its way.
 async fn transact(

@@ -61,7 +61,7 @@ impl Engine for PostgresEngine {
         &mut self,
         write: &Write,
         now: Timestamp,
-    ) -> Result<Result<bool, Error>, Failure> {
+    ) -> Result<Result<u64, Error>, Failure> {
         change::all_or_none(self.connection()?, write, now).await
     }
 

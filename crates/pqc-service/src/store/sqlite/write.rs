@@ -96,7 +96,7 @@ impl Engine for SqliteEngine {
         &mut self,
         write: &Write,
         now: Timestamp,
-    ) -> Result<Result<bool, Error>, Failure> {
+    ) -> Result<Result<u64, Error>, Failure> {
         change::all_or_none(self.connection()?, write, now).await
     }
 

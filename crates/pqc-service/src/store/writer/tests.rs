@@ -48,8 +48,8 @@ impl Engine for FakeEngine {
         Ok(Timestamp::from_millis(0))
     }
 
-    async fn write(&mut self, _: &Write, _: Timestamp) -> Result<Result<bool, Error>, Failure> {
-        Ok(Ok(true))
+    async fn write(&mut self, _: &Write, _: Timestamp) -> Result<Result<u64, Error>, Failure> {
+        Ok(Ok(1))
     }
 
     async fn spend(

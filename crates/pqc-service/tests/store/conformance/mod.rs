@@ -1,6 +1,7 @@
 //! What every store must do.
 
 mod accounts;
+mod ends;
 mod isolation;
 mod keys;
 mod server;
