@@ -128,10 +128,9 @@ impl Reservation {
     /// Keeps the place for what was `made`, or gives it back.
     pub(crate) fn settle(mut self, made: &Result<bool, Error>) {
         let is_known = !matches!(made, Err(Error::OutcomeUnknown(_)));
-        if let Some(count) = self.0.take_if(|_| is_known) {
-            if !matches!(made, Ok(true)) {
-                count.used.fetch_sub(1, RELAXED);
-            }
+        match self.0.take_if(|_| is_known) {
+            Some(count) if !matches!(made, Ok(true)) => drop(count.used.fetch_sub(1, RELAXED)),
+            _ => {}
         }
     }
 }

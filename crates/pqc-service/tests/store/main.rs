@@ -25,6 +25,8 @@ mod many_servers;
 mod opening;
 mod policy_model;
 mod postgres;
+mod quotas;
+mod removal;
 mod support;
 mod time;
 mod two_processes;
