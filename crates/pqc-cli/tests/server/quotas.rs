@@ -9,14 +9,14 @@ fn a_full_account_is_told_so_and_has_spent_its_attempt() {
     let folder = Folder::new();
     let server = folder.serve_with("--max-keys 2 --max-live-tokens 3");
     let root = server.root();
-    let single = root.mint_counted(5);
+    let single = root.mint_counted(9);
     let generate = Call::get("/api/kem/generate_keys");
     single.send(&generate).ok();
     single.send(&generate).ok();
     let problem = single.send(&generate).problem(403);
     assert_eq!(problem["detail"], "The account's key quota is full.");
     assert_eq!(problem["type"], "urn:pqc:problem:quota-full");
-    assert_eq!(single.attempts_left(), 2);
+    assert_eq!(single.attempts_left(), 6);
     let text = json!({"unencrypted": "x"});
     let problem = single.post("/api/aes/encrypt_text", &text).problem(403);
     assert_eq!(problem["detail"], "The account's key quota is full.");
