@@ -24,7 +24,7 @@ pub(crate) fn verb(ground: &Ground, words: &[&str]) -> Option<impl Fn() + use<>>
     let args: Vec<_> =
         words.iter().map(|word| (*word).to_owned()).chain(ground.options()).collect();
     Some(move || {
-        let done = Command::new(&path).args(&args).output().unwrap();
+        let done = Command::new(&path).args(&args).env_remove(CLUSTER).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     })
 }
@@ -40,6 +40,7 @@ impl Server {
         let mut child = Command::new(path()?)
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
             .args(ground.options())
+            .env_remove(CLUSTER)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -79,3 +80,6 @@ impl Drop for Server {
         let _ = self.child.wait();
     }
 }
+
+/// No setting of the program.
+const CLUSTER: &str = "PQC_TEST_POSTGRES";
