@@ -62,4 +62,8 @@ load:
 
 # the core's benchmarks
 bench *options:
-    cargo bench --package pqc-benches -- {{ options }}
+    cargo bench --package pqc-benches --bench core -- {{ options }}
+
+# what the store costs: uses, tokens, keys
+bench-store *parts:
+    cargo build --release && cargo bench --package pqc-benches --bench store -- {{ parts }}

@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use pqc_core::token::MintPolicy;
 use pqc_service::{PostgresStore, Settings};
 
 use crate::args::{
@@ -102,6 +101,8 @@ struct Raw {
     trust_any_issuer: Option<bool>,
     max_token_lifetime: Option<u64>,
     key_destruction_grace: Option<Grace>,
+    max_live_tokens: Option<u64>,
+    max_keys: Option<u64>,
     max_text: Option<u64>,
     log_format: Option<LogFormat>,
     log: Option<String>,
@@ -120,8 +121,9 @@ impl Raw {
             listen,
             insecure_no_tls,
             trust_any_issuer,
-            policy: PolicyArgs { max_token_lifetime },
+            policy: PolicyArgs { max_token_lifetime, max_live_tokens },
             grace: GraceArgs { key_destruction_grace },
+            max_keys,
             max_text,
             log_format,
             log,
@@ -137,6 +139,8 @@ impl Raw {
             trust_any_issuer: trust_any_issuer.or(file.trust_any_issuer),
             max_token_lifetime: max_token_lifetime.or(file.max_token_lifetime),
             key_destruction_grace: key_destruction_grace.or(file.key_destruction_grace),
+            max_live_tokens: max_live_tokens.or(file.max_live_tokens),
+            max_keys: max_keys.or(file.max_keys),
             max_text: max_text.or(file.max_text),
             log_format: log_format.or(file.log_format),
             log: log.or(file.log),
@@ -195,20 +199,26 @@ impl Raw {
                  embedded one, or say postgres://USER@HOST/DATABASE"
             ),
         };
-        let mut mint = MintPolicy::default();
+        let mut settings = Settings::default();
         if let Some(seconds) = self.max_token_lifetime {
-            mint.max_lifetime_seconds = in_range("max_token_lifetime", seconds, MAX_LIFETIME)?;
+            let longest = in_range("max_token_lifetime", seconds, MAX_LIFETIME)?;
+            settings.mint.max_lifetime_seconds = longest;
         }
-        let key_grace = self.key_destruction_grace.map(|Grace(time)| time);
+        if let Some(count) = self.max_live_tokens {
+            settings.max_live_tokens = in_range("max_live_tokens", count, MAX_QUOTA)?;
+        }
+        if let Some(count) = self.max_keys {
+            settings.max_keys = in_range("max_keys", count, MAX_QUOTA)?;
+        }
+        if let Some(Grace(time)) = self.key_destruction_grace {
+            settings.key_grace = time;
+        }
+        settings.dangerously_trust_any_issuer = self.trust_any_issuer.unwrap_or(false);
         Ok(StoreConfig {
             data_dir: self.data_dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
             postgres,
             master,
-            settings: Settings {
-                mint,
-                dangerously_trust_any_issuer: self.trust_any_issuer.unwrap_or(false),
-                key_grace: key_grace.unwrap_or(Settings::default().key_grace),
-            },
+            settings,
         })
     }
 }
@@ -239,7 +249,7 @@ fn in_range(setting: &str, value: u64, max: u64) -> anyhow::Result<u64> {
 }
 
 /// The keys of the TOML file.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "data_dir",
     "store",
     "master_key_file",
@@ -249,6 +259,8 @@ const KEYS: [&str; 12] = [
     "trust_any_issuer",
     "max_token_lifetime",
     "key_destruction_grace",
+    "max_live_tokens",
+    "max_keys",
     "max_text",
     "log_format",
     "log",
@@ -259,6 +271,8 @@ const DEFAULT_LISTEN: SocketAddr =
 const DEFAULT_LOG: &str = "info";
 /// A year: who needs longer needs an account.
 const MAX_LIFETIME: u64 = 366 * 86_400;
+/// More than a store can hold.
+const MAX_QUOTA: u64 = 1_000_000_000_000;
 /// The longest that can be decrypted under the ceiling on all bodies, which a call then has nearly
 /// to itself: twice its length comes in, and as much again is made of that.
 const MAX_MAX_TEXT: u64 = 64 * 1024 * 1024;
@@ -304,7 +318,8 @@ mod tests {
             "data_dir = 'd'\nstore = 'sqlite:'\nmaster_key_file = 'k'\n\
              master_passphrase_file = 'p'\nlisten = '[::1]:0'\n\
              insecure_no_tls = true\ntrust_any_issuer = true\nmax_token_lifetime = 5\n\
-             key_destruction_grace = '5h'\nmax_text = 6\nlog_format = 'json'\nlog = 'warn'\n",
+             key_destruction_grace = '5h'\nmax_live_tokens = 7\nmax_keys = 8\nmax_text = 6\n\
+             log_format = 'json'\nlog = 'warn'\n",
         );
         let Raw {
             data_dir: Some(_),
@@ -316,6 +331,8 @@ mod tests {
             trust_any_issuer: Some(true),
             max_token_lifetime: Some(5),
             key_destruction_grace: Some(_),
+            max_live_tokens: Some(7),
+            max_keys: Some(8),
             max_text: Some(6),
             log_format: Some(LogFormat::Json),
             log: Some(_),
@@ -383,6 +400,9 @@ mod tests {
             "--max-text 0",
             "--max-text 67108865",
             "--max-token-lifetime 0",
+            "--max-live-tokens 0",
+            "--max-keys 0",
+            "--max-keys 1000000000001",
             "--max-token-lifetime 31622401",
             "--store mysql://host/db",
             "--store postgres://host/db",
@@ -396,6 +416,8 @@ mod tests {
         for line in [
             "--max-text 67108864",
             "--max-token-lifetime 31622400",
+            "--max-live-tokens 1",
+            "--max-keys 1000000000000",
             "--store sqlite:",
             "--store postgres://host/db --master-key-file k",
             "--store postgres://host/db --master-passphrase-file p",

@@ -55,6 +55,7 @@ fn status(error: &anyhow::Error) -> Exit {
             Error::Unauthorized(_)
             | Error::OutOfScope
             | Error::CustodyForbids
+            | Error::QuotaFull { .. }
             | Error::UnknownKey
             | Error::UnknownToken
             | Error::UnknownAccount { .. }
@@ -80,6 +81,7 @@ mod tests {
             Error::Unauthorized(pqc_core::token::Refusal::Spent),
             Error::OutOfScope,
             Error::CustodyForbids,
+            Error::QuotaFull { what: "key", most: 1 },
             Error::UnknownKey,
             Error::UnknownToken,
             Error::UnknownAccount { name: "a".into() },

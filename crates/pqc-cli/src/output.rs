@@ -59,6 +59,25 @@ impl Output {
         }
     }
 
+    /// Begins a list: in JSON the members of `head`, an object, and then the rows as `name`.
+    ///
+    /// # Errors
+    /// As [`Self::show`].
+    pub(crate) fn listing<const N: usize>(
+        self,
+        head: &impl Serialize,
+        name: &str,
+        heads: [&str; N],
+    ) -> anyhow::Result<Listing<N>> {
+        if self == Self::Json {
+            let head = serde_json::to_string(head)?;
+            let head = head.strip_suffix('}').unwrap_or(&head);
+            written(write!(io::stdout().lock(), "{head},\"{name}\":["))?;
+        }
+        let heads = Some(heads.map(str::to_owned));
+        Ok(Listing { output: self, widths: [0; N], heads, is_begun: false })
+    }
+
     fn write_to(self, out: &mut dyn Write, result: &(impl Human + Serialize)) -> io::Result<()> {
         match self {
             Self::Text => result.write(out)?,
@@ -80,6 +99,69 @@ pub(crate) fn piece(piece: &[u8]) -> anyhow::Result<()> {
     written(out.write_all(piece).and_then(|()| out.flush()))
 }
 
+/// A line of a list, in words. Its JSON is its `Serialize`.
+pub(crate) trait Row<const N: usize>: Serialize {
+    /// A cell for each column.
+    fn cells(&self) -> [String; N];
+}
+
+/// A list that is written page by page: a table whose columns grow where they must, or one JSON
+/// object.
+#[derive(Debug)]
+pub(crate) struct Listing<const N: usize> {
+    output: Output,
+    widths: [usize; N],
+    /// The heads, until the first page is there to say how wide they are.
+    heads: Option<[String; N]>,
+    /// Of a JSON object: whether an element stands before the next.
+    is_begun: bool,
+}
+
+impl<const N: usize> Listing<N> {
+    /// Writes the next rows.
+    ///
+    /// # Errors
+    /// As [`Output::show`].
+    pub(crate) fn page(&mut self, rows: &[impl Row<N>]) -> anyhow::Result<()> {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let written = match self.output {
+            Output::Text => {
+                let cells: Vec<_> =
+                    self.heads.take().into_iter().chain(rows.iter().map(Row::cells)).collect();
+                write_aligned(&mut out, &mut self.widths, &cells)
+            }
+            Output::Json => self.write_elements(&mut out, rows),
+        };
+        self::written(written.and_then(|()| out.flush()))
+    }
+
+    /// Writes what comes after the last row.
+    ///
+    /// # Errors
+    /// As [`Output::show`].
+    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+        let mut out = io::stdout().lock();
+        let written = match self.output {
+            Output::Text => {
+                let heads = self.heads.take();
+                write_aligned(&mut out, &mut self.widths, heads.as_slice())
+            }
+            Output::Json => writeln!(out, "]}}"),
+        };
+        self::written(written.and_then(|()| out.flush()))
+    }
+
+    fn write_elements(&mut self, out: &mut dyn Write, rows: &[impl Serialize]) -> io::Result<()> {
+        for row in rows {
+            if std::mem::replace(&mut self.is_begun, true) {
+                out.write_all(b",")?;
+            }
+            serde_json::to_writer(&mut *out, row)?;
+        }
+        Ok(())
+    }
+}
+
 /// Says something beside the result. Nothing is lost when nobody listens.
 pub(crate) fn note(text: fmt::Arguments<'_>) {
     // In one piece, so that lines of other threads do not come between. May hold a first token.
@@ -92,7 +174,15 @@ pub(crate) fn write_table<const N: usize>(
     out: &mut dyn Write,
     rows: &[[String; N]],
 ) -> io::Result<()> {
-    let mut widths = [0; N];
+    write_aligned(out, &mut [0; N], rows)
+}
+
+/// Writes rows in columns that are at least as wide as `widths`, which it brings up to date.
+fn write_aligned<const N: usize>(
+    out: &mut dyn Write,
+    widths: &mut [usize; N],
+    rows: &[[String; N]],
+) -> io::Result<()> {
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());

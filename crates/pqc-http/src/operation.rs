@@ -252,6 +252,7 @@ pub(crate) fn from_service(error: pqc_service::Error) -> Problem {
         }
         Error::OutOfScope => Problem::Forbidden(Forbidden::OutOfScope),
         Error::CustodyForbids => Problem::Forbidden(Forbidden::Custody),
+        Error::QuotaFull { what, .. } => Problem::Forbidden(Forbidden::QuotaFull { what }),
         Error::UnknownKey => Problem::UnknownKey,
         Error::Unavailable(reason) => {
             tracing::warn!(reason, "the store is not available");

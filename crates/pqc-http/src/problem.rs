@@ -52,6 +52,10 @@ pub(crate) enum Forbidden {
     UntrustedIssuer,
     OtherAccount,
     Custody,
+    /// The account has as many as it may have, of this.
+    QuotaFull {
+        what: &'static str,
+    },
 }
 
 /// Why the server cannot serve now.
@@ -112,6 +116,7 @@ impl Problem {
             Self::Forbidden(Forbidden::UntrustedIssuer) => "untrusted-issuer",
             Self::Forbidden(Forbidden::OtherAccount) => "other-account",
             Self::Forbidden(Forbidden::Custody) => "custody",
+            Self::Forbidden(Forbidden::QuotaFull { .. }) => "quota-full",
             Self::NoRoute => "no-route",
             Self::UnknownKey => "unknown-key",
             Self::Method { .. } => "method",
@@ -139,6 +144,9 @@ impl Problem {
                 Forbidden::OtherAccount => "The attestation names another account.",
                 Forbidden::Custody => {
                     "The account's custody is server-only: no secret key leaves the server."
+                }
+                Forbidden::QuotaFull { what } => {
+                    return format!("The account's {what} quota is full.");
                 }
             }
             .to_owned(),

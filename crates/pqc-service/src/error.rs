@@ -17,6 +17,14 @@ pub enum Error {
     /// The account's custody forbids that a secret key leaves the server.
     #[error("the account's custody is server-only: no secret key leaves the server")]
     CustodyForbids,
+    /// The account has as many as it may have.
+    #[error("the account's {what} quota is full: it has {most}")]
+    QuotaFull {
+        /// Of what: "key" or "token".
+        what: &'static str,
+        /// How many it may have.
+        most: u64,
+    },
     /// The account stores no such key.
     #[error("no such key is stored in this account")]
     UnknownKey,

@@ -60,7 +60,7 @@ impl Service {
     /// unless `custody` (or else the account's) says that the client holds it.
     ///
     /// # Errors
-    /// [`Error::CustodyForbids`]; those of the store.
+    /// [`Error::CustodyForbids`]; [`Error::QuotaFull`]; those of the store.
     pub async fn generate_key_pair(
         &self,
         by: &Admitted,
@@ -92,7 +92,10 @@ impl Service {
                     retired_at: None,
                 })
             };
-            if let (false, _) = self.masters.insert_sealed(Insert::Beside, make).await? {
+            let place = self.reserve_key(account).await?;
+            let made = self.masters.insert_sealed(Insert::Beside, make).await;
+            place.settle(made.as_ref().map(|(made, _)| *made));
+            if let (false, _) = made? {
                 return Err(Error::Internal { what: "a new key pair that was there already" });
             }
         }

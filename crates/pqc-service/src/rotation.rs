@@ -14,6 +14,7 @@ use pqc_core::{
 use crate::error::Error;
 use crate::host::{Host, HostRng};
 use crate::masters::{Insert, Masters};
+use crate::quota::Quota;
 use crate::service::Service;
 use crate::store::{KeyInfo, KeyRecord, Store};
 
@@ -22,15 +23,20 @@ impl Service {
     /// ones go on verifying.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]: other rotations were in the way; nothing was done. Those of the
-    /// store; [`Error::Core`]: the generator failed.
+    /// [`Error::QuotaFull`]. [`Error::Unavailable`]: other rotations were in the way; nothing was
+    /// done. Those of the store; [`Error::Core`]: the generator failed.
     pub async fn rotate_signing_key(
         &self,
         account: AccountId,
         algorithm: SignatureAlgorithm,
     ) -> Result<KeyInfo, Error> {
         let now = self.store.now().await?;
-        put_next(&self.masters, new_signing_key(&*self.host, account, algorithm, now)?).await
+        put_next(
+            &self.masters,
+            Some(&self.key_quota),
+            new_signing_key(&*self.host, account, algorithm, now)?,
+        )
+        .await
     }
 
     /// Puts a new AES key in force for the account. What the older ones encrypted goes on being
@@ -40,7 +46,8 @@ impl Service {
     /// As [`Self::rotate_signing_key`].
     pub async fn rotate_account_key(&self, account: AccountId) -> Result<KeyInfo, Error> {
         let now = self.store.now().await?;
-        put_next(&self.masters, new_account_key(&*self.host, account, now)?).await
+        put_next(&self.masters, Some(&self.key_quota), new_account_key(&*self.host, account, now)?)
+            .await
     }
 
     /// Puts a new issuer key in force for the server. What the older ones attested goes on being
@@ -50,7 +57,7 @@ impl Service {
     /// As [`Self::rotate_signing_key`].
     pub async fn rotate_issuer(&self) -> Result<KeyInfo, Error> {
         let now = self.store.now().await?;
-        let made = put_next(&self.masters, new_issuer(&*self.host, now)?).await?;
+        let made = put_next(&self.masters, None, new_issuer(&*self.host, now)?).await?;
         self.reload_issuers().await?;
         Ok(made)
     }
@@ -63,14 +70,23 @@ impl Service {
     ) -> Result<KeyRecord, Error> {
         let make = |now| new_signing_key(&*self.host, account, algorithm, now);
         let kind = RecordKind::SigningKey;
-        current_or_new(&self.masters, account, kind, algorithm.name(), make).await
+        current_or_new(&self.masters, Some(&self.key_quota), account, kind, algorithm.name(), make)
+            .await
     }
 
     /// The account's AES key that is in force, made if there is none.
     pub(crate) async fn current_account_key(&self, account: AccountId) -> Result<KeyRecord, Error> {
         let make = |now| new_account_key(&*self.host, account, now);
         let kind = RecordKind::AesKey;
-        current_or_new(&self.masters, account, kind, AccountKey::ALGORITHM, make).await
+        current_or_new(
+            &self.masters,
+            Some(&self.key_quota),
+            account,
+            kind,
+            AccountKey::ALGORITHM,
+            make,
+        )
+        .await
     }
 }
 
@@ -78,7 +94,7 @@ impl Service {
 pub(crate) async fn current_issuer(masters: &Masters, host: &dyn Host) -> Result<KeyRecord, Error> {
     let make = |now| new_issuer(host, now);
     let (kind, algorithm) = (RecordKind::IssuerKey, ISSUER_ALGORITHM.name());
-    current_or_new(masters, AccountId::SERVER, kind, algorithm, make).await
+    current_or_new(masters, None, AccountId::SERVER, kind, algorithm, make).await
 }
 
 /// A key that is not stored yet; `seal` has its secret.
@@ -146,10 +162,11 @@ fn new_issuer(host: &dyn Host, created_at: Timestamp) -> Result<NewKey<impl Seal
 }
 
 impl<S: Seal> NewKey<S> {
-    /// Stores it as this version, in force; `false`: another call was first.
+    /// Stores it as this version, in force, where there is room; `false`: another call was first.
     async fn put_in_force(
         &self,
         masters: &Masters,
+        quota: Option<&Quota>,
         version: u32,
     ) -> Result<(bool, KeyRecord), Error> {
         let make = |keys: &MasterKeys| {
@@ -166,15 +183,27 @@ impl<S: Seal> NewKey<S> {
                 retired_at: None,
             })
         };
-        masters.insert_sealed(Insert::InForce, make).await
+        let place = match quota {
+            Some(quota) => Some(quota.reserve(masters.store(), self.account).await?),
+            None => None,
+        };
+        let made = masters.insert_sealed(Insert::InForce, make).await;
+        if let Some(place) = place {
+            place.settle(made.as_ref().map(|(made, _)| *made));
+        }
+        made
     }
 }
 
 /// Stores the key as the newest version.
-async fn put_next(masters: &Masters, key: NewKey<impl Seal>) -> Result<KeyInfo, Error> {
+async fn put_next(
+    masters: &Masters,
+    quota: Option<&Quota>,
+    key: NewKey<impl Seal>,
+) -> Result<KeyInfo, Error> {
     for _ in 0..MAX_TRIES {
         let version = next_version(masters.store(), key.account, key.kind, key.algorithm).await?;
-        if let (true, record) = key.put_in_force(masters, version).await? {
+        if let (true, record) = key.put_in_force(masters, quota, version).await? {
             return Ok(KeyInfo::from(record));
         }
     }
@@ -185,6 +214,7 @@ async fn put_next(masters: &Masters, key: NewKey<impl Seal>) -> Result<KeyInfo, 
 /// meanwhile.
 async fn current_or_new<S: Seal>(
     masters: &Masters,
+    quota: Option<&Quota>,
     account: AccountId,
     kind: RecordKind,
     algorithm: &str,
@@ -201,7 +231,7 @@ async fn current_or_new<S: Seal>(
         if let Some(found) = store.current_key(account, kind, algorithm).await? {
             return Ok(found);
         }
-        if let (true, record) = key.put_in_force(masters, version).await? {
+        if let (true, record) = key.put_in_force(masters, quota, version).await? {
             return Ok(record);
         }
     }

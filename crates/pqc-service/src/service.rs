@@ -10,6 +10,7 @@ use pqc_core::{AccountId, Issuer, MasterKeys, Timestamp, TrustedIssuers, Verifyi
 use crate::error::Error;
 use crate::host::{Host, HostRng};
 use crate::masters::{MasterSecret, Masters};
+use crate::quota::{Counted, Quota};
 use crate::rotation;
 use crate::store::{KeyRecord, Store};
 
@@ -18,6 +19,10 @@ use crate::store::{KeyRecord, Store};
 pub struct Settings {
     /// The bounds for temporary tokens.
     pub mint: MintPolicy,
+    /// How many keys an account may store; by default 1,000,000.
+    pub max_keys: u64,
+    /// How many temporary tokens of an account may live at a time; by default 100,000.
+    pub max_live_tokens: u64,
     /// Accept the word of any issuer: a key that travels with the key it vouches for then proves
     /// nothing.
     pub dangerously_trust_any_issuer: bool,
@@ -29,6 +34,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             mint: MintPolicy::default(),
+            max_keys: 1_000_000,
+            max_live_tokens: 100_000,
             dangerously_trust_any_issuer: false,
             key_grace: Duration::from_secs(30 * 24 * 60 * 60),
         }
@@ -41,6 +48,8 @@ pub struct Service {
     pub(crate) host: Arc<dyn Host>,
     pub(crate) masters: Arc<Masters>,
     pub(crate) settings: Settings,
+    pub(crate) key_quota: Quota,
+    pub(crate) token_quota: Quota,
     issuers: RwLock<Arc<Issuers>>,
 }
 
@@ -62,7 +71,9 @@ impl Service {
         rotation::current_issuer(&masters, &*host).await?;
         let issuers = Issuers::load(&*store, &masters, settings, None).await?;
         let issuers = RwLock::new(Arc::new(issuers));
-        Ok(Self { store, host, masters, settings, issuers })
+        let key_quota = Quota::new(Counted::Keys, settings.max_keys);
+        let token_quota = Quota::new(Counted::LiveTokens, settings.max_live_tokens);
+        Ok(Self { store, host, masters, settings, key_quota, token_quota, issuers })
     }
 
     /// Whether the service can serve: the store answers, and its master key is known.

@@ -45,13 +45,13 @@ impl Service {
     /// # Errors
     /// [`Error::Core`]: lifetime or attempts out of range. [`Error::BadName`]: the label.
     /// [`Error::UnknownKey`]: `key_id`. [`Error::Unauthorized`]: the caller's own token ended
-    /// meanwhile. Those of the store.
+    /// meanwhile. [`Error::QuotaFull`]. Those of the store.
     pub async fn mint(&self, by: &Admitted, request: MintRequest) -> Result<Minted, Error> {
         let (minted, record) = self.prepare_temporary(by.account_id(), request).await?;
-        if !self.store.mint_token(record, by.token_id()).await? {
-            return Err(Refusal::Revoked.into());
-        }
-        Ok(minted)
+        let place = self.reserve_token(record.account).await?;
+        let made = self.store.mint_token(record, by.token_id()).await;
+        place.settle(made.as_ref().copied());
+        if made? { Ok(minted) } else { Err(Refusal::Revoked.into()) }
     }
 
     /// As [`Self::mint`], for an operator, who needs no token.
@@ -64,8 +64,10 @@ impl Service {
         request: MintRequest,
     ) -> Result<Minted, Error> {
         let (minted, record) = self.prepare_temporary(account, request).await?;
-        self.store.insert_token(record).await?;
-        Ok(minted)
+        let place = self.reserve_token(account).await?;
+        let made = self.store.insert_token(record).await.map(|()| true);
+        place.settle(made.as_ref().copied());
+        made.map(|_| minted)
     }
 
     async fn prepare_temporary(

@@ -240,11 +240,19 @@ pub(crate) enum TokenVerb {
     #[command(after_help = "Example:\n  pqc token temp --expiry 15m --attempts 1 --operations \
                             kem.encapsulate,aes.encrypt")]
     Temp(TempArgs),
-    /// List an account's tokens; their values are not kept
+    /// List an account's tokens, the oldest first; their values are not kept
+    ///
+    /// A token stays in the list for a minute after its end.
     #[command(after_help = "Example:\n  pqc token list --account alice")]
     List {
         #[command(flatten)]
         account: AccountName,
+        /// Only those after the one with this id: the last of the page before
+        #[arg(long, value_name = "ID", value_parser = values::token_id)]
+        after: Option<TokenId>,
+        /// No more than so many [default: all]
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<u64>,
     },
     /// Revoke a token, at once and for good
     #[command(after_help = "Example:\n  pqc token revoke 0196f1c2a3b47c5d8e9fa0b1c2d3e4f5")]

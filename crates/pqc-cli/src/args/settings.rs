@@ -55,6 +55,9 @@ pub(crate) struct PolicyArgs {
     /// The longest lifetime of a temporary token [default: 86400]
     #[arg(long, env = "PQC_MAX_TOKEN_LIFETIME", hide_env_values = true, value_name = "SECONDS")]
     pub(crate) max_token_lifetime: Option<u64>,
+    /// How many temporary tokens of an account may live at a time [default: 100000]
+    #[arg(long, env = "PQC_MAX_LIVE_TOKENS", hide_env_values = true, value_name = "COUNT")]
+    pub(crate) max_live_tokens: Option<u64>,
 }
 
 /// How long what was destroyed can be brought back.
@@ -105,6 +108,9 @@ pub(crate) struct ServeArgs {
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
     pub(crate) grace: GraceArgs,
+    /// How many keys an account may store [default: 1000000]
+    #[arg(long, env = "PQC_MAX_KEYS", hide_env_values = true, value_name = "COUNT")]
+    pub(crate) max_keys: Option<u64>,
     /// The longest text to encrypt, in bytes of UTF-8 [default: 16777216]
     #[arg(long, env = "PQC_MAX_TEXT", hide_env_values = true, value_name = "BYTES")]
     pub(crate) max_text: Option<u64>,

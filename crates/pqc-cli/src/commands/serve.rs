@@ -73,9 +73,11 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
             shown => shown?,
         }
         let service = Arc::clone(&opened.service);
-        pqc_http::serve(listener, service, config.http.clone(), stopped)
-            .await
-            .context("the server ended")
+        let serving = pqc_http::serve(listener, service, config.http.clone(), stopped);
+        tokio::select! {
+            served = serving => served.context("the server ended"),
+            never = opened.service.keep_house() => match never {},
+        }
     };
     let served = served.await;
     opened.close().await;

@@ -13,21 +13,22 @@ use crate::args::{DEFAULT_ACCOUNT, PolicyArgs, TempArgs, TokenArgs, TokenVerb};
 use crate::config::StoreConfig;
 use crate::data_dir::DataDir;
 use crate::opened::Opened;
-use crate::output::{self, Human, Output};
+use crate::output::{self, Human, Output, Row};
 
 /// Does what was asked.
 ///
 /// # Errors
 /// Those of the store; the account or token is unknown; the policy refuses.
 pub(crate) async fn run(args: TokenArgs, output: Output) -> anyhow::Result<()> {
-    let policy = match &args.verb {
-        TokenVerb::Temp(temp) => PolicyArgs { max_token_lifetime: temp.policy.max_token_lifetime },
+    let TokenArgs { store, mut verb } = args;
+    let policy = match &mut verb {
+        TokenVerb::Temp(temp) => std::mem::take(&mut temp.policy),
         _ => PolicyArgs::default(),
     };
-    let config = StoreConfig::load(args.store, policy)?;
+    let config = StoreConfig::load(store, policy)?;
     let (opened, data_dir) = Opened::open_existing(&config).await?;
     let service = &opened.service;
-    let done = match args.verb {
+    let done = match verb {
         TokenVerb::RootReset { account, keep_temporary } => {
             // Beside an embedded store lies that one's token.
             let is_ours = config.postgres.is_none() || !data_dir.has_store();
@@ -35,7 +36,9 @@ pub(crate) async fn run(args: TokenArgs, output: Output) -> anyhow::Result<()> {
             reset(service, file, &account.name, keep_temporary, output).await
         }
         TokenVerb::Temp(temp) => mint(service, temp, output).await,
-        TokenVerb::List { account } => list(service, account.name, output).await,
+        TokenVerb::List { account, after, limit } => {
+            list(service, &account.name, after, limit, output).await
+        }
         TokenVerb::Revoke { id, account } => revoke(service, &account.name, id, output).await,
     };
     opened.close().await;
@@ -103,18 +106,31 @@ async fn mint(service: &Service, args: TempArgs, output: Output) -> anyhow::Resu
     output.show_once(&shown, &remedy)
 }
 
-async fn list(service: &Service, account: String, output: Output) -> anyhow::Result<()> {
-    let id = service.account(&account).await?.id;
+/// Page by page, so that a list of any length needs no more memory than a short one.
+async fn list(
+    service: &Service,
+    account: &str,
+    mut after: Option<TokenId>,
+    limit: Option<u64>,
+    output: Output,
+) -> anyhow::Result<()> {
+    let id = service.account(account).await?.id;
     let now = service.now().await?;
-    let mut tokens = Vec::new();
-    let mut after = None;
-    loop {
-        let page = service.tokens(id, after, PAGE).await?;
+    let mut listing = output.listing(&Head { account }, "tokens", HEADS)?;
+    let mut left = limit.unwrap_or(u64::MAX);
+    while left > 0 {
+        let size = u32::try_from(left).map_or(PAGE, |left| left.min(PAGE));
+        let page = service.tokens(id, after, size).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
-        tokens.extend(page.iter().map(|record| Token::new(record, now)));
+        left = left.saturating_sub(u64::from(size));
+        let tokens: Vec<_> = page.iter().map(|record| Token::new(record, now)).collect();
+        listing.page(&tokens)?;
+        if page.len() < size as usize {
+            break;
+        }
     }
-    output.show(&List { account, tokens })
+    listing.end()
 }
 
 async fn revoke(
@@ -209,30 +225,26 @@ impl Token {
     }
 }
 
+/// What a list begins with.
 #[derive(Debug, Serialize)]
-struct List {
-    account: String,
-    tokens: Vec<Token>,
+struct Head<'a> {
+    account: &'a str,
 }
 
-impl Human for List {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        const HEADS: [&str; 7] = ["ID", "KIND", "STATE", "LEFT", "EXPIRES", "OPERATIONS", "LABEL"];
+impl Row<7> for Token {
+    fn cells(&self) -> [String; 7] {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        let mut rows = vec![HEADS.map(str::to_owned)];
-        rows.extend(self.tokens.iter().map(|token| {
-            [
-                token.id.clone(),
-                token.kind.to_owned(),
-                token.state.to_owned(),
-                or_dash(token.attempts_left.map(|left| left.to_string())),
-                or_dash(token.expires_at.map(Timestamp::from_seconds).map(rfc3339)),
-                token.operations.as_ref().map_or_else(|| "all".to_owned(), |names| names.join(",")),
-                or_dash(token.label.clone()),
-            ]
-        }));
-        output::write_table(out, &rows)
+        [
+            self.id.clone(),
+            self.kind.to_owned(),
+            self.state.to_owned(),
+            or_dash(self.attempts_left.map(|left| left.to_string())),
+            or_dash(self.expires_at.map(Timestamp::from_seconds).map(rfc3339)),
+            self.operations.as_ref().map_or_else(|| "all".to_owned(), |names| names.join(",")),
+            or_dash(self.label.clone()),
+        ]
     }
 }
 
+const HEADS: [&str; 7] = ["ID", "KIND", "STATE", "LEFT", "EXPIRES", "OPERATIONS", "LABEL"];
 const PAGE: u32 = 500;

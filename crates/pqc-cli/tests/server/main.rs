@@ -35,6 +35,7 @@ mod no_secret_leaks;
 mod operator_verbs;
 mod order_of_checks;
 mod postgres;
+mod quotas;
 mod store_unavailable;
 mod support;
 mod texts;

@@ -2,12 +2,13 @@
 //! `PQC_TEST_POSTGRES` names.
 
 use std::fs;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::support::{Folder, Server, block_on, text};
+use crate::support::{Call, Folder, Server, block_on, text};
 
 /// A database, and the key of the store in it.
 pub(crate) struct Database {
@@ -117,6 +118,63 @@ fn two_servers_on_one_database_are_one_service() {
     other.holder(&root).token_self();
     for log in [ended.stderr, other.stop().stderr] {
         assert!(!log.contains(database.password()), "the password is in the log");
+    }
+}
+
+#[test]
+fn what_is_revoked_on_one_server_is_refused_by_the_other_within_a_second() {
+    let Some(database) = Database::new() else { return };
+    let (here, there) = (Folder::new(), Folder::new());
+    let servers = [database.serve(&here), database.serve(&there)];
+    let verb = |line: &str| here.verb(&format!("{line} {}", database.options()));
+    let root = verb("account new alice").line();
+    let mint = |root: &str| servers[0].holder(root).mint_counted(1_000_000).token;
+    let about = Call::get("/api/v1/token/self");
+    let use_it = Call::post("/api/aes/encrypt_text", &json!({"unencrypted": "x"}));
+    let ends = |line: &str, tokens: &[&String], new: &mut String| {
+        let clients: Vec<_> = servers
+            .iter()
+            .flat_map(|server| tokens.iter().map(|token| server.holder(token)))
+            .collect();
+        for client in &clients {
+            client.send(&about).ok();
+            client.send(&use_it).ok();
+        }
+        // Both servers are in use meanwhile.
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for client in &clients {
+                scope.spawn(|| {
+                    let done = || is_done.load(Ordering::SeqCst);
+                    while !done() {
+                        let status = client.send(&use_it).status;
+                        assert!([200, 401].contains(&status), "{status}");
+                    }
+                });
+            }
+            *new = verb(line).ended(0).stdout.trim_end().to_owned();
+            let ended = Instant::now();
+            for client in &clients {
+                // It is at once, in truth: no server remembers a token.
+                client.send(&use_it).problem(401);
+                client.send(&about).problem(401);
+            }
+            is_done.store(true, Ordering::SeqCst);
+            assert!(ended.elapsed() < Duration::from_secs(1), "{:?}", ended.elapsed());
+        });
+    };
+
+    let (token, other) = (mint(&root), mint(&root));
+    let id = text(&servers[1].holder(&token).token_self(), "id");
+    ends(&format!("token revoke {id} --account alice"), &[&token], &mut String::new());
+    let mut new_root = String::new();
+    ends("token root-reset --account alice", &[&root, &other], &mut new_root);
+    let token = mint(&new_root);
+    ends("account disable alice", &[&new_root, &token], &mut String::new());
+    verb("account enable alice").ended(0);
+    for server in &servers {
+        server.holder(&new_root).send(&about).ok();
+        server.holder(&token).send(&use_it).ok();
     }
 }
 

@@ -9,7 +9,7 @@ use super::writer::{Failure, Write};
 use super::{AccountRecord, KeyRecord, MasterRotation, NewMasterKey, Resealed, TokenRecord};
 use crate::error::Error;
 
-/// Makes the change, or leaves no trace of it and says why (the inner error). The outer error
+/// Makes the change and counts the rows that it touched, or leaves no trace of it and says why (the inner error). The outer error
 /// leaves the transaction in doubt.
 ///
 /// No statement here fails because of what is stored: on PostgreSQL, that would end the
@@ -123,6 +123,9 @@ async fn make(
             let args = [bytes(issuer.as_bytes())];
             db.execute("DELETE FROM trusted_issuers WHERE public_key = $1", &args).await?
         }
+        Write::RemoveEndedTokens { account, before, limit } => {
+            remove_ended_tokens(db, *account, *before, *limit).await?
+        }
     };
     Ok(Ok(changed))
 }
@@ -185,6 +188,32 @@ async fn is_root_in_force<W: Writes>(
     let args = [bytes(account.as_bytes()), bytes(token.as_bytes()), kind];
     Ok(!db.fetch(sql, &args).await?.is_empty())
 }
+
+/// Removes some of the account's tokens that ended by then, the oldest first. Those that another
+/// server is removing now are left to it.
+async fn remove_ended_tokens<W: Writes>(
+    db: &mut W,
+    account: AccountId,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64, Failure> {
+    let sql = if W::SHARED { remove_ended!(" FOR UPDATE SKIP LOCKED") } else { remove_ended!("") };
+    let args = [bytes(account.as_bytes()), integer(millis(before)), integer(limit)];
+    db.execute(sql, &args).await
+}
+
+/// Looked for first, and once: PostgreSQL would be free to look again for each row.
+macro_rules! remove_ended {
+    ($lock:literal) => {
+        concat!(
+            "WITH ended AS MATERIALIZED (SELECT id FROM tokens \
+             WHERE account = $1 AND over_at <= $2 ORDER BY over_at LIMIT $3",
+            $lock,
+            ") DELETE FROM tokens WHERE account = $1 AND id IN (SELECT id FROM ended)"
+        )
+    };
+}
+use remove_ended;
 
 macro_rules! root_in_force {
     () => {

@@ -166,6 +166,32 @@ impl<D: Database> Store for D {
         self.writer().write(Write::RevokeToken { account, token }).await
     }
 
+    async fn live_tokens(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+        at_most: u64,
+    ) -> Result<u64, Error> {
+        read::live_tokens(self.readers(), account, now, at_most).await
+    }
+
+    async fn accounts_with_ended_tokens(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<AccountId>, Error> {
+        read::accounts_with_ended_tokens(self.readers(), before, limit).await
+    }
+
+    async fn remove_ended_tokens(
+        &self,
+        account: AccountId,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, Error> {
+        self.writer().count(Write::RemoveEndedTokens { account, before, limit }).await
+    }
+
     async fn spend(&self, hash: &TokenHash) -> Result<Result<Option<u32>, Refusal>, Error> {
         self.writer().spend(*hash).await
     }
@@ -180,6 +206,10 @@ impl<D: Database> Store for D {
 
     async fn key(&self, account: AccountId, id: &KeyId) -> Result<Option<KeyRecord>, Error> {
         read::key(self.readers(), account, id).await
+    }
+
+    async fn stored_keys(&self, account: AccountId, at_most: u64) -> Result<u64, Error> {
+        read::stored_keys(self.readers(), account, at_most).await
     }
 
     async fn current_key(

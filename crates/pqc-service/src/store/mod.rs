@@ -310,6 +310,31 @@ pub trait Store: Send + Sync + 'static {
     /// Revokes a token; `false`: the account has no such token that was not revoked before.
     async fn revoke_token(&self, account: AccountId, token: TokenId) -> Result<bool, Error>;
 
+    /// How many of the account's temporary tokens live at `now`: not expired, spent or revoked. No
+    /// more than `at_most` are counted.
+    async fn live_tokens(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+        at_most: u64,
+    ) -> Result<u64, Error>;
+
+    /// Accounts that have tokens which ended at `before` or earlier, `limit` of them at most.
+    async fn accounts_with_ended_tokens(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<AccountId>, Error>;
+
+    /// Removes `limit` at most of the account's tokens that ended at `before` or earlier: expired,
+    /// spent or revoked. How many it removed; servers that do it at the same time share them.
+    async fn remove_ended_tokens(
+        &self,
+        account: AccountId,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, Error>;
+
     /// Applies [`pqc_core::token::spend`] to the token in one atomic step, at the store's time:
     /// the attempts left after it (`None`: without count), or why not. Sets `last_used_at`.
     async fn spend(&self, hash: &TokenHash) -> Result<Result<Option<u32>, Refusal>, Error>;
@@ -324,6 +349,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The account's key with that id, unless it was destroyed.
     async fn key(&self, account: AccountId, id: &KeyId) -> Result<Option<KeyRecord>, Error>;
+
+    /// How many keys the account stores, destroyed ones that can be brought back included. No more
+    /// than `at_most` are counted.
+    async fn stored_keys(&self, account: AccountId, at_most: u64) -> Result<u64, Error>;
 
     /// The account's key of that kind and algorithm that is in force: the newest, neither retired
     /// nor destroyed.

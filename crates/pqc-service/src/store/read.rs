@@ -5,7 +5,7 @@ use pqc_core::token::TokenHash;
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 
 use super::rows::{self, account_columns, key_columns, key_info_columns, millis, token_columns};
-use super::sql::{Reads, bytes, integer, text};
+use super::sql::{Arg, Reads, bytes, integer, text};
 use crate::error::Error;
 use crate::store::{AccountRecord, KeyInfo, KeyRecord, MasterKeyRecord, NumberedKey, TokenRecord};
 
@@ -105,6 +105,48 @@ pub(super) async fn tokens(
     let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
     let args = [bytes(account.as_bytes()), bytes(after), integer(limit)];
     db.fetch(SQL, &args).await?.iter().map(rows::token).collect()
+}
+
+/// Counts no further than it must; over the index by the tokens' end, in which a root token in force
+/// has no place.
+pub(super) async fn live_tokens(
+    db: &impl Reads,
+    account: AccountId,
+    now: Timestamp,
+    at_most: u64,
+) -> Result<u64, Error> {
+    let sql = "SELECT count(*) AS count FROM \
+         (SELECT 1 FROM tokens WHERE account = $1 AND over_at > $2 LIMIT $3) AS live";
+    let args = [bytes(account.as_bytes()), integer(rows::millis(now)), most(at_most)];
+    rows::count(db.fetch(sql, &args).await?.first().ok_or(NO_COUNT)?)
+}
+
+/// One look into the index for each account, whatever else it holds.
+pub(super) async fn accounts_with_ended_tokens(
+    db: &impl Reads,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<AccountId>, Error> {
+    let sql = "SELECT a.id FROM accounts AS a WHERE (SELECT t.over_at FROM tokens AS t \
+         WHERE t.account = a.id AND t.over_at <= $1 ORDER BY t.over_at LIMIT 1) IS NOT NULL \
+         ORDER BY a.seq LIMIT $2";
+    let args = [integer(rows::millis(before)), integer(limit)];
+    db.fetch(sql, &args).await?.iter().map(rows::account_id).collect()
+}
+
+pub(super) async fn stored_keys(
+    db: &impl Reads,
+    account: AccountId,
+    at_most: u64,
+) -> Result<u64, Error> {
+    let sql = "SELECT count(*) AS count FROM \
+         (SELECT 1 FROM keys WHERE account = $1 LIMIT $2) AS stored";
+    let args = [bytes(account.as_bytes()), most(at_most)];
+    rows::count(db.fetch(sql, &args).await?.first().ok_or(NO_COUNT)?)
+}
+
+fn most(count: u64) -> Arg<'static> {
+    integer(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 pub(super) async fn key(
@@ -217,4 +259,5 @@ pub(super) const TOKEN: &str = concat!(
     " FROM tokens AS t JOIN accounts AS a ON a.id = t.account WHERE t.hash = $1"
 );
 
+const NO_COUNT: Error = Error::Corrupt { what: "a count" };
 const NO_CLOCK: Error = Error::Corrupt { what: "the clock" };

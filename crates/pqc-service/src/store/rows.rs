@@ -58,6 +58,16 @@ pub(super) fn account(row: &impl Columns) -> Result<AccountRecord, Error> {
     })
 }
 
+/// Of `id`.
+pub(super) fn account_id(row: &impl Columns) -> Result<AccountId, Error> {
+    Fields { row, what: "an account's row" }.array("id").map(AccountId::from_bytes)
+}
+
+/// Of `count`.
+pub(super) fn count(row: &impl Columns) -> Result<u64, Error> {
+    Fields { row, what: "a count" }.number("count")
+}
+
 /// Whether the row of an outer join has a token.
 pub(super) fn has_token(row: &impl Columns) -> Result<bool, Error> {
     Ok(Fields { row, what: "a token's row" }.optional_bytes("hash")?.is_some())

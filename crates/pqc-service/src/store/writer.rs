@@ -21,7 +21,7 @@ use crate::error::Error;
 /// The attempts left after one was spent (`None`: without count), or why none was.
 pub(super) type Spent = Result<Option<u32>, Refusal>;
 
-/// A change that answers how many rows it made or changed.
+/// A change that answers how many rows it made, changed or removed: none, if it was not made.
 #[derive(Debug)]
 pub(super) enum Write {
     AddMasterKey(NewMasterKey),
@@ -42,6 +42,7 @@ pub(super) enum Write {
     PurgeKeys { until: Timestamp, limit: u32 },
     TrustIssuer(VerifyingKey),
     DistrustIssuer(VerifyingKey),
+    RemoveEndedTokens { account: AccountId, before: Timestamp, limit: u32 },
 }
 
 /// Why a transaction came to nothing, or may have. Every change in it gets this answer.
@@ -66,7 +67,7 @@ pub(super) trait Engine: Send + 'static {
     /// time in it. After an error no transaction is open.
     fn begin(&mut self) -> impl Future<Output = Result<Timestamp, Failure>> + Send;
 
-    /// Makes one change: how many rows it was.
+    /// Makes one change: how many rows it touched.
     fn write(
         &mut self,
         write: &Write,

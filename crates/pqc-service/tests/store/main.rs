@@ -27,6 +27,8 @@ mod many_servers;
 mod opening;
 mod policy_model;
 mod postgres;
+mod quotas;
+mod removal;
 mod rotation;
 mod support;
 mod time;

@@ -18,6 +18,8 @@ async fn nothing_of_another_account_is_seen_or_changed() {
             add_account(&*store, n).await;
         }
         store.insert_token(temporary(2, 5, 5)).await.unwrap();
+        store.insert_token(temporary(2, 6, 5)).await.unwrap();
+        assert!(store.revoke_token(theirs, token_id(6)).await.unwrap());
         store.insert_key(key_pair(2, 1)).await.unwrap();
         store.insert_key(versioned(2, SigningKey, "ML-DSA-65", 1)).await.unwrap();
         store.insert_key(key_pair(2, 2)).await.unwrap();
@@ -29,6 +31,8 @@ async fn nothing_of_another_account_is_seen_or_changed() {
                 store.key(theirs, &key_pair(2, 1).id).await.unwrap().unwrap(),
                 store.key_versions(theirs, SigningKey).await.unwrap(),
                 store.keys(theirs, None, 100).await.unwrap(),
+                store.live_tokens(theirs, Timestamp::from_millis(0), 100).await.unwrap(),
+                store.stored_keys(theirs, 100).await.unwrap(),
             )
         };
         let before = everything().await;
@@ -53,6 +57,10 @@ async fn nothing_of_another_account_is_seen_or_changed() {
             let long_ago = Timestamp::from_millis(0);
             assert!(!store.undestroy_key(mine, &theirs.id, long_ago).await.unwrap());
         }
+        let end = Timestamp::from_millis(u64::MAX);
+        assert_eq!(store.remove_ended_tokens(mine, end, 100).await.unwrap(), 1);
+        assert_eq!(store.live_tokens(mine, Timestamp::from_millis(0), 100).await.unwrap(), 0);
+        assert_eq!(store.stored_keys(mine, 100).await.unwrap(), 0);
         assert!(store.insert_key(key_pair(1, 1)).await.unwrap());
         assert!(store.insert_key(versioned(1, SigningKey, "ML-DSA-65", 1)).await.unwrap());
         for key in [key_pair(1, 3), versioned(1, SigningKey, "ML-DSA-65", 2)] {

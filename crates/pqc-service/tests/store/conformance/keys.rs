@@ -35,6 +35,23 @@ async fn the_server_has_keys_and_no_account() {
 }
 
 #[tokio::test]
+async fn stored_keys_are_counted() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        let count = async |n, at_most| store.stored_keys(account_id(n), at_most).await.unwrap();
+        assert_eq!(count(1, 100).await, 0);
+        for key in [key_pair(1, 1), key_pair(1, 2), versioned(1, SigningKey, "ML-DSA-65", 1)] {
+            assert!(store.insert_key(key).await.unwrap());
+        }
+        store.insert_key(key_pair(2, 1)).await.unwrap();
+        let retired = KeyRecord { retired_at: Some(at(9)), ..versioned(2, AesKey, "AES-256", 7) };
+        store.insert_key(retired).await.unwrap();
+        assert_eq!((count(1, 100).await, count(2, 100).await), (3, 2));
+        assert_eq!((count(1, 2).await, count(1, u64::MAX).await), (2, 3));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_unknown_key_is_none() {
     on_every_store(async |store: Arc<dyn Store>| {
         store.insert_key(key_pair(1, 1)).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod destruction;
+mod ends;
 mod isolation;
 mod keys;
 mod master_keys;

@@ -1,0 +1,115 @@
+//! What is done beside the calls, so that no call pays for what is over: rows of no more use are
+//! removed, a few at a time.
+//!
+//! Every server on a store does it; what one is at, the others leave to it.
+
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use pqc_core::Timestamp;
+
+use crate::error::Error;
+use crate::service::Service;
+
+/// What a round did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Round {
+    /// How many tokens were removed.
+    pub tokens_removed: u64,
+    /// How many destroyed keys were removed.
+    pub keys_removed: u64,
+    /// Whether nothing was left to do.
+    pub is_done: bool,
+}
+
+impl Service {
+    /// One round: removes some of the tokens that ended more than 60 seconds ago (until then, the
+    /// use of a spent token can be told from that of an unknown one), as many as 100,000, and some
+    /// of the destroyed keys whose grace is over.
+    ///
+    /// # Errors
+    /// Those of the store. What was removed by then is removed.
+    pub async fn housekeeping_step(&self) -> Result<Round, Error> {
+        let (tokens_removed, no_token_is_left) = self.remove_ended_tokens().await?;
+        let keys_removed = self.purge_destroyed_keys(BATCH).await?.keys;
+        let is_done = no_token_is_left && keys_removed < u64::from(BATCH);
+        Ok(Round { tokens_removed, keys_removed, is_done })
+    }
+
+    /// How many, and whether no more are left.
+    async fn remove_ended_tokens(&self) -> Result<(u64, bool), Error> {
+        let kept_since = self.store.now().await?.millis().saturating_sub(TOKENS_KEPT_MILLIS);
+        let before = Timestamp::from_millis(kept_since);
+        let mut tokens_removed = 0_u64;
+        let accounts = self.store.accounts_with_ended_tokens(before, MOST_ACCOUNTS).await?;
+        let is_all = accounts.len() < MOST_ACCOUNTS as usize;
+        for account in accounts {
+            loop {
+                let begun = Instant::now();
+                let removed = self.store.remove_ended_tokens(account, before, BATCH).await?;
+                tokens_removed = tokens_removed.saturating_add(removed);
+                if tokens_removed >= MOST_TOKENS {
+                    return Ok((tokens_removed, false));
+                }
+                // Fewer than there was room for: no more are left, or another server has them.
+                if removed < u64::from(BATCH) {
+                    break;
+                }
+                // Calls have the store for as long as this had it.
+                tokio::time::sleep(begun.elapsed()).await;
+            }
+        }
+        // Where other servers have all that is left, it is theirs.
+        Ok((tokens_removed, is_all || tokens_removed == 0))
+    }
+
+    /// Round after round, for as long as it is polled: a server runs it beside its calls. Failures
+    /// are logged when they begin, and tried again.
+    pub async fn keep_house(&self) -> Infallible {
+        let mut fails = false;
+        loop {
+            tokio::time::sleep(self.pause()).await;
+            while let Some(round) = self.try_round(&mut fails).await {
+                if round.is_done {
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn try_round(&self, fails: &mut bool) -> Option<Round> {
+        match self.housekeeping_step().await {
+            Ok(round) => {
+                let Round { tokens_removed, keys_removed, .. } = round;
+                if tokens_removed > 0 || keys_removed > 0 {
+                    tracing::debug!(tokens_removed, keys_removed, "removed what ended");
+                }
+                *fails = false;
+                Some(round)
+            }
+            Err(error) => {
+                if !std::mem::replace(fails, true) {
+                    tracing::warn!(%error, "what ended cannot be removed now; it is tried again");
+                }
+                None
+            }
+        }
+    }
+
+    /// Three to seven seconds: servers that started together do not stay together.
+    fn pause(&self) -> Duration {
+        let mut random = [0; 2];
+        // Where there is no randomness, there is nothing that the pause could give away.
+        let _ = self.host.fill_random(&mut random);
+        SHORTEST_PAUSE + Duration::from_millis(u64::from(u16::from_le_bytes(random)) / 16)
+    }
+}
+
+/// How long a token's row outlives its token.
+const TOKENS_KEPT_MILLIS: u64 = 60_000;
+/// Few enough that the changes which wait beside them do not wait long.
+const BATCH: u32 = 250;
+/// The most of one round.
+const MOST_TOKENS: u64 = 100_000;
+const MOST_ACCOUNTS: u32 = 1000;
+const SHORTEST_PAUSE: Duration = Duration::from_secs(3);
