@@ -142,8 +142,8 @@ mod tests {
         fs::write(&path, " a sentence \n").unwrap();
         let kept = read_passphrase(&path);
         assert!(kept.is_err(), "14 bytes with their spaces");
-        fs::write(&path, "  a sentence  \n").unwrap();
-        assert_eq!(read_passphrase(&path).unwrap().expose_bytes(), b"  a sentence  ");
+        fs::write(&path, "  a sentence   \n").unwrap();
+        assert_eq!(read_passphrase(&path).unwrap().expose_bytes(), b"  a sentence   ");
         for text in ["", "\n", "\na sentence of mine", "hunter2", &"x".repeat(1025)] {
             fs::write(&path, text).unwrap();
             let error = format!("{:#}", read_passphrase(&path).unwrap_err());
