@@ -60,6 +60,7 @@ pub(crate) fn read_key(path: &Path) -> anyhow::Result<Option<Secret<32>>> {
     if hex::decode_to_slice(text.trim_ascii(), &mut *bytes).is_err() {
         bail!("{} is no master key: it must hold 64 hex digits", path.display());
     }
+    warn_of_others(path);
     Ok(Some(Secret::from_slice(Field::MasterKey, &*bytes)?))
 }
 
@@ -93,6 +94,7 @@ pub(crate) fn read_passphrase(path: &Path) -> anyhow::Result<SecretVec> {
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     check_passphrase(line).with_context(|| path.display().to_string())?;
+    warn_of_others(path);
     Ok(SecretVec::copy_of(line))
 }
 
@@ -102,17 +104,21 @@ fn read(path: &Path, limit: usize, what: &str) -> anyhow::Result<Option<Zeroizin
     } else {
         private_file::read(path, limit)
     };
-    let text = match read {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        read => read.with_context(|| format!("cannot read the {what} {}", path.display()))?,
-    };
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => {
+            read.map(Some).with_context(|| format!("cannot read the {what} {}", path.display()))
+        }
+    }
+}
+
+fn warn_of_others(path: &Path) {
     if private_file::is_open_to_others(path) {
         logging::warn(format_args!(
             "{} can be read by others: run chmod 600 on it",
             path.display()
         ));
     }
-    Ok(Some(text))
 }
 
 const MAX_KEY_FILE_BYTES: usize = 1024;
@@ -136,8 +142,8 @@ mod tests {
         fs::write(&path, " a sentence \n").unwrap();
         let kept = read_passphrase(&path);
         assert!(kept.is_err(), "14 bytes with their spaces");
-        fs::write(&path, "  a sentence  \n").unwrap();
-        assert_eq!(read_passphrase(&path).unwrap().expose_bytes(), b"  a sentence  ");
+        fs::write(&path, "  a sentence   \n").unwrap();
+        assert_eq!(read_passphrase(&path).unwrap().expose_bytes(), b"  a sentence   ");
         for text in ["", "\n", "\na sentence of mine", "hunter2", &"x".repeat(1025)] {
             fs::write(&path, text).unwrap();
             let error = format!("{:#}", read_passphrase(&path).unwrap_err());

@@ -85,9 +85,9 @@ fn decapsulates(client: &Client, pair: &KeyPair) {
 fn uses_every_key(client: &Client, pair: &KeyPair) {
     decapsulates(client, pair);
     let sealed = client.post("/api/aes/encrypt_text", &json!({"unencrypted": "text"})).ok_text();
-    let opened = client.post("/api/aes/decrypt_text", &json!({"encrypted": sealed})).ok_text();
+    let opened = client.post("/api/aes/decrypt_text", &json!({"ciphertext": sealed})).ok_text();
     assert_eq!(opened, "text");
-    client.post("/api/signature/sign", &json!({"message": "text"})).ok();
+    client.post("/api/signature/sign", &json!({"data": "text"})).ok();
 }
 
 /// Uses keys, and makes some, until it is told to end; gives those that it made.
@@ -100,6 +100,15 @@ fn load(clients: &[Client], pair: &KeyPair, over: &AtomicBool) -> Vec<KeyPair> {
         }
     }
     made
+}
+
+/// Ends the load, whatever becomes of the test.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
@@ -123,6 +132,7 @@ fn a_rotation_is_killed_under_load_and_carried_on() {
 
         let over = AtomicBool::new(false);
         let made = std::thread::scope(|scope| {
+            let ended = Over(&over);
             let loads: Vec<_> =
                 (0..2).map(|_| scope.spawn(|| load(&clients, &pair, &over))).collect();
             let to = place.file("two");
@@ -133,12 +143,13 @@ fn a_rotation_is_killed_under_load_and_carried_on() {
             let mut rotate = KilledOnDrop(rotate.spawn().unwrap());
             let said = Capture::of(rotate.0.stderr.take().unwrap());
             assert!(said.wait_for("has begun"), "{}", said.so_far());
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(60));
             drop(rotate); // SIGKILL
 
             // Half way, both keys open the store, and no other.
-            let status = place.status("one");
-            assert_eq!((&status["rotating"], place.status("two")), (&json!(true), status.clone()));
+            for key in ["one", "two"] {
+                assert_eq!(place.status(key)["rotating"], true);
+            }
             place.verb("account list", "three").refused(2, "the master key does not open");
             let late = many.then(|| ["one", "two"].map(|key| place.serve(key)));
             for server in late.iter().flatten() {
@@ -154,11 +165,14 @@ fn a_rotation_is_killed_under_load_and_carried_on() {
             for server in late.iter().flatten() {
                 uses_every_key(&server.holder(&token), &pair);
             }
-            over.store(true, Ordering::Relaxed);
+            drop(ended);
             let made = loads.into_iter().flat_map(|load| load.join().unwrap());
             made.collect::<Vec<_>>()
         });
 
+        for server in second.into_iter().chain([first]) {
+            server.stop();
+        }
         // The older key is told, and the new one opens everything.
         for line in ["account list", "serve --listen 127.0.0.1:0", "master-key status"] {
             place.verb(line, "one").refused(2, "version 1, which was retired on 20");
@@ -168,8 +182,6 @@ fn a_rotation_is_killed_under_load_and_carried_on() {
         let all = made.len() + pairs.len() + 4;
         let counts = status["master_keys"].as_array().unwrap().iter().map(|key| &key["keys"]);
         assert_eq!(counts.collect::<Vec<_>>(), [&json!(0), &json!(all)]);
-        first.stop();
-        drop(second);
         let fresh = place.serve("two");
         let client = fresh.holder(&token);
         for pair in made.iter().chain(&pairs) {
