@@ -213,7 +213,7 @@ fn a_destroyed_key_does_nothing_until_it_is_brought_back() {
     root.send(&sign(&json!(signing))).ok();
     // The new ones stay in force.
     assert_eq!(root.post(SIGN, &json!({"data": "x"})).ok()["pk"], again["pk"]);
-    assert_eq!(root.get(&one(&signing)).ok()["retired_at"].is_u64(), true);
+    assert!(root.get(&one(&signing)).ok()["retired_at"].is_u64());
 }
 
 #[test]
