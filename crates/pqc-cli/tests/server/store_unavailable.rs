@@ -64,7 +64,7 @@ fn a_store_that_cannot_be_written_is_told_at_the_start() {
     }
     let refused = run(&mut serve, b"");
     assert_eq!(refused.code, 2, "{refused:?}");
-    assert!(refused.stderr.contains("readonly"), "{refused:?}");
+    assert!(refused.stderr.contains("writable for this user"), "{refused:?}");
     assert_eq!(refused.stdout, "");
 }
 
