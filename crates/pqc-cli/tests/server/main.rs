@@ -19,6 +19,7 @@
 mod acvp;
 mod bad_input;
 mod bursts;
+mod clock_jumps;
 mod decapsulation;
 mod demo;
 mod disk_failure;
@@ -29,6 +30,7 @@ mod first_start;
 mod full_disk;
 mod held_bodies;
 mod keys_survive;
+mod killed;
 mod no_secret_leaks;
 mod operator_verbs;
 mod order_of_checks;
@@ -37,4 +39,6 @@ mod store_unavailable;
 mod support;
 mod texts;
 mod token_spending;
+#[path = "../../../pqc-service/tests/store/torture.rs"]
+mod torture;
 mod unread_output;

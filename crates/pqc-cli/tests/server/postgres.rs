@@ -10,14 +10,14 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::support::{Folder, Server, block_on, text};
 
 /// A database, and the key of the store in it.
-struct Database {
-    url: String,
+pub(crate) struct Database {
+    pub(crate) url: String,
     keys: Folder,
 }
 
 impl Database {
     /// `None`: there is no cluster.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let Ok(cluster) = std::env::var("PQC_TEST_POSTGRES") else {
             eprintln!("\nSKIPPED: PQC_TEST_POSTGRES is not set (`cargo xtask test` sets it)\n");
@@ -33,11 +33,11 @@ impl Database {
     }
 
     /// What names the store and its key.
-    fn options(&self) -> String {
+    pub(crate) fn options(&self) -> String {
         format!("--store {} --master-key-file {}", self.url, self.keys.beside("key").display())
     }
 
-    fn serve(&self, folder: &Folder) -> Server {
+    pub(crate) fn serve(&self, folder: &Folder) -> Server {
         folder.serve_with(&format!("--log trace {}", self.options()))
     }
 

@@ -27,4 +27,5 @@ mod policy_model;
 mod postgres;
 mod support;
 mod time;
+mod torture;
 mod two_processes;

@@ -16,7 +16,7 @@ pub(crate) use answer::Answer;
 pub(crate) use call::{Call, Client, block_on, together};
 pub(crate) use fault::Faults;
 pub(crate) use forge::{Issuer, unreduced};
-pub(crate) use load::Load;
+pub(crate) use load::{Ledger, Load};
 pub(crate) use process::{Folder, KilledOnDrop, Server, shared};
 pub(crate) use raw::Raw;
 pub(crate) use verb::{Run, pqc, run};
