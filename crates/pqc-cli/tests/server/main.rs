@@ -31,6 +31,7 @@ mod full_disk;
 mod held_bodies;
 mod keys_survive;
 mod killed;
+mod moved_rows;
 mod no_secret_leaks;
 mod operator_verbs;
 mod order_of_checks;

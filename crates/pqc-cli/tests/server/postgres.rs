@@ -46,8 +46,9 @@ impl Database {
         rest.split_once('@').unwrap().0.split_once(':').unwrap().1
     }
 
-    fn execute(&self, sql: &str) {
-        block_on(execute(&self.url, sql));
+    /// Runs SQL past the store's back; gives the count of changed rows.
+    pub(crate) fn execute(&self, sql: impl Into<String>) -> u64 {
+        block_on(execute(&self.url, &sql.into()))
     }
 
     /// How many tables are in it.
@@ -60,9 +61,9 @@ impl Database {
     }
 }
 
-async fn execute(url: &str, sql: &str) {
+async fn execute(url: &str, sql: &str) -> u64 {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+    connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap().rows_affected()
 }
 
 #[test]

@@ -200,7 +200,7 @@ const FAR_MILLIS: u64 = 500;
 fn failure(error: &sqlx::Error) -> Failure {
     match error {
         sqlx::Error::Database(_) if matches!(code(error), Some(CORRUPT | NOT_A_DATABASE)) => {
-            Failure::Corrupt("the database file is damaged, or is no database")
+            Failure::Corrupt(DAMAGED)
         }
         error if is_for_want_of_room(error) => Failure::Unavailable(format!(
             "there is no room to write: the disk is full, or a limit or quota is reached: {error}"
@@ -232,6 +232,8 @@ fn is_for_want_of_room(error: &sqlx::Error) -> bool {
 fn is_locked(error: &sqlx::Error) -> bool {
     matches!(code(error), Some(BUSY | LOCKED))
 }
+
+const DAMAGED: &str = "the database file is damaged, or is no database: put it back from a backup";
 
 // https://www.sqlite.org/rescode.html
 const ERROR: i32 = 1;
