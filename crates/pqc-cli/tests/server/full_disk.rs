@@ -15,7 +15,7 @@ const GRANTED: u32 = 1_000_000;
 fn on_a_full_disk(server: Server, filled: impl Fn(&Server), room: impl Fn(&Server)) {
     let root = server.root();
     let counted = root.mint_counted(GRANTED).token;
-    let load = Load::on(&[root.clone()], &counted);
+    let load = Load::on(std::slice::from_ref(&root), &counted);
     std::thread::sleep(Duration::from_millis(300));
     filled(&server);
     let ready = || server.anyone().get("/readyz").status;
