@@ -46,7 +46,7 @@ fn a_verb_that_cannot_flush_says_so_and_promises_nothing() {
     };
     let token = add("alice").line();
     faults.fail_fsync();
-    add("bob").refused(2, "did not confirm");
+    add("bob").refused(2, "the disk did not confirm");
     let server = folder.serve();
     server.holder(&token).send(&Call::get("/api/v1/token/self")).ok();
 }
