@@ -60,6 +60,10 @@ demo:
 load:
     cargo xtask load
 
+# servers killed, databases stopped, disks filled, under load
+torture *options:
+    cargo xtask torture {{ options }}
+
 # the core's benchmarks
 bench *options:
     cargo bench --package pqc-benches --bench core -- {{ options }}

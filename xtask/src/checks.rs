@@ -61,7 +61,7 @@ pub(crate) fn coverage() -> anyhow::Result<()> {
 
 /// A cluster that ends with its value. Without the programs the tests on it skip, but never
 /// silently, and never under `CI=true`.
-fn cluster() -> anyhow::Result<Option<Cluster>> {
+pub(crate) fn cluster() -> anyhow::Result<Option<Cluster>> {
     if env::var_os("PQC_TEST_POSTGRES").is_some() {
         return Ok(None);
     }

@@ -1,4 +1,5 @@
-//! The project's own tasks: `cargo xtask test`, `ci`, `ct`, `features`, `fuzz` and `load`.
+//! The project's own tasks: `cargo xtask test`, `ci`, `ct`, `features`, `fuzz`, `load` and
+//! `torture`.
 //!
 //! A task is a list of commands, run from the workspace's root, and it stops at the first one that
 //! fails, with that command's exit status. Tasks install nothing: `.ci/run` does that.
@@ -18,6 +19,7 @@ mod ct;
 mod features;
 mod fuzz;
 mod load;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -57,6 +59,15 @@ enum Task {
     },
     /// Measure encapsulate_key over HTTP: 16 connections for 10 seconds (needs wrk).
     Load,
+    /// Kill servers, stop databases and fill disks under load, until the time is over.
+    Torture {
+        /// How long; the last pass is finished.
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        minutes: u32,
+        /// The moments of the first pass; the others count on from it.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -68,6 +79,7 @@ fn main() -> ExitCode {
         Task::Features => features::run(),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
         Task::Load => load::run(),
+        Task::Torture { minutes, seed } => torture::run(minutes, seed),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

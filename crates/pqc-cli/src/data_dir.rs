@@ -117,7 +117,13 @@ impl DataDir {
     /// Another server has it.
     pub(crate) fn lock(&self) -> anyhow::Result<ServeLock> {
         let path = self.path.join(LOCK);
-        let cannot = || format!("cannot lock {}", path.display());
+        let cannot = || {
+            format!(
+                "cannot lock {}: a server must be able to write in its data folder; make it \
+                 writable for this user, or name another with --data-dir",
+                path.display()
+            )
+        };
         let file = private_file::open_or_create(&path).with_context(cannot)?;
         match file.try_lock() {
             Ok(()) => {

@@ -55,6 +55,10 @@ struct Source {
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    /// Of a file that reaches its limit of size. Heard, so that the process does not die of it with
+    /// a dump of its memory: the write fails, and is answered like a full disk.
+    #[cfg(unix)]
+    _file_size: tokio::signal::unix::Signal,
 }
 
 impl Source {
@@ -65,6 +69,7 @@ impl Source {
             Ok(Self {
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
+                _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
             })
         }
         #[cfg(not(unix))]

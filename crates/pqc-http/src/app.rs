@@ -155,6 +155,9 @@ fn after_panic(_: Box<dyn std::any::Any + Send>) -> Response {
 }
 
 #[cfg(test)]
+mod failing_store;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use axum::routing::any;

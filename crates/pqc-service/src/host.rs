@@ -1,6 +1,10 @@
-//! What the service takes from the machine it runs on: the time and randomness.
+//! What the service takes from the machine it runs on: the time, randomness, and its own end.
 //!
 //! Tests hand in their own, so that a clock can jump and a generator can fail.
+
+use std::io::Write;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use pqc_core::Timestamp;
 use rand_core::{TryCryptoRng, TryRng};
@@ -15,6 +19,12 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// [`RandomnessFailed`]: then `bytes` are of no use.
     fn fill_random(&self, bytes: &mut [u8]) -> Result<(), RandomnessFailed>;
+
+    /// Ends the process, because the disk did not confirm what a store wrote: what this process
+    /// knows of the store may no longer be so, and the next one finds out. `why` holds no secret.
+    ///
+    /// Where it returns, as a test's does, the store makes no more changes.
+    fn halt(&self, why: &str);
 }
 
 /// The operating system's clock and generator.
@@ -31,7 +41,27 @@ impl Host for System {
     fn fill_random(&self, bytes: &mut [u8]) -> Result<(), RandomnessFailed> {
         getrandom::fill(bytes).map_err(|_| RandomnessFailed)
     }
+
+    /// One line on stderr, past the log, which nobody would write any more; then the end, with
+    /// status 2. No abort: its dump would hold secrets.
+    fn halt(&self, why: &str) {
+        let line = format!("pqc: {}\n", why.split_whitespace().collect::<Vec<_>>().join(" "));
+        let (told, written) = mpsc::channel();
+        // Where nobody reads stderr, the writing may never end.
+        let writing = std::thread::Builder::new().spawn(move || {
+            let _ = std::io::stderr().write_all(line.as_bytes());
+            let _ = told.send(());
+        });
+        if writing.is_ok() {
+            let _ = written.recv_timeout(LAST_WORDS);
+        }
+        std::process::exit(HALTED);
+    }
 }
+
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// As for every store that cannot be used.
+const HALTED: i32 = 2;
 
 /// The host's generator, in the form that the core takes.
 pub(crate) struct HostRng<'a>(pub(crate) &'a dyn Host);

@@ -47,8 +47,9 @@ impl Database {
         rest.split_once('@').unwrap().0.split_once(':').unwrap().1
     }
 
-    fn execute(&self, sql: &str) {
-        block_on(execute(&self.url, sql));
+    /// Runs SQL past the store's back; gives the count of changed rows.
+    pub(crate) fn execute(&self, sql: impl Into<String>) -> u64 {
+        block_on(execute(&self.url, &sql.into()))
     }
 
     /// Where it is, with the password.
@@ -66,9 +67,9 @@ impl Database {
     }
 }
 
-async fn execute(url: &str, sql: &str) {
+async fn execute(url: &str, sql: &str) -> u64 {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+    connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap().rows_affected()
 }
 
 #[test]

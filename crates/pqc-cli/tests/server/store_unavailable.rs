@@ -64,8 +64,30 @@ fn a_store_that_cannot_be_written_is_told_at_the_start() {
     }
     let refused = run(&mut serve, b"");
     assert_eq!(refused.code, 2, "{refused:?}");
-    assert!(refused.stderr.contains("readonly"), "{refused:?}");
+    assert!(refused.stderr.contains("writable for this user"), "{refused:?}");
     assert_eq!(refused.stdout, "");
+}
+
+#[test]
+fn a_damaged_file_is_refused_at_the_start_and_left_as_it_is() {
+    let folder = Folder::new();
+    folder.serve().stop();
+    let database = folder.file("pqc.db");
+    let whole = std::fs::read(&database).unwrap();
+    let mut flipped = whole.clone();
+    flipped[3] ^= 1;
+    for damaged in [whole[..whole.len() / 2].to_vec(), flipped, b"rows".repeat(4096)] {
+        std::fs::write(&database, &damaged).unwrap();
+        for line in ["serve --listen 127.0.0.1:0", "account list"] {
+            let refused = folder.verb(line);
+            assert_eq!((refused.code, &*refused.stdout), (2, ""), "{refused:?}");
+            assert!(refused.stderr.contains("put it back from a backup"), "{refused:?}");
+            assert!(std::fs::read(&database).unwrap() == damaged, "it was changed");
+        }
+    }
+    // The twin: the file as it was.
+    std::fs::write(&database, &whole).unwrap();
+    folder.serve().root().generate();
 }
 
 #[test]

@@ -56,6 +56,9 @@ pub(super) enum Failure {
     Corrupt(&'static str),
     /// The commit was not confirmed.
     OutcomeUnknown(String),
+    /// As [`Self::OutcomeUnknown`], and what is asked next could be answered wrongly: the engine
+    /// has told the host to end the process, and nobody gets an answer any more.
+    Halted(String),
 }
 
 /// One connection to a database with transactions.
@@ -206,13 +209,18 @@ async fn run<E: Engine>(mut engine: E, mut queue: mpsc::Receiver<Job>, counts: A
     let mut jobs = Vec::with_capacity(MAX_BATCH);
     while queue.recv_many(&mut jobs, MAX_BATCH).await > 0 {
         if let Some(batch) = Batch::of(&mut jobs) {
-            batch.carry_out(&mut engine, &counts).await;
+            if let Err(Halted) = batch.carry_out(&mut engine, &counts).await {
+                break;
+            }
             // Those who were answered may have their next change ready.
             tokio::task::yield_now().await;
         }
     }
     engine
 }
+
+/// The store makes no more changes.
+struct Halted;
 
 /// What one transaction does: first the changes, then the uses of tokens, each in the order of
 /// their coming. None was answered before the others came, so no caller can tell; and a
@@ -251,7 +259,7 @@ impl Batch {
         any.then_some(batch)
     }
 
-    async fn carry_out(self, engine: &mut impl Engine, counts: &Counts) {
+    async fn carry_out(self, engine: &mut impl Engine, counts: &Counts) -> Result<(), Halted> {
         let Self { writes, write_answers, tokens, token_answers, tried_out } = self;
         let done = transact(engine, &writes, &tokens).await;
         counts.failed_last.store(done.is_err(), Ordering::Relaxed);
@@ -264,6 +272,7 @@ impl Batch {
                     let _ = answer.send(Ok(()));
                 }
             }
+            Err(Failure::Halted(_)) => return Err(Halted),
             Err(failure) => {
                 answer_all(tried_out, &failure);
                 tracing::warn!(%failure, "a store transaction failed");
@@ -271,6 +280,7 @@ impl Batch {
                 answer_all(token_answers, &failure);
             }
         }
+        Ok(())
     }
 }
 
@@ -341,7 +351,7 @@ impl From<Failure> for Error {
         match failure {
             Failure::Unavailable(why) | Failure::Conflict(why) => Self::Unavailable(why),
             Failure::Corrupt(what) => Self::Corrupt { what },
-            Failure::OutcomeUnknown(why) => Self::OutcomeUnknown(why),
+            Failure::OutcomeUnknown(why) | Failure::Halted(why) => Self::OutcomeUnknown(why),
         }
     }
 }

@@ -10,13 +10,14 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pqc_service::{PostgresStore, SqliteStore, Store, System};
+use pqc_core::KeyId;
+use pqc_service::{KeyRecord, PostgresStore, SqliteStore, Store, System};
 
 use crate::ground::{Ground, on_every_ground};
 use crate::support::{account_id, attempts_left, hash, key_pair, temporary, token_id};
+use crate::torture::{Moments, rounds};
 
 const CHILD: &str = "PQC_TEST_STORE_CHILD";
-const ROUNDS: u8 = 12;
 const GRANTED: u32 = 1_000_000;
 
 /// What the children were told.
@@ -25,7 +26,7 @@ struct Ledger {
     /// The attempts that were left after each acknowledged use.
     left: BTreeSet<u32>,
     tokens: Vec<u64>,
-    keys: Vec<u8>,
+    keys: Vec<u64>,
 }
 
 impl Ledger {
@@ -51,10 +52,10 @@ async fn lives_and_deaths(ground: &Ground) {
     store.close().await;
 
     let mut ledger = Ledger::default();
-    for round in 1..=ROUNDS {
-        let mut random = [0; 1];
-        getrandom::fill(&mut random).unwrap();
-        let life = Duration::from_millis(30 + u64::from(random[0]));
+    let mut moments = Moments::new();
+    let mut checked = 0;
+    for round in 1..=u64::from(rounds(12)) {
+        let life = Duration::from_millis(30) + moments.less_than(256);
         for line in live_and_die(ground, round, life) {
             ledger.enter(&line);
         }
@@ -66,18 +67,22 @@ async fn lives_and_deaths(ground: &Ground) {
         let kept = store.tokens(account_id(1), None, u32::MAX).await.unwrap();
         let kept: BTreeSet<_> = kept.into_iter().map(|token| token.id).collect();
         assert!(ledger.tokens.iter().all(|n| kept.contains(&token_id(*n))), "a token was lost");
-        for &n in &ledger.keys {
-            let key = store.key(account_id(1), &key_pair(1, n).id).await.unwrap();
-            assert_eq!(key, Some(key_pair(1, n)), "a key was lost");
+        // The new ones, and some of the old.
+        let (old, new) = ledger.keys.split_at(checked);
+        for &n in old.iter().step_by(16).chain(new) {
+            let key = store.key(account_id(1), &numbered_key(n).id).await.unwrap();
+            assert_eq!(key, Some(numbered_key(n)), "a key was lost");
         }
+        checked = ledger.keys.len();
+        store.close().await;
         // At most what was under way when it died is spent without an acknowledgement.
-        assert!(spent - ledger.left.len() <= usize::from(round) * CALLERS as usize);
+        assert!(spent - ledger.left.len() <= (round * CALLERS) as usize);
     }
     assert!(ledger.left.len() > 100 && ledger.tokens.len() > 10 && ledger.keys.len() > 1);
 }
 
 /// Lets a child write for a while, and gives the lines that it managed to print.
-fn live_and_die(ground: &Ground, round: u8, life: Duration) -> Vec<String> {
+fn live_and_die(ground: &Ground, round: u64, life: Duration) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["killed::the_child_that_is_killed", "--exact", "--nocapture"])
         .env(CHILD, address(ground))
@@ -137,20 +142,27 @@ async fn the_child_that_is_killed() {
             for n in 0.. {
                 let left = store.spend(&hash(1, 1)).await.unwrap().unwrap().unwrap();
                 acknowledge("spent", u64::from(left));
-                if n % 8 == 0 {
+                if n % 32 == 0 {
                     let id = 1 + (round << 40 | caller << 20 | n);
                     store.insert_token(temporary(1, id, 1)).await.unwrap();
                     acknowledge("token", id);
                 }
                 if n == 0 && caller < 16 {
                     let id = round * 16 + caller;
-                    assert!(store.insert_key(key_pair(1, id as u8)).await.unwrap());
+                    assert!(store.insert_key(numbered_key(id)).await.unwrap());
                     acknowledge("key", id);
                 }
             }
         });
     }
     callers.join_all().await;
+}
+
+/// A key pair of more numbers than a byte has.
+fn numbered_key(n: u64) -> KeyRecord {
+    let mut id = [0; 32];
+    id[..8].copy_from_slice(&n.to_le_bytes());
+    KeyRecord { id: KeyId::Pair(id), ..key_pair(1, n as u8) }
 }
 
 /// One write of one line, past the test harness.

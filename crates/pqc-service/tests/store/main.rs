@@ -9,6 +9,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
     clippy::cast_possible_truncation,
     reason = "a test that panics has failed, which is what it is for"
 )]
@@ -32,6 +33,7 @@ mod removal;
 mod rotation;
 mod support;
 mod time;
+mod torture;
 mod two_processes;
 mod upgrade;
 mod versions;

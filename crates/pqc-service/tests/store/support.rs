@@ -37,6 +37,10 @@ impl Host for FakeHost {
     fn fill_random(&self, bytes: &mut [u8]) -> Result<(), RandomnessFailed> {
         getrandom::fill(bytes).map_err(|_| RandomnessFailed)
     }
+
+    fn halt(&self, why: &str) {
+        panic!("no test here has a failing disk: {why}");
+    }
 }
 
 /// The time at which every fake host starts.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 use super::answer::Answer;
 use super::{KeyPair, PATIENCE};
@@ -198,6 +199,14 @@ where
         }
         results
     })
+}
+
+/// Runs a future beside the others.
+pub(crate) fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    runtime().spawn(future)
 }
 
 fn runtime() -> &'static Runtime {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::capture::Capture;
 use super::verb::{self, Run};
-use super::{Account, Client, Raw, pqc, wait_until};
+use super::{Account, Client, Faults, Raw, pqc, wait_until};
 
 /// A folder for a server's data; gone with its last owner.
 #[derive(Clone)]
@@ -53,6 +53,11 @@ impl Folder {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("{shell}; exec \"$0\" \"$@\"")]).arg(program.get_program());
         Server::start(self, command, "--log info")
+    }
+
+    /// Starts a server on it, on a machine with these faults.
+    pub(crate) fn serve_on(&self, faults: &Faults, options: &str) -> Server {
+        Server::start(self, faults.pqc(), options)
     }
 
     /// Runs a verb on it, to its end.
@@ -175,6 +180,14 @@ impl Server {
     pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Sets how large its files may become, from now on; `unlimited` is the other end.
+    pub(crate) fn limit_files(&self, bytes: &str) {
+        let mut prlimit = Command::new("prlimit");
+        // The soft limit alone: anyone may raise it again.
+        prlimit.arg(format!("--pid={}", self.child.id())).arg(format!("--fsize={bytes}:"));
+        assert!(prlimit.status().unwrap().success(), "{prlimit:?}");
     }
 
     /// Waits for its end.

@@ -273,8 +273,11 @@ const FAR_MILLIS: u64 = 500;
 fn failure(error: &sqlx::Error) -> Failure {
     match error {
         sqlx::Error::Database(_) if matches!(code(error), Some(CORRUPT | NOT_A_DATABASE)) => {
-            Failure::Corrupt("the database file is damaged, or is no database")
+            Failure::Corrupt(DAMAGED)
         }
+        error if is_for_want_of_room(error) => Failure::Unavailable(format!(
+            "there is no room to write: the disk is full, or a limit or quota is reached: {error}"
+        )),
         error => Failure::Unavailable(error.to_string()),
     }
 }
@@ -285,8 +288,17 @@ fn error(error: sqlx::Error) -> Error {
 
 /// The primary result code of SQLite, if it is SQLite that failed.
 fn code(error: &sqlx::Error) -> Option<i32> {
-    let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(extended & 0xff)
+    // The lowest byte.
+    extended_code(error).map(|extended| extended & 0xff)
+}
+
+fn extended_code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
+}
+
+/// Whether a file could not grow.
+fn is_for_want_of_room(error: &sqlx::Error) -> bool {
+    matches!(extended_code(error), Some(FULL | IOERR_WRITE | IOERR_SHMSIZE))
 }
 
 /// Whether another process holds a lock, which passes.
@@ -294,11 +306,17 @@ fn is_locked(error: &sqlx::Error) -> bool {
     matches!(code(error), Some(BUSY | LOCKED))
 }
 
+const DAMAGED: &str = "the database file is damaged, or is no database: put it back from a backup";
+
 // https://www.sqlite.org/rescode.html
 const ERROR: i32 = 1;
 const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
+const READONLY: i32 = 8;
 const IOERR: i32 = 10;
+const IOERR_WRITE: i32 = IOERR | (3 << 8);
+const IOERR_SHMSIZE: i32 = IOERR | (19 << 8);
 const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
+const CANNOT_OPEN: i32 = 14;
 const NOT_A_DATABASE: i32 = 26;

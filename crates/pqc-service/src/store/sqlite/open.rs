@@ -8,7 +8,7 @@ use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Executor, Row, SqliteConnection, SqlitePool};
 
-use super::{ERROR, code, error, is_locked};
+use super::{CANNOT_OPEN, ERROR, READONLY, code, error, is_locked};
 use crate::error::Error;
 
 /// How connections to `path` behave; none waits for a lock unless its user says so. A relative path
@@ -193,7 +193,15 @@ enum OpenError {
 
 impl From<sqlx::Error> for OpenError {
     fn from(cause: sqlx::Error) -> Self {
-        if is_locked(&cause) { Self::Locked(error(cause)) } else { Self::Other(error(cause)) }
+        match code(&cause) {
+            Some(READONLY | CANNOT_OPEN) => {
+                let why = "the file, the files beside it and its folder must be writable for this \
+                           user";
+                Self::Other(Error::Unavailable(format!("{why}: {cause}")))
+            }
+            _ if is_locked(&cause) => Self::Locked(error(cause)),
+            _ => Self::Other(error(cause)),
+        }
     }
 }
 

@@ -8,7 +8,10 @@ use pqc_core::token::TokenHash;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::{Clock, ERROR, FULL, IOERR, code, failure, is_locked, spend};
+use super::{
+    Clock, ERROR, IOERR, IOERR_SHMSIZE, code, extended_code, failure, is_for_want_of_room,
+    is_locked, spend,
+};
 use crate::error::Error;
 use crate::store::change;
 use crate::store::rows::{self, millis};
@@ -112,19 +115,28 @@ impl Engine for SqliteEngine {
         let Err(error) = sqlx::query("COMMIT").execute(self.connection()?).await else {
             return Ok(());
         };
+        // What could not be flushed may stand in the log all the same, for the next open of the
+        // file to find; and what is asked for now would be answered as if it did not.
+        if code(&error) == Some(IOERR) && !is_for_want_of_room(&error) {
+            self.clock.host.halt(&format!(
+                "the disk did not confirm what was written to {}: {error}; this process ends, so \
+                 that nothing is built on it: look after the disk, then start again",
+                self.options.get_filename().display()
+            ));
+            return Err(Failure::Halted(error.to_string()));
+        }
         let undone = match &mut self.connection {
             Some(connection) => sqlx::query("ROLLBACK").execute(connection).await.is_ok(),
             None => false,
         };
-        // What could not be flushed may stand in the log all the same, and be found by the next
-        // open of the file.
-        if undone && code(&error) != Some(IOERR) {
-            return Err(failure(&error));
+        // Where there is no room, the end of the transaction, which makes it valid, was not
+        // written; but the log's index grows after the log.
+        let is_logged = extended_code(&error) == Some(IOERR_SHMSIZE);
+        if !undone || is_logged {
+            self.disconnect().await;
         }
-        self.disconnect().await;
-        // Where there is no room, the end of the transaction, which makes it valid, was not written.
-        Err(match code(&error) {
-            Some(FULL) => failure(&error),
+        Err(match undone || is_for_want_of_room(&error) {
+            true if !is_logged => failure(&error),
             _ => Failure::OutcomeUnknown(error.to_string()),
         })
     }

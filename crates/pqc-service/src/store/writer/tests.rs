@@ -163,6 +163,21 @@ async fn a_writer_that_dies_leaves_its_callers_in_doubt_and_takes_no_more() {
 }
 
 #[tokio::test]
+async fn a_writer_that_is_halted_confirms_nothing_and_takes_no_more() {
+    let engine = FakeEngine::default();
+    let fake = Arc::clone(&engine.0);
+    let writer = Arc::new(Writer::start(engine));
+    fake.fail_once(Step::Commit, Failure::Halted("fsync".to_owned()));
+    for answer in spend_ten(&writer).await {
+        assert!(matches!(answer, Err(Error::OutcomeUnknown(_))), "{answer:?}");
+    }
+    assert!(!writer.is_alive());
+    let late = writer.spend(TOKEN).await;
+    assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
+    assert_eq!((writer.commits(), fake.committed.load(Ordering::SeqCst)), (0, 0));
+}
+
+#[tokio::test]
 async fn finishing_gives_the_engine_once() {
     let writer = Writer::start(FakeEngine::default());
     assert!(writer.finish().await.is_some());

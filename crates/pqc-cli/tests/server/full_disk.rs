@@ -1,0 +1,148 @@
+//! A disk that is full, or read-only: a clear 503, or a refusal at the start; nothing is lost, and
+//! it passes by itself.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::{Folder, Load, Server, wait_until};
+
+const GRANTED: u32 = 1_000_000;
+
+/// The server under load, from before the disk is `filled` until after there is `room` again.
+fn on_a_full_disk(server: Server, filled: impl Fn(&Server), room: impl Fn(&Server)) {
+    let root = server.root();
+    let counted = root.mint_counted(GRANTED).token;
+    let load = Load::on(std::slice::from_ref(&root), &counted);
+    std::thread::sleep(Duration::from_millis(300));
+    filled(&server);
+    let ready = || server.anyone().get("/readyz").status;
+    // At first what is small may still find its place.
+    wait_until("refusals", || load.refused() > 200 && ready() == 503);
+    let refused = server.root().get("/api/kem/generate_keys");
+    let problem = refused.problem(503);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(problem.get("attempt"), None, "nothing was done, and that is known");
+    // What only reads goes on.
+    assert_eq!(root.token_self()["kind"], "root");
+
+    room(&server);
+    wait_until("readiness", || ready() == 200);
+    root.generate();
+    std::thread::sleep(Duration::from_millis(300));
+    let ledger = load.end();
+    println!(
+        "{} spent, {} refused, {} in doubt, {} tokens, {} keys",
+        ledger.spent,
+        ledger.refused,
+        ledger.doubtful,
+        ledger.tokens.len(),
+        ledger.keys.len()
+    );
+    assert_eq!(ledger.doubtful, 0, "each refusal says that nothing was done");
+    assert!(ledger.spent > 50 && ledger.tokens.len() > 5 && ledger.keys.len() > 5);
+    ledger.assert_kept(&root, &counted, GRANTED.into());
+    let server = server.kill().serve();
+    ledger.assert_kept(&server.root(), &counted, GRANTED.into());
+}
+
+#[test]
+fn files_that_may_not_grow_are_a_503_until_they_may() {
+    let server = Folder::new().serve();
+    let log = server.folder.file("pqc.db-wal");
+    on_a_full_disk(
+        server,
+        |server| server.limit_files(&(fs::metadata(&log).unwrap().len() + 64 * 1024).to_string()),
+        |server| server.limit_files("unlimited"),
+    );
+}
+
+#[test]
+fn a_full_disk_is_a_503_until_there_is_room() {
+    let Some(disk) = Disk::of("8m") else { return };
+    let server = disk.folder.serve();
+    let filler = disk.folder.file("filler");
+    on_a_full_disk(
+        server,
+        |_| {
+            // All that is left.
+            let all = fs::write(&filler, vec![0; 8 << 20]);
+            assert_eq!(all.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+        },
+        |_| fs::remove_file(&filler).unwrap(),
+    );
+}
+
+#[test]
+fn a_full_disk_at_the_start_is_told_and_nothing_is_lost() {
+    let Some(disk) = Disk::of("8m") else { return };
+    let server = disk.folder.serve();
+    let pair = server.root().generate();
+    server.stop();
+    let filler = disk.folder.file("filler");
+    let _ = fs::write(&filler, vec![0; 8 << 20]);
+    let before = fs::read(disk.folder.file("pqc.db")).unwrap();
+    let refused = disk.folder.verb("serve --listen 127.0.0.1:0");
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("the disk is full"), "{refused:?}");
+    assert_eq!(refused.stdout, "");
+    assert!(fs::read(disk.folder.file("pqc.db")).unwrap() == before);
+    fs::remove_file(&filler).unwrap();
+    let server = disk.folder.serve();
+    pair.encapsulated_by(&server.root());
+}
+
+#[test]
+fn a_read_only_disk_is_refused_at_the_start() {
+    let Some(disk) = Disk::of("8m") else { return };
+    disk.folder.serve().stop();
+    disk.remount("ro");
+    for line in ["serve --listen 127.0.0.1:0", "account new alice"] {
+        let refused = disk.folder.verb(line);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.stderr.contains("writable for this user"), "{refused:?}");
+        assert_eq!(refused.stdout, "");
+    }
+    // The twin: the same disk.
+    disk.remount("rw");
+    disk.folder.serve().root().generate();
+}
+
+/// A small disk in memory under a data folder.
+struct Disk {
+    folder: Folder,
+    mounted: PathBuf,
+}
+
+impl Disk {
+    /// `None`: this user may not mount, which is said loudly.
+    fn of(size: &str) -> Option<Self> {
+        let folder = Folder::new();
+        let mounted = folder.data_dir();
+        fs::create_dir(&mounted).unwrap();
+        let options = format!("size={size},mode=700");
+        if !mount(&["-t", "tmpfs", "-o", &options, "tmpfs"], &mounted) {
+            eprintln!("\nSKIPPED: a test on a small disk: this user may not mount a tmpfs\n");
+            return None;
+        }
+        Some(Self { folder, mounted })
+    }
+
+    fn remount(&self, mode: &str) {
+        assert!(mount(&["-o", &format!("remount,{mode}")], &self.mounted), "{mode}");
+    }
+}
+
+fn mount(arguments: &[&str], place: &Path) -> bool {
+    let done = Command::new("mount").args(arguments).arg(place).output();
+    done.is_ok_and(|done| done.status.success())
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily: a server that is just killed may still have it.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.mounted).status();
+    }
+}

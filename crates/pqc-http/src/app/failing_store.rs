@@ -1,0 +1,343 @@
+//! The whole flow over a store whose n-th call fails, for every n: each failure is a clear 503,
+//! nothing that was answered is lost, and the same call works when it is made again.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use axum::body::Body;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use pqc_core::seal::RecordKind;
+use pqc_core::token::{Refusal, TokenHash, TokenValue};
+use pqc_core::{AccountId, KeyId, Secret, Timestamp, TokenId, VerifyingKey};
+use pqc_service::store::copy::Row;
+use pqc_service::store::{
+    KeyInfo, MasterKeyRecord, MasterRotation, NewMasterKey, NumberedKey, Purged, Resealed,
+};
+use pqc_service::{
+    AccountRecord, Custody, Error, KeyRecord, Service, Settings, SqliteStore, Store, System,
+    TokenRecord,
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tower::ServiceExt;
+
+use super::{App, Config};
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// The store is not reached.
+    Before,
+    /// It is, and does not say so: a change is made, and its outcome is not known.
+    After,
+}
+
+/// A store of which one call fails.
+struct Failing {
+    store: SqliteStore,
+    fatal: usize,
+    how: How,
+    calls: AtomicUsize,
+}
+
+impl Failing {
+    async fn read<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if self.calls.fetch_add(1, Ordering::SeqCst) == self.fatal {
+            return Err(Error::Unavailable(INSIDE.to_owned()));
+        }
+        call.await
+    }
+
+    /// What a task in the background asks too, whose calls come at any time.
+    async fn same<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        call.await
+    }
+
+    async fn change<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if self.calls.load(Ordering::SeqCst) == self.fatal && self.how == How::After {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            call.await?;
+            return Err(Error::OutcomeUnknown(INSIDE.to_owned()));
+        }
+        self.read(call).await
+    }
+
+    /// Whether a call has failed by now.
+    fn has_failed(&self) -> bool {
+        self.calls.load(Ordering::SeqCst) > self.fatal
+    }
+}
+
+/// No caller is to read this.
+const INSIDE: &str = "connection to db-7.internal reset";
+
+macro_rules! store_that_may_fail {
+    ($($kind:ident $name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl Store for Failing {
+            $(async fn $name(&self, $($arg: $type),*) -> Result<$answer, Error> {
+                self.$kind(self.store.$name($($arg),*)).await
+            })*
+
+            async fn close(&self) {
+                self.store.close().await;
+            }
+        }
+    };
+}
+
+store_that_may_fail! {
+    read now() -> Timestamp;
+    read ping() -> ();
+    same master_keys() -> Vec<MasterKeyRecord>;
+    change add_master_key(key: NewMasterKey) -> bool;
+    change begin_master_rotation(rotation: MasterRotation) -> bool;
+    change end_master_rotation(from: u32, to: u32) -> bool;
+    read keys_under(master_version: u32, after: u64, limit: u32) -> Vec<NumberedKey>;
+    read keys_by_master_key() -> Vec<(u32, u64)>;
+    change reseal_keys(keys: Vec<Resealed>) -> bool;
+    read accounts() -> Vec<AccountRecord>;
+    read account_by_name(name: &str) -> Option<AccountRecord>;
+    change create_account(account: AccountRecord, root_token: TokenRecord) -> bool;
+    change set_custody(account: AccountId, custody: Custody) -> bool;
+    change set_disabled(account: AccountId, disabled: bool) -> bool;
+    read token_by_hash(hash: &TokenHash) -> Option<(TokenRecord, AccountRecord)>;
+    read token_and_time(hash: &TokenHash) -> (Timestamp, Option<(TokenRecord, AccountRecord)>);
+    read tokens(account: AccountId, after: Option<TokenId>, limit: u32) -> Vec<TokenRecord>;
+    change insert_token(token: TokenRecord) -> ();
+    change mint_token(token: TokenRecord, by: TokenId) -> bool;
+    change replace_root_token(token: TokenRecord, revoke_temporary: bool) -> ();
+    change revoke_token(account: AccountId, token: TokenId) -> bool;
+    read live_tokens(account: AccountId, now: Timestamp, at_most: u64) -> u64;
+    read accounts_with_ended_tokens(before: Timestamp, limit: u32) -> Vec<AccountId>;
+    change remove_ended_tokens(account: AccountId, before: Timestamp, limit: u32) -> u64;
+    change spend(hash: &TokenHash) -> Result<Option<u32>, Refusal>;
+    change insert_key(key: KeyRecord) -> bool;
+    change put_in_force(key: KeyRecord) -> bool;
+    read key(account: AccountId, id: &KeyId) -> Option<KeyRecord>;
+    read current_key(account: AccountId, kind: RecordKind, algorithm: &str) -> Option<KeyRecord>;
+    read stored_keys(account: AccountId, at_most: u64) -> u64;
+    read newest_version(account: AccountId, kind: RecordKind, algorithm: &str) -> Option<u32>;
+    read keys(
+        account: AccountId,
+        after: Option<(Timestamp, KeyId)>,
+        limit: u32
+    ) -> Vec<KeyInfo>;
+    read key_info(account: AccountId, id: &KeyId) -> Option<KeyInfo>;
+    change destroy_key(account: AccountId, id: &KeyId) -> bool;
+    change undestroy_key(account: AccountId, id: &KeyId, since: Timestamp) -> bool;
+    change purge_destroyed_keys(until: Timestamp, limit: u32) -> Purged;
+    read key_versions(account: AccountId, kind: RecordKind) -> Vec<KeyRecord>;
+    change trust_issuer(issuer: &VerifyingKey) -> bool;
+    change distrust_issuer(issuer: &VerifyingKey) -> bool;
+    read trusted_issuers() -> Vec<VerifyingKey>;
+    read copy_out(to: mpsc::Sender<Vec<Row>>) -> ();
+}
+
+/// One play of the flow.
+struct Play {
+    store: Arc<Failing>,
+    service: Arc<Service>,
+    app: Arc<App>,
+    /// The refusals that were told, in either way.
+    refused: usize,
+    /// Of a spending whose outcome is not known.
+    unknown: usize,
+}
+
+impl Play {
+    /// Opens the service; where that fails, once more.
+    async fn open(store: SqliteStore, fatal: usize, how: How) -> Self {
+        let store = Arc::new(Failing { store, fatal, how, calls: AtomicUsize::new(0) });
+        let mut refused = 0;
+        let service = loop {
+            let (store, key) = (Arc::clone(&store), Secret::from([7; 32]));
+            match Service::open(store, Arc::new(System), key, Settings::default()).await {
+                Ok(service) => break Arc::new(service),
+                Err(error) => refused += usize::from(is_refusal(&error)),
+            }
+        };
+        let app = App::new(Arc::clone(&service), Config::default());
+        Self { store, service, app, refused, unknown: 0 }
+    }
+
+    /// An operator's deed; where it fails, once more.
+    async fn operate<T>(&mut self, deed: impl AsyncFn(&Service) -> Result<T, Error>) -> T {
+        loop {
+            match deed(&self.service).await {
+                Ok(done) => return done,
+                Err(error) => self.refused += usize::from(is_refusal(&error)),
+            }
+        }
+    }
+
+    /// A call by the holder of `token`, made again if it is refused; its answer. Its attempts are
+    /// accounted for.
+    async fn call(&mut self, token: &TokenValue, path: &str, fields: Value) -> Value {
+        for _ in 0..2 {
+            let before = self.attempts_left(token).await;
+            let (status, retry_after, body) = self.send(token, path, &fields).await;
+            let spent = before.zip(self.attempts_left(token).await).map(|(was, is)| was - is);
+            let answer: Value = serde_json::from_str(&body).unwrap();
+            if status == StatusCode::OK {
+                assert!(spent.is_none_or(|spent| spent == 1), "{path}: {spent:?}");
+                return answer;
+            }
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}: {body}");
+            assert_eq!(retry_after.as_deref(), Some("1"), "{path}");
+            for secret in [INSIDE, "db-7", "pqc_", "attack at dawn", &*token.expose_text()] {
+                assert!(!body.contains(secret), "{path}: {body}");
+            }
+            let expected = match answer["attempt"].as_str() {
+                None => 0,
+                Some("spent") => 1,
+                Some("unknown") => {
+                    self.unknown += 1;
+                    1 // This store makes each change whose outcome it does not tell.
+                }
+                other => panic!("{path}: {other:?}"),
+            };
+            assert!(spent.is_none_or(|spent| spent == expected), "{path}: {spent:?}: {body}");
+            self.refused += 1;
+        }
+        panic!("{path} is refused twice");
+    }
+
+    async fn send(
+        &self,
+        token: &TokenValue,
+        path: &str,
+        fields: &Value,
+    ) -> (StatusCode, Option<String>, String) {
+        let request = Request::post(path)
+            .header("host", "localhost")
+            .header("content-type", "application/json")
+            .header("authorization", format!("Bearer {}", *token.expose_text()))
+            .body(Body::from(fields.to_string()))
+            .unwrap();
+        let response = Arc::clone(&self.app).into_service().oneshot(request).await.unwrap();
+        let status = response.status();
+        let retry_after = response.headers().get("retry-after");
+        let retry_after = retry_after.map(|value| value.to_str().unwrap().to_owned());
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, retry_after, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// What the store itself says; `None`: without count.
+    async fn attempts_left(&self, token: &TokenValue) -> Option<u32> {
+        let found = self.store.store.token_by_hash(&token.hash()).await.unwrap();
+        found.unwrap().0.state.attempts_left
+    }
+
+    /// The status of a call by the holder of `token` that only looks.
+    async fn look(&mut self, token: &TokenValue) -> StatusCode {
+        let (status, _, _) = self.send(token, "/api/aes/encrypt_text", &json!({})).await;
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            self.refused += 1;
+            return self.send(token, "/api/aes/encrypt_text", &json!({})).await.0;
+        }
+        status
+    }
+}
+
+/// The two errors of a store that fails, and no other; `true`.
+fn is_refusal(error: &Error) -> bool {
+    assert!(matches!(error, Error::Unavailable(_) | Error::OutcomeUnknown(_)), "{error:?}");
+    true
+}
+
+/// From an empty store to a token that is revoked; gives what happened.
+async fn play(fatal: usize, how: How) -> (bool, usize, usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store"), Arc::new(System)).await.unwrap();
+    let mut play = Play::open(store, fatal, how).await;
+
+    let root = play.operate(async |service| make_account(service).await).await;
+    let account = play.operate(async |service| service.account("alice").await).await.id;
+    let minted = |answer: Value| TokenValue::parse(answer["new_token"].as_str().unwrap()).unwrap();
+    let token =
+        minted(play.call(&root, "/api/token/new", json!({"expire_after_attempts": 20})).await);
+
+    let pair = play.call(&token, "/api/kem/generate_keys", json!({})).await;
+    let (pk, issuer) = (&pair["pk"], &pair["verification_key"]);
+    let to = json!({"pk": pk, "signature": pair["signature"], "verif_key": issuer});
+    let sent = play.call(&token, "/api/kem/encapsulate_key", to).await;
+    let received = json!({"pk": pk, "cipher": sent["cipher"]});
+    let shared = play.call(&token, "/api/kem/decapsulate_key", received.clone()).await;
+    assert_eq!(shared["shared_key"], sent["shared_key"]);
+
+    let text = json!({"unencrypted": "attack at dawn"});
+    let sealed = play.call(&token, "/api/aes/encrypt_text", text).await;
+    let sealed = json!({"ciphertext": sealed});
+    assert_eq!(play.call(&token, "/api/aes/decrypt_text", sealed.clone()).await, "attack at dawn");
+    let data = json!({"data": "attack at dawn"});
+    let signed = play.call(&token, "/api/signature/sign", data.clone()).await;
+    let claim =
+        json!({"data": "attack at dawn", "pk": signed["pk"], "signature": signed["signature"]});
+    assert_eq!(play.call(&token, "/api/signature/verify", claim).await["verified"], true);
+
+    // Revoked: the token, then with a new root token all that the old one made.
+    let other = minted(play.call(&root, "/api/token/new", json!({})).await);
+    let id = play.store.store.token_by_hash(&other.hash()).await.unwrap().unwrap().0.id;
+    play.operate(async |service| match service.revoke(account, id).await {
+        // It was done by the call whose outcome was not known.
+        Err(Error::UnknownToken) if how == How::After => Ok(()),
+        done => done,
+    })
+    .await;
+    assert_eq!(play.look(&other).await, StatusCode::UNAUTHORIZED);
+    let new_root =
+        play.operate(async |service| service.reset_root_token(account, false).await).await;
+    for old in [&root, &token] {
+        assert_eq!(play.look(old).await, StatusCode::UNAUTHORIZED);
+    }
+
+    // All that was answered is there.
+    let shared = play.call(&new_root, "/api/kem/decapsulate_key", received).await;
+    assert_eq!(shared["shared_key"], sent["shared_key"]);
+    assert_eq!(play.call(&new_root, "/api/aes/decrypt_text", sealed).await, "attack at dawn");
+    let again = play.call(&new_root, "/api/signature/sign", data).await;
+    assert_eq!(again["pk"], signed["pk"]);
+    (play.store.has_failed(), play.refused, play.unknown)
+}
+
+/// The account and its root token, whether it was there before or not.
+async fn make_account(service: &Service) -> Result<TokenValue, Error> {
+    let pending = service.prepare_account("alice", Custody::Server).await?;
+    let text = pending.root_token().expose_text();
+    match service.create_account(pending).await {
+        // The operator has put the token down before, and finds that it works.
+        Err(Error::OutcomeUnknown(_)) => {
+            let token = TokenValue::parse(&text).unwrap();
+            service.authenticate(&text).await.unwrap();
+            Ok(token)
+        }
+        made => made,
+    }
+}
+
+#[tokio::test]
+async fn whichever_call_of_the_store_fails_nothing_is_lost_and_the_next_try_works() {
+    for how in [How::Before, How::After] {
+        let (mut fatal, mut unknown_spendings) = (0, 0);
+        loop {
+            let (failed, refused, unknown) = play(fatal, how).await;
+            if !failed {
+                assert_eq!(refused, 0, "{how:?}");
+                break;
+            }
+            // The account's making is looked into at once.
+            assert!(refused <= 1, "{how:?}, call {fatal}: {refused} refusals");
+            unknown_spendings += unknown;
+            fatal += 1;
+        }
+        println!("{how:?}: each of {fatal} calls failed, {unknown_spendings} in doubt");
+        assert!(fatal > 40, "{fatal}");
+        // The seven uses of the temporary token, and the two that mint.
+        assert_eq!(unknown_spendings, if how == How::After { 9 } else { 0 });
+    }
+}
