@@ -313,6 +313,20 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_every_key_and_no_other() {
+        let text = include_str!("../../../docs/operations.md");
+        let (_, table) =
+            text.split_once("| key | default | what it is |\n|---|---|---|\n").unwrap();
+        let rows = table.lines().map_while(|line| line.strip_prefix("| `"));
+        let named: Vec<_> = rows.map(|row| row.split('`').next().unwrap()).collect();
+        let sorted = |mut keys: Vec<&str>| {
+            keys.sort_unstable();
+            keys.join(" ")
+        };
+        assert_eq!(sorted(named), sorted(KEYS.to_vec()));
+    }
+
+    #[test]
     fn every_key_is_read() {
         let raw = Raw::parse(
             "data_dir = 'd'\nstore = 'sqlite:'\nmaster_key_file = 'k'\n\

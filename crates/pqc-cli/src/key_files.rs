@@ -15,14 +15,23 @@ use crate::{logging, private_file};
 /// # Errors
 /// The file cannot be read; its first line is empty.
 pub(crate) fn passphrase(file: &Path) -> anyhow::Result<SecretVec> {
-    let bytes = read(file).with_context(|| format!("cannot read {}", name(file)))?;
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line =
+        first_line(file).with_context(|| format!("cannot read the passphrase {}", name(file)))?;
     if line.is_empty() {
-        bail!("the first line of {} is empty: it must be a passphrase", name(file));
+        bail!("the first line of {} is empty: it must be the passphrase", name(file));
     }
     warn_if_open(file);
-    Ok(SecretVec::copy_of(line))
+    Ok(line)
+}
+
+/// The first line of a file, without its end; `-` is stdin.
+///
+/// # Errors
+/// Of the file system.
+pub(crate) fn first_line(file: &Path) -> io::Result<SecretVec> {
+    let text = read(file)?;
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(SecretVec::copy_of(line.strip_suffix(b"\r").unwrap_or(line)))
 }
 
 /// The encapsulation key in a PEM file.
@@ -99,7 +108,8 @@ fn read(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     }
 }
 
-fn warn_if_open(file: &Path) {
+/// Says so where others than its owner can read a secret file.
+pub(crate) fn warn_if_open(file: &Path) {
     if private_file::is_open_to_others(file) {
         logging::warn(format_args!(
             "{} can be read by others: run chmod 600 on it",

@@ -53,7 +53,7 @@ fn a_program_made_from_the_documented_formats_opens_ours_and_we_open_its() {
          records, passphrases",
         answer["version"],
     ));
-    assert_eq!(counts, [12, 3, 6, 6, 5, 2]);
+    assert_eq!(counts, [12, 3, 6, 6, 7, 2]);
 }
 
 /// Of every issuer for every KEM; with and without an end.
@@ -262,13 +262,14 @@ fn text(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i % 251) as u8).collect()
 }
 
-const KINDS: [RecordKind; 6] = [
+const KINDS: [RecordKind; 7] = [
     RecordKind::DecapsulationKey,
     RecordKind::SigningKey,
     RecordKind::AesKey,
     RecordKind::IssuerKey,
     RecordKind::CheckValue,
     RecordKind::MasterKey,
+    RecordKind::Backup,
 ];
 
 fn masters() -> MasterKeys {
