@@ -26,6 +26,10 @@ pub(super) fn options(path: &Path) -> Result<SqliteConnectOptions, Error> {
         .pragma("journal_size_limit", "67108864")
         .pragma("cell_size_check", "ON")
         .pragma("trusted_schema", "OFF")
+        // Uses of many tokens touch many pages: at the default, every other commit would wait for
+        // them to be moved from the log into the database.
+        .pragma("wal_autocheckpoint", "8192")
+        .pragma("cache_size", "-16384") // KiB, of the one connection that writes
         .pragma("secure_delete", "ON") // what was removed or sealed anew is gone from the file
         .disable_statement_logging())
 }
@@ -56,7 +60,9 @@ pub(super) async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool,
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_with(options.read_only(true).busy_timeout(BUSY_TIMEOUT))
+        .connect_with(
+            options.read_only(true).busy_timeout(BUSY_TIMEOUT).pragma("cache_size", "-2048"),
+        )
         .await
         .map_err(error)
 }
