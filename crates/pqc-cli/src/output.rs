@@ -90,15 +90,6 @@ impl Output {
     }
 }
 
-/// Writes a piece of a result that is too long to hold.
-///
-/// # Errors
-/// As [`Output::show`].
-pub(crate) fn piece(piece: &[u8]) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
-    written(out.write_all(piece).and_then(|()| out.flush()))
-}
-
 /// A line of a list, in words. Its JSON is its `Serialize`.
 pub(crate) trait Row<const N: usize>: Serialize {
     /// A cell for each column.

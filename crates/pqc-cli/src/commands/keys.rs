@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::bail;
 use pqc_core::seal::RecordKind;
-use pqc_core::{AccountId, SignatureAlgorithm, Timestamp};
+use pqc_core::{SignatureAlgorithm, Timestamp};
 use pqc_service::{KeyInfo, Service};
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use super::rfc3339;
 use crate::args::{DEFAULT_ACCOUNT, KeysArgs, KeysVerb, RotatedKind};
 use crate::config::StoreConfig;
 use crate::opened::Opened;
-use crate::output::{self, Human, Output};
+use crate::output::{Human, Output, Row};
 
 /// Does what was asked.
 ///
@@ -77,34 +77,21 @@ pub(super) async fn rotate_issuer(service: &Service, output: Output) -> anyhow::
 
 /// Writes page by page, for there may be more keys than fit into memory.
 async fn list(service: &Service, name: &str, output: Output) -> anyhow::Result<()> {
-    let account: AccountId = service.account(name).await?.id;
-    let mut page = service.keys(account, None, PAGE).await?;
-    let mut piece = Vec::new();
-    match output {
-        Output::Text => row(&mut piece, HEADS)?,
-        Output::Json => write!(piece, "{{\"account\":{},\"keys\":[", serde_json::to_string(name)?)?,
+    let account = service.account(name).await?.id;
+    let mut listing = output.listing(&Head { account: name }, "keys", HEADS)?;
+    let mut after = None;
+    loop {
+        let page = service.keys(account, after, PAGE).await?;
+        let Some(last) = page.last() else { return listing.end() };
+        after = Some((last.created_at, last.id));
+        let keys: Vec<_> = page.iter().map(|key| Key::new(service, key)).collect();
+        listing.page(&keys)?;
     }
-    let mut first = true;
-    while let Some(last) = page.last() {
-        let after = (last.created_at, last.id);
-        for key in page.iter().map(|key| Key::new(service, key)) {
-            match output {
-                Output::Text => key.row(&mut piece)?,
-                Output::Json => {
-                    let comma = if first { "" } else { "," };
-                    write!(piece, "{comma}{}", serde_json::to_string(&key)?)?;
-                }
-            }
-            first = false;
-        }
-        output::piece(&piece)?;
-        piece.clear();
-        page = service.keys(account, Some(after), PAGE).await?;
-    }
-    if output == Output::Json {
-        writeln!(piece, "]}}")?;
-    }
-    output::piece(&piece)
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    account: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -137,18 +124,6 @@ impl Key {
         }
     }
 
-    fn row(&self, out: &mut Vec<u8>) -> io::Result<()> {
-        let state = match (self.destroyed_at, self.retired_at) {
-            (Some(_), _) => "destroyed",
-            (None, Some(_)) => "retired",
-            (None, None) => "active",
-        };
-        let version = self.version.map_or_else(|| "-".to_owned(), |version| version.to_string());
-        let made = time(self.created_at);
-        let until = self.purge_after.map_or_else(|| "-".to_owned(), time);
-        row(out, [self.kind, &self.algorithm, &version, state, &made, &until, &self.key_id])
-    }
-
     /// The key in a few words.
     fn words(&self) -> String {
         let version = self.version.map(|version| format!(", version {version}"));
@@ -156,13 +131,24 @@ impl Key {
     }
 }
 
-/// One line of a table whose widths do not wait for its last row.
-fn row(out: &mut Vec<u8>, cells: [&str; 7]) -> io::Result<()> {
-    let [kind, algorithm, version, state, made, until, id] = cells;
-    writeln!(
-        out,
-        "{kind:<7}  {algorithm:<11}  {version:<7}  {state:<9}  {made:<20}  {until:<20}  {id}"
-    )
+impl Row<7> for Key {
+    fn cells(&self) -> [String; 7] {
+        let state = match (self.destroyed_at, self.retired_at) {
+            (Some(_), _) => "destroyed",
+            (None, Some(_)) => "retired",
+            (None, None) => "active",
+        };
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        [
+            self.kind.to_owned(),
+            self.algorithm.clone(),
+            or_none(self.version.map(|version| version.to_string())),
+            state.to_owned(),
+            time(self.created_at),
+            or_none(self.purge_after.map(time)),
+            self.key_id.clone(),
+        ]
+    }
 }
 
 fn time(seconds: u64) -> String {
