@@ -269,3 +269,28 @@ async fn a_passphrase_opens_what_it_was_given_for() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_missed_a_rotation_says_so_and_stores_nothing() {
+    on_every_ground(async |ground: Ground| {
+        let service = open(&ground, key(1)).await;
+        let by = caller(&service, "alice").await;
+        let pair = generate(&service, &by).await;
+        service.ready().await.unwrap();
+        // As a rotation leaves it that began and ended while this service did not look.
+        let sql = "UPDATE master_keys SET superseded_at = created_at WHERE version = 1; \
+             INSERT INTO master_keys (version, check_value, created_at) \
+             SELECT 2, check_value, created_at FROM master_keys WHERE version = 1";
+        ground.execute(sql, sql).await;
+        let new = service.generate_key_pair(&by, KemAlgorithm::MlKem512, None).await;
+        let refused = matches!(new, Err(Error::RetiredMasterKey { version: 1, in_force: 2, .. }));
+        assert!(refused, "{new:?}");
+        let unready = service.ready().await;
+        assert!(matches!(unready, Err(Error::Unavailable(_))), "{unready:?}");
+        // What is sealed under the key that it has still opens.
+        decapsulate(&service, &by, &pair).await.unwrap();
+        let stored = service.keys(by.account_id(), None, 10).await.unwrap();
+        assert_eq!(stored.len(), 1, "no second key under the retired one");
+    })
+    .await;
+}
