@@ -88,6 +88,8 @@ fn next_steps(to: &MasterSource, given: &MasterSource, data_dir: &DataDir, from:
         MasterSource::Own => ("--master-key-file", data_dir.own_key()),
     };
     let kept = match given {
+        // A rotation that was carried on with the new key.
+        given if given == to => "the older key is retired".to_owned(),
         MasterSource::Own => {
             let own = data_dir.own_key();
             format!(

@@ -320,7 +320,8 @@ static ACCOUNTS: Shape = shape!("accounts" by "seq" after Value::Integer(0), if 
     id: Bytes, name: Texts, custody: Texts, disabled: Integers, created_at: Integers;
     "($1, $2, $3, $4, $5)");
 
-static ROOT_TOKENS: Shape = shape!("tokens" by "hash" after Value::Bytes(Vec::new()),
+// One for each account, by the index of these alone.
+static ROOT_TOKENS: Shape = shape!("tokens" by "account" after Value::Bytes(Vec::new()),
     if "kind = 'root' AND revoked_at IS NULL":
     account: Bytes, id: Bytes, hash: Bytes, kind: Texts, label: Texts, operations: Integers,
     created_at: Integers; "($1, $2, $3, $4, $5, $6, $7)");

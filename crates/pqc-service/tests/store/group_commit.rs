@@ -321,7 +321,7 @@ async fn writes_do_not_wait_for_a_reader() {
                 assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(left)));
             }
         };
-        tokio::time::timeout(Duration::from_secs(3), writes).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), writes).await.unwrap();
         reader.release().await;
     })
     .await;

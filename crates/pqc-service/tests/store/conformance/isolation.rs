@@ -77,12 +77,15 @@ async fn nothing_of_another_account_is_seen_or_changed() {
 /// Whoever adds a method that is scoped by an account adds it to the test above, and here.
 #[test]
 fn every_scoped_method_is_tried() {
-    const TRIED: [&str; 12] = [
+    const TRIED: [&str; 15] = [
         "set_custody",
         "set_disabled",
         "tokens",
         "revoke_token",
+        "live_tokens",
+        "remove_ended_tokens",
         "key",
+        "stored_keys",
         "current_key",
         "newest_version",
         "key_versions",
