@@ -10,7 +10,7 @@ mod line;
 mod read;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use pqc_core::{AccountId, Timestamp, TokenId};
 
@@ -29,6 +29,8 @@ pub struct Contents {
     pub issuer_keys: u64,
     /// How many issuers of others are trusted.
     pub trusted_issuers: u64,
+    /// Where each account stands among them: a key's row is looked up by it.
+    places: HashMap<AccountId, usize>,
 }
 
 /// What a backup holds of an account.
@@ -46,7 +48,13 @@ pub struct AccountContents {
 
 impl Contents {
     fn new(made_at: Timestamp) -> Self {
-        Self { made_at, accounts: Vec::new(), issuer_keys: 0, trusted_issuers: 0 }
+        Self {
+            made_at,
+            accounts: Vec::new(),
+            issuer_keys: 0,
+            trusted_issuers: 0,
+            places: HashMap::new(),
+        }
     }
 
     /// Takes note of a row. One that does not fit is none of ours: the store will refuse it.
@@ -56,6 +64,7 @@ impl Contents {
             (Table::Accounts, [Bytes(id), Text(name), ..]) => {
                 let Some(id) = account_id(id) else { return };
                 let (name, keys) = (name.clone(), BTreeMap::new());
+                self.places.insert(id, self.accounts.len());
                 self.accounts.push(AccountContents { id, name, root_token: None, keys });
             }
             (Table::RootTokens, [Bytes(account), Bytes(id), .., Integer(created_at)]) => {
@@ -81,10 +90,13 @@ impl Contents {
     }
 
     fn account(&mut self, id: &[u8]) -> Option<&mut AccountContents> {
-        let id = account_id(id)?;
-        self.accounts.iter_mut().find(|account| account.id == id)
+        let place = self.places.get(&account_id(id)?)?;
+        self.accounts.get_mut(*place)
     }
 }
+
+/// Batches of rows that lie between who reads and who writes.
+const BATCHES_THAT_WAIT: usize = 4;
 
 fn account_id(bytes: &[u8]) -> Option<AccountId> {
     Some(AccountId::from_bytes(bytes.try_into().ok()?))

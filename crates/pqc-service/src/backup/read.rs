@@ -11,7 +11,7 @@ use pqc_core::{MasterKeys, SealedRecord, Timestamp};
 use tokio::sync::mpsc;
 
 use super::line::{self, End, FORMAT, Line};
-use super::{Contents, account_id};
+use super::{BATCHES_THAT_WAIT, Contents, account_id};
 use crate::error::Error;
 use crate::host::Host;
 use crate::masters::{MasterSecret, unlock_with};
@@ -222,5 +222,4 @@ fn unreadable(error: io::Error) -> Stopped {
 }
 
 const BATCH_ROWS: usize = 200;
-const BATCHES_THAT_WAIT: usize = 4;
 const READER: Error = Error::Internal { what: "who reads a backup" };

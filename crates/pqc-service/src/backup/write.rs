@@ -7,8 +7,8 @@ use pqc_core::Timestamp;
 use pqc_core::checksum::Checksum;
 use tokio::sync::mpsc;
 
-use super::Contents;
 use super::line::{End, FORMAT, Head, Line, RowText};
+use super::{BATCHES_THAT_WAIT, Contents};
 use crate::error::Error;
 use crate::service::Service;
 use crate::store::copy::Row;
@@ -84,5 +84,4 @@ impl<W: Write> Unfinished<W> {
     }
 }
 
-const BATCHES_THAT_WAIT: usize = 4;
 const WRITER: Error = Error::Internal { what: "who writes a backup" };

@@ -9,8 +9,8 @@ use super::writer::{Failure, Write};
 use super::{AccountRecord, KeyRecord, MasterRotation, NewMasterKey, Resealed, TokenRecord};
 use crate::error::Error;
 
-/// Makes the change and counts the rows that it touched, or leaves no trace of it and says why (the inner error). The outer error
-/// leaves the transaction in doubt.
+/// Makes the change and counts the rows that it touched, or leaves no trace of it and says why (the
+/// inner error). The outer error leaves the transaction in doubt.
 ///
 /// No statement here fails because of what is stored: on PostgreSQL, that would end the
 /// transaction. A record that does not fit makes no row.

@@ -173,7 +173,8 @@ pub(super) async fn current_key(
         "SELECT ",
         key_columns!(),
         " FROM keys WHERE account = $1 AND kind = $2 AND algorithm = $3 \
-         AND version IS NOT NULL AND retired_at IS NULL AND destroyed_at IS NULL ORDER BY version DESC LIMIT 1"
+         AND version IS NOT NULL AND retired_at IS NULL AND destroyed_at IS NULL \
+         ORDER BY version DESC LIMIT 1"
     );
     let args = [bytes(account.as_bytes()), text(kind.name()), text(algorithm)];
     db.fetch(SQL, &args).await?.first().map(rows::key).transpose()
