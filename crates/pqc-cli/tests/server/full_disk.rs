@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Folder, Load, Server, wait_until};
+use serde_json::json;
+
+use crate::support::{Folder, Ledger, Load, Server, wait_until};
 
 const GRANTED: u32 = 1_000_000;
 
@@ -61,18 +63,44 @@ fn files_that_may_not_grow_are_a_503_until_they_may() {
 
 #[test]
 fn a_full_disk_is_a_503_until_there_is_room() {
-    let Some(disk) = Disk::of("8m") else { return };
+    // Far more than the store's log takes.
+    let Some(disk) = Disk::of("96m") else { return };
     let server = disk.folder.serve();
     let filler = disk.folder.file("filler");
     on_a_full_disk(
         server,
         |_| {
             // All that is left.
-            let all = fs::write(&filler, vec![0; 8 << 20]);
+            let all = fs::write(&filler, vec![0; 96 << 20]);
             assert_eq!(all.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
         },
         |_| fs::remove_file(&filler).unwrap(),
     );
+}
+
+#[test]
+fn a_log_that_fills_the_disk_gives_its_room_back() {
+    // Less than the log would take by itself.
+    let Some(disk) = Disk::of("24m") else { return };
+    let filler = disk.folder.file("filler");
+    let server = disk.folder.serve();
+    fs::write(&filler, vec![0; 8 << 20]).unwrap();
+    let root = server.root();
+    let counted = root.mint_counted(GRANTED).token;
+    let load = Load::on(std::slice::from_ref(&root), &counted);
+    wait_until("refusals", || load.refused() > 200);
+    fs::remove_file(&filler).unwrap();
+    let ledger = load.end();
+    wait_until("readiness", || server.anyone().get("/readyz").status == 200);
+
+    // More is written than the disk holds, and little of it is new.
+    let token = root.with_token(&counted);
+    let text = json!({"unencrypted": "x", "key": "07".repeat(32)});
+    for _ in 0..3000 {
+        token.post("/api/aes/encrypt_text", &text).ok();
+    }
+    let all = Ledger { spent: ledger.spent + 3000, ..ledger };
+    all.assert_kept(&root, &counted, GRANTED.into());
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub(super) enum Write {
 pub(super) enum Failure {
     /// Nothing was done.
     Unavailable(String),
-    /// Nothing was done: another server was in the way, which passes.
+    /// Nothing was done: another server, or a log without room, was in the way, which passes.
     Conflict(String),
     /// Nothing was done: the database is damaged.
     Corrupt(&'static str),
@@ -286,7 +286,7 @@ impl Batch {
 
 type Answers = (Vec<Result<u64, Error>>, Vec<Result<Spent, Error>>);
 
-/// One transaction, tried again where another server was in its way.
+/// One transaction, tried again where something was in its way.
 async fn transact(
     engine: &mut impl Engine,
     writes: &[Write],
@@ -364,7 +364,7 @@ impl std::fmt::Display for Failure {
 
 /// The most changes in one transaction: one that fails takes no more than these with it.
 const MAX_BATCH: usize = 512;
-/// How often a transaction is tried that other servers' transactions undo.
+/// How often a transaction is tried that comes into a conflict.
 const MAX_TRIES: u32 = 10;
 /// The most changes that wait; more callers wait to be let in.
 const MAX_WAITING: usize = 1024;

@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::{
     Clock, ERROR, IOERR, IOERR_SHMSIZE, code, extended_code, failure, is_for_want_of_room,
-    is_locked, spend,
+    is_locked, open, spend,
 };
 use crate::error::Error;
 use crate::store::change;
@@ -24,6 +24,8 @@ pub(in crate::store) struct SqliteEngine {
     /// `None` after a failure that left its state in doubt.
     connection: Option<SqliteConnection>,
     clock: Arc<Clock>,
+    /// When the log was to be cut for want of room and could not be, if it was not cut since.
+    log_kept: Option<Instant>,
 }
 
 impl SqliteEngine {
@@ -32,7 +34,7 @@ impl SqliteEngine {
         connection: SqliteConnection,
         clock: Arc<Clock>,
     ) -> Self {
-        Self { options, connection: Some(connection), clock }
+        Self { options, connection: Some(connection), clock, log_kept: None }
     }
 
     fn connection(&mut self) -> Result<&mut SqliteConnection, Failure> {
@@ -76,6 +78,20 @@ impl SqliteEngine {
         Ok(greatest)
     }
 
+    /// Cuts the log, where that was not tried in vain just now: it may be what fills the disk.
+    async fn make_room(&mut self) -> bool {
+        if self.log_kept.is_some_and(|last| last.elapsed() < CUT_AGAIN_AFTER) {
+            return false;
+        }
+        let cut = open::cut_log(&self.options).await;
+        if let Err(error) = &cut {
+            tracing::warn!(%error, "the store's log could not be cut to make room");
+        }
+        let was_cut = cut.unwrap_or(false);
+        self.log_kept = (!was_cut).then(Instant::now);
+        was_cut
+    }
+
     /// Gives up the connection; SQLite undoes what was not committed.
     async fn disconnect(&mut self) {
         if let Some(connection) = self.connection.take() {
@@ -113,6 +129,11 @@ impl Engine for SqliteEngine {
 
     async fn commit(&mut self) -> Result<(), Failure> {
         let Err(error) = sqlx::query("COMMIT").execute(self.connection()?).await else {
+            // There is room again: now the log can be brought into the database, before it takes
+            // that room too.
+            if self.log_kept.take().is_some() {
+                self.make_room().await;
+            }
             return Ok(());
         };
         // What could not be flushed may stand in the log all the same, for the next open of the
@@ -135,9 +156,13 @@ impl Engine for SqliteEngine {
         if !undone || is_logged {
             self.disconnect().await;
         }
-        Err(match undone || is_for_want_of_room(&error) {
-            true if !is_logged => failure(&error),
-            _ => Failure::OutcomeUnknown(error.to_string()),
+        let full = is_for_want_of_room(&error);
+        if is_logged || !(undone || full) {
+            return Err(Failure::OutcomeUnknown(error.to_string()));
+        }
+        Err(match full && self.make_room().await {
+            true => Failure::Conflict(error.to_string()),
+            false => failure(&error),
         })
     }
 
@@ -161,3 +186,4 @@ const BEGIN: &str = "BEGIN IMMEDIATE; \
 /// How long a transaction waits for the lock of another process.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_POLL: Duration = Duration::from_millis(1);
+const CUT_AGAIN_AFTER: Duration = Duration::from_secs(1);
