@@ -194,10 +194,14 @@ impl Raw {
                 }
                 Some(url.clone())
             }
-            Some(StoreUrl::Other { scheme }) => bail!(
-                "store {scheme}:… is none that there is: leave it out (or say sqlite:) for the \
-                 embedded one, or say postgres://USER@HOST/DATABASE"
-            ),
+            Some(StoreUrl::Other { scheme }) => {
+                let kind =
+                    if scheme.is_empty() { "such a".to_owned() } else { format!("a {scheme}:") };
+                bail!(
+                    "store cannot have {kind} URL: leave it out (or say sqlite:) for the embedded \
+                     one, or say postgres://USER@HOST/DATABASE"
+                )
+            }
         };
         let mut settings = Settings::default();
         if let Some(seconds) = self.max_token_lifetime {

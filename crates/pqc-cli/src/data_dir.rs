@@ -82,8 +82,9 @@ impl DataDir {
     /// # Errors
     /// It cannot be made.
     pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
-        private_file::create_folder(path)
-            .with_context(|| format!("cannot make the data folder {}", path.display()))?;
+        private_file::create_folder(path).with_context(|| {
+            format!("cannot make the data folder {} (--data-dir)", path.display())
+        })?;
         if private_file::is_writable_by_others(path) {
             logging::warn(format_args!(
                 "others can write into {}: run chmod 700 on it",

@@ -40,7 +40,12 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .context("cannot start the runtime")
-        .and_then(|runtime| runtime.block_on(commands::run(args)));
+        .and_then(|runtime| {
+            runtime.block_on(async {
+                signals::outlive_file_size_limit().context("cannot listen to signals")?;
+                commands::run(args).await
+            })
+        });
     match done {
         Ok(()) => Exit::Done,
         Err(error) => exit::report(&error),

@@ -27,9 +27,18 @@ impl MasterSource {
     /// The error of an opening, with what there is to do in the words of the command line; `own` is
     /// the data folder's own key file.
     pub(crate) fn explain(&self, error: anyhow::Error, own: &Path) -> anyhow::Error {
-        let Some(Error::RetiredMasterKey { version, retired_at, in_force }) = error.downcast_ref()
-        else {
-            return error;
+        let (version, retired_at, in_force) = match error.downcast_ref() {
+            Some(Error::RetiredMasterKey { version, retired_at, in_force }) => {
+                (version, retired_at, in_force)
+            }
+            Some(Error::OtherMasterKeyForm { .. }) => {
+                let option = match self {
+                    Self::PassphraseFile(_) => "--master-key-file",
+                    Self::Own | Self::KeyFile(_) => "--master-passphrase-file",
+                };
+                return anyhow!("{error}: name its file with {option}; nothing was changed");
+            }
+            _ => return error,
         };
         let file = match self {
             Self::Own => own,
@@ -39,15 +48,21 @@ impl MasterSource {
             Self::Own => ", or move this file away and put that one in its place",
             _ => "",
         };
-        anyhow!(
-            "{} holds the master key of version {version}, which was retired on {}: name the file \
-             of version {in_force} with --master-key-file or --master-passphrase-file\
+        let retired = format!(
+            "{} holds the master key of version {version}, which was retired by the rotation \
+             of {}: name the file of version {in_force} with --master-key-file or --master-passphrase-file\
              {or_put_it_there}; nothing was changed",
             file.display(),
             rfc3339(*retired_at),
-        )
+        );
+        RetiredKeyGiven(retired).into()
     }
 }
+
+/// The master key that was given is not in force any more.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct RetiredKeyGiven(String);
 
 /// Reads a key; `None`: there is no such file. `-` is stdin.
 ///

@@ -1,4 +1,5 @@
-//! The signals that end a server: the first one kindly, the second at once.
+//! Signals: those that end a server (the first one kindly, the second at once), and one that must
+//! end nothing.
 
 use std::future::Future;
 use std::io;
@@ -7,7 +8,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::oneshot;
 
-/// The signals, heard from its making on.
+/// Hears of files that reach their limit of size from now on, so that the process does not die of it
+/// with a dump of its memory: the write fails, like one on a full disk.
+///
+/// # Errors
+/// The system refuses.
+pub(crate) fn outlive_file_size_limit() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        // Once it was asked for, the process hears it for good.
+        signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+    }
+    #[cfg(not(unix))]
+    Ok(())
+}
+
+/// The signals that end a server, heard from its making on.
 #[derive(Debug)]
 pub(crate) struct Signals {
     first: oneshot::Receiver<Signal>,
@@ -55,10 +72,6 @@ struct Source {
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
-    /// Of a file that reaches its limit of size. Heard, so that the process does not die of it with
-    /// a dump of its memory: the write fails, and is answered like a full disk.
-    #[cfg(unix)]
-    _file_size: tokio::signal::unix::Signal,
 }
 
 impl Source {
@@ -69,7 +82,6 @@ impl Source {
             Ok(Self {
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
-                _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
             })
         }
         #[cfg(not(unix))]

@@ -139,7 +139,7 @@ pub enum Error {
         expected: &'static str,
     },
     /// None of the envelope's stanzas is for this key.
-    #[error("the envelope is not for this key")]
+    #[error("the envelope is not for this key, or its header was altered")]
     NotARecipient,
     /// An envelope's file key does not unwrap under this passphrase.
     #[error("the envelope does not open: wrong passphrase, or altered header")]

@@ -43,12 +43,13 @@ pub struct MasterKeyStatus {
 }
 
 impl Service {
-    /// Begins a rotation to this master key, or finds the one to it that is under way.
+    /// Begins a rotation to this master key, or finds the one to it that is under way; `None`: it
+    /// has ended, and this key is in force.
     ///
     /// # Errors
     /// [`Error::RotationUnderWay`]: to another key. [`Error::UsedMasterKey`]. [`Error::Core`]: the
     /// passphrase has a length that is not taken. Those of the store.
-    pub async fn begin_rotation(&self, to: &MasterSecret) -> Result<Rotation, Error> {
+    pub async fn begin_rotation(&self, to: &MasterSecret) -> Result<Option<Rotation>, Error> {
         for _ in 0..TRIES {
             let records = self.store.master_keys().await?;
             let newest = records.last().ok_or(Error::Corrupt { what: "its master keys" })?;
@@ -57,13 +58,16 @@ impl Service {
                 let under_way = Error::RotationUnderWay { to: in_force };
                 to.made(newest).await?.ok_or(under_way)?;
                 self.masters.reload().await?;
-                return Ok(Rotation {
+                return Ok(Some(Rotation {
                     from: in_force.saturating_sub(1),
                     to: in_force,
                     resumed: true,
-                });
+                }));
             }
             if let Some(used) = masters::used(to, &records).await? {
+                if used.version() == in_force && records.len() > 1 {
+                    return Ok(None);
+                }
                 return Err(Error::UsedMasterKey { version: used.version(), in_force });
             }
             let known = self.masters.reload().await?;
@@ -79,7 +83,7 @@ impl Service {
             };
             if self.store.begin_master_rotation(rotation).await? {
                 self.masters.reload().await?;
-                return Ok(Rotation { from: from.version(), to: version, resumed: false });
+                return Ok(Some(Rotation { from: from.version(), to: version, resumed: false }));
             }
             // Another began one meanwhile: maybe to the same key.
         }

@@ -12,13 +12,7 @@ pub(crate) struct BackupArgs {
     /// Where to write it; - is stdout
     pub(crate) file: PathBuf,
     /// Encrypt it to this public key (ML-KEM or X-Wing, PEM); give the option again for more
-    #[arg(
-        short,
-        long,
-        value_name = "PUBLIC.pem",
-        required_unless_present = "passphrase_file",
-        conflicts_with = "passphrase_file"
-    )]
+    #[arg(short, long, value_name = "PUBLIC.pem", conflicts_with = "passphrase_file")]
     pub(crate) recipient: Vec<PathBuf>,
     /// Encrypt it to the passphrase on the first line of this file; - is stdin
     #[arg(long, value_name = "FILE")]
@@ -36,7 +30,7 @@ pub(crate) struct RestoreArgs {
     /// The backup; - is stdin
     pub(crate) file: PathBuf,
     /// Decrypt it with this secret key (PEM); --passphrase-file is then the key file's passphrase
-    #[arg(short, long, value_name = "SECRET.pem", required_unless_present = "passphrase_file")]
+    #[arg(short, long, value_name = "SECRET.pem")]
     pub(crate) identity: Option<PathBuf>,
     /// Decrypt it with the passphrase on the first line of this file; - is stdin
     #[arg(long, value_name = "FILE")]

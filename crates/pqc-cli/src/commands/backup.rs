@@ -1,9 +1,9 @@
 //! `pqc backup`: all of a store in one encrypted file, while servers serve.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{anyhow, bail};
 use pqc_core::envelope::{self, Recipients};
 use pqc_core::stream::SealingWriter;
 use pqc_core::{EncapsulationKey, PassphraseParameters};
@@ -24,6 +24,9 @@ use crate::private_file::{Existing, Unnamed};
 /// The keys, the store or the file cannot be used.
 pub(crate) async fn run(args: BackupArgs, output: Output) -> anyhow::Result<()> {
     let BackupArgs { file, recipient, passphrase_file, force, store } = args;
+    if recipient.is_empty() && passphrase_file.is_none() {
+        bail!("give --recipient or --passphrase-file: a backup is encrypted");
+    }
     let config = StoreConfig::load(store, PolicyArgs::default())?;
     let keys: Vec<_> = recipient
         .iter()
@@ -32,11 +35,17 @@ pub(crate) async fn run(args: BackupArgs, output: Output) -> anyhow::Result<()> 
     let passphrase = passphrase_file.as_deref().map(key_files::passphrase).transpose()?;
     let existing = if force { Existing::Replace } else { Existing::Keep };
     let to_stdout = file == Path::new("-");
-    let cannot = || format!("cannot write {} (--force replaces a file)", file.display());
+    let cannot = |error: io::Error| {
+        let remedy = match error.kind() {
+            ErrorKind::AlreadyExists => " (--force replaces it)",
+            _ => "",
+        };
+        anyhow!("cannot write {}: {error}{remedy}", file.display())
+    };
     let out = if to_stdout {
         Out::Stdout(io::stdout())
     } else {
-        Out::File(Unnamed::beside(&file, existing).with_context(cannot)?)
+        Out::File(Unnamed::beside(&file, existing).map_err(cannot)?)
     };
 
     let rng = &mut getrandom::SysRng;
@@ -53,7 +62,7 @@ pub(crate) async fn run(args: BackupArgs, output: Output) -> anyhow::Result<()> 
     let done = opened.service.back_up(sealed).await;
     opened.close().await;
     let (sealed, contents) = done?;
-    finish(sealed).with_context(cannot)?;
+    finish(sealed).map_err(cannot)?;
     let written = Written::from(contents);
     if to_stdout {
         output::note(format_args!("{written}"));
@@ -96,14 +105,14 @@ struct Written {
     /// In seconds.
     made_at: u64,
     accounts: usize,
-    keys: u64,
+    keys: usize,
     #[serde(skip)]
     made: String,
 }
 
 impl From<Contents> for Written {
     fn from(contents: Contents) -> Self {
-        let keys = contents.accounts.iter().flat_map(|account| account.keys.values()).sum();
+        let keys = contents.accounts.iter().map(|account| account.keys.len()).sum();
         Self {
             made_at: contents.made_at.seconds(),
             accounts: contents.accounts.len(),

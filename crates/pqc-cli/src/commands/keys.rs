@@ -110,11 +110,7 @@ impl Key {
     fn new(service: &Service, key: &KeyInfo) -> Self {
         Self {
             key_id: key.id.to_string(),
-            kind: match key.kind {
-                RecordKind::DecapsulationKey => "kem",
-                RecordKind::SigningKey => "signing",
-                kind => kind.name(),
-            },
+            kind: kind_name(key.kind),
             algorithm: key.algorithm.clone(),
             version: key.version,
             created_at: key.created_at.seconds(),
@@ -148,6 +144,15 @@ impl Row<7> for Key {
             or_none(self.purge_after.map(time)),
             self.key_id.clone(),
         ]
+    }
+}
+
+/// The kind of a key, as users type it.
+pub(super) fn kind_name(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::DecapsulationKey => "kem",
+        RecordKind::SigningKey => "signing",
+        kind => kind.name(),
     }
 }
 

@@ -12,7 +12,7 @@ use super::rfc3339;
 use crate::args::{MasterKeyVerb, PolicyArgs, RotateArgs};
 use crate::config::StoreConfig;
 use crate::data_dir::DataDir;
-use crate::master_key::{self, MasterSource};
+use crate::master_key::{self, MasterSource, RetiredKeyGiven};
 use crate::opened::Opened;
 use crate::output::{self, Human, Output};
 use crate::private_file::{self, Existing};
@@ -51,7 +51,7 @@ fn make(out: &Path, force: bool, output: Output) -> anyhow::Result<()> {
 }
 
 async fn rotate(args: RotateArgs, output: Output) -> anyhow::Result<()> {
-    let config = StoreConfig::load(args.store, PolicyArgs::default())?;
+    let mut config = StoreConfig::load(args.store, PolicyArgs::default())?;
     // What is wrong with the file is said before the store is touched.
     let to = match (args.to, args.to_passphrase_file) {
         (Some(file), _) => MasterSource::KeyFile(file),
@@ -59,17 +59,30 @@ async fn rotate(args: RotateArgs, output: Output) -> anyhow::Result<()> {
         (None, None) => bail!("name the new master key with --to or --to-passphrase-file"),
     };
     let secret = DataDir::at(&config.data_dir).master_secret(&to)?;
-    let (opened, data_dir) = Opened::open_existing(&config).await?;
+    let given = config.master.clone();
+    let (opened, data_dir) = match Opened::open_existing(&config).await {
+        // The command is given again, and its rotation has ended already.
+        Err(error) if error.is::<RetiredKeyGiven>() => {
+            config.master = to.clone();
+            Opened::open_existing(&config).await.map_err(|_| error)?
+        }
+        opened => opened?,
+    };
     let done = carry_out(&opened.service, &secret).await;
     opened.close().await;
     let rotated = done?;
     output.show(&rotated)?;
-    output::note(format_args!("{}", next_steps(&to, &config.master, &data_dir, rotated.from)));
+    output::note(format_args!("{}", next_steps(&to, &given, &data_dir, rotated.from)));
     Ok(())
 }
 
 async fn carry_out(service: &Service, to: &MasterSecret) -> anyhow::Result<Rotated> {
-    let rotation = service.begin_rotation(to).await?;
+    let Some(rotation) = service.begin_rotation(to).await? else {
+        let keys = service.master_key_status().await?;
+        let in_force = keys.last().context("there is no master key")?.version;
+        output::note(format_args!("the rotation to this key has ended before"));
+        return Ok(Rotated { from: in_force.saturating_sub(1), to: in_force, resealed: 0 });
+    };
     output::note(format_args!(
         "the rotation to master key version {} {}; if it is stopped, the same command carries it on",
         rotation.to,

@@ -10,11 +10,12 @@ use anyhow::{Context, bail};
 use pqc_core::envelope::{self, Opener};
 use pqc_core::stream::OpeningReader;
 use pqc_service::System;
-use pqc_service::backup::{self, AccountContents, RestoreOptions, Restored, Target};
+use pqc_service::backup::{self, AccountContents, KeyContents, RestoreOptions, Restored, Target};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::backup::PURPOSE;
+use super::keys::kind_name;
 use super::rfc3339;
 use crate::args::{PolicyArgs, RestoreArgs};
 use crate::config::StoreConfig;
@@ -88,16 +89,17 @@ fn show(restored: Restored, output: Output) -> anyhow::Result<()> {
         made_at: contents.made_at.seconds(),
         made: rfc3339(contents.made_at),
         accounts: accounts.collect(),
-        issuer_keys: contents.issuer_keys,
+        issuer_keys: contents.issuer_keys.iter().map(Key::from).collect(),
         trusted_issuers: contents.trusted_issuers,
     };
     output::note(format_args!(
-        "no temporary token lives on; {}",
+        "no temporary token lives on; the keys named live again, also those that were destroyed \
+         since the backup: `pqc keys destroy` ends one; {}",
         if is_reset {
             "the new root tokens are shown this once, and the old ones are dead"
         } else {
-            "the root tokens below are in force again, also those that were replaced since: \
-             `pqc token root-reset` replaces one (and --reset-root-tokens all, when restoring)"
+            "so do the root tokens, also those that were replaced since: `pqc token root-reset` \
+             replaces one (and --reset-root-tokens all, when restoring)"
         }
     ));
     if is_reset {
@@ -115,7 +117,7 @@ struct Shown {
     #[serde(skip)]
     made: String,
     accounts: Vec<Account>,
-    issuer_keys: u64,
+    issuer_keys: Vec<Key>,
     trusted_issuers: u64,
 }
 
@@ -128,8 +130,14 @@ struct Account {
     root_token_id: Option<String>,
     #[serde(skip)]
     root_token_made: String,
-    /// By kind.
-    keys: BTreeMap<String, u64>,
+    keys: Vec<Key>,
+}
+
+#[derive(Debug, Serialize)]
+struct Key {
+    key_id: String,
+    kind: &'static str,
+    destroyed: bool,
 }
 
 impl Account {
@@ -141,31 +149,39 @@ impl Account {
             root_token: new_token,
             root_token_id: old.map(|(id, _)| id.to_string()),
             root_token_made: old.map(|(_, at)| rfc3339(at)).unwrap_or_default(),
-            keys: account.keys.clone(),
+            keys: account.keys.iter().map(Key::from).collect(),
         }
     }
 }
 
+impl From<&KeyContents> for Key {
+    fn from(key: &KeyContents) -> Self {
+        Self { key_id: key.id.to_string(), kind: kind_name(key.kind), destroyed: key.is_destroyed }
+    }
+}
+
 impl Human for Shown {
+    /// The root tokens last: there may be very many keys.
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "restored the store of {}", self.made)?;
-        for account in &self.accounts {
-            writeln!(out, "account {}", account.name)?;
-            match (&account.root_token, &account.root_token_id) {
-                (Some(value), _) => writeln!(out, "  root token  {}", **value)?,
-                (None, Some(id)) => {
-                    writeln!(out, "  root token  {id}, made {}", account.root_token_made)?;
-                }
-                (None, None) => writeln!(out, "  root token  none")?,
-            }
-            for (kind, count) in &account.keys {
-                writeln!(out, "  keys        {count} {kind}")?;
+        let owned = self.accounts.iter().map(|account| (account.name.as_str(), &account.keys));
+        for (owner, keys) in owned.chain([("the server", &self.issuer_keys)]) {
+            for Key { key_id, kind, destroyed } in keys {
+                let state = if *destroyed { "  destroyed, can be brought back" } else { "" };
+                writeln!(out, "key {key_id}  {kind} of {owner}{state}")?;
             }
         }
-        writeln!(
-            out,
-            "issuer keys   {}, trusted of others {}",
-            self.issuer_keys, self.trusted_issuers
-        )
+        if self.trusted_issuers > 0 {
+            writeln!(out, "issuers of others that are trusted: {}", self.trusted_issuers)?;
+        }
+        for account in &self.accounts {
+            write!(out, "account {}: {} keys, root token ", account.name, account.keys.len())?;
+            match (&account.root_token, &account.root_token_id) {
+                (Some(value), _) => writeln!(out, "{}", **value)?,
+                (None, Some(id)) => writeln!(out, "{id}, made {}", account.root_token_made)?,
+                (None, None) => writeln!(out, "none")?,
+            }
+        }
+        Ok(())
     }
 }

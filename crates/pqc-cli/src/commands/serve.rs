@@ -30,7 +30,6 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     let mut config = ServeConfig::load(args)?;
     let log = logging::start(&config.log, config.log_format)?;
     let report = pqc_core::selftest::run(&mut getrandom::SysRng)?;
-    tracing::info!(backend = report.backend, checks = report.checks, "self-test passed");
 
     config.http.max_connections = most_connections(config.http.max_connections);
     let signals = Signals::listen().context("cannot listen for signals")?;
@@ -61,6 +60,8 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
         }
     };
     let opened = opened.map_err(|error| source.explain(error, &data_dir.own_key()))?;
+    // A start that is refused says nothing else.
+    tracing::info!(backend = report.backend, checks = report.checks, "self-test passed");
     let served = async {
         match postgres {
             Some(_) => first_start_of_many(&opened.service, &config.store.data_dir).await?,

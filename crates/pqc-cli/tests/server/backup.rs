@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::json;
 
@@ -66,9 +67,14 @@ fn a_backup_beside_a_running_server_becomes_a_store_elsewhere() {
     let original = Original::new(server, root);
     let [file, public, secret] =
         ["b.pqcb", "backup.pub.pem", "backup.pem"].map(|n| original.file(n));
+    let holder = original.server.holder(&original.root);
+    holder.generate();
+    let listed = original.server.verb("keys list --json").json();
+    let destroyed = text(listed["keys"].as_array().unwrap().last().unwrap(), "key_id");
+    original.server.verb(&format!("keys destroy {destroyed}")).ended(0);
     let made = original.server.verb(&format!("backup {file} -r {public} --json")).json();
     assert_eq!(names(&made), ["accounts", "keys", "made_at"]);
-    assert_eq!((&made["accounts"], &made["keys"]), (&json!(1), &json!(2)));
+    assert_eq!((&made["accounts"], &made["keys"]), (&json!(1), &json!(3)));
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     // It stays: another one is not put over it unawares.
     original.server.verb(&format!("backup {file} -r {public}")).refused(2, "--force");
@@ -80,10 +86,18 @@ fn a_backup_beside_a_running_server_becomes_a_store_elsewhere() {
     let restored = copy.verb(&format!("{restore} --json")).json();
     assert_eq!(names(&restored), ["accounts", "issuer_keys", "made_at", "trusted_issuers"]);
     let account = &restored["accounts"][0];
-    assert_eq!(
-        (text(account, "name"), &account["keys"]),
-        ("default".to_owned(), &json!({"aes": 1, "kem": 1}))
-    );
+    assert_eq!(text(account, "name"), "default");
+    // Each key is named, as the list of them names it.
+    let listed = original.server.verb("keys list --json").json()["keys"].clone();
+    let listed = listed.as_array().unwrap().iter();
+    let listed: Vec<_> = listed
+        .map(|key| {
+            let is_destroyed = key["destroyed_at"] != json!(null);
+            json!({"key_id": key["key_id"], "kind": key["kind"], "destroyed": is_destroyed})
+        })
+        .collect();
+    assert_eq!((listed.len(), &account["keys"]), (3, &json!(listed)));
+    assert_eq!(restored["issuer_keys"][0]["kind"], "issuer");
     let about = original.server.holder(&original.root).token_self();
     assert_eq!(account["root_token_id"], about["id"], "the token that is in force again is named");
     let mut files: Vec<_> =
@@ -202,6 +216,7 @@ fn what_cannot_be_restored_is_said_and_leaves_nothing() {
         let last = bytes.len() - 20;
         bytes[last] ^= 1;
     });
+    let head = changed("head", &|bytes| bytes[100] ^= 1);
     let empty = changed("empty", &|bytes| bytes.clear());
     let database = changed("database", &|bytes| *bytes = b"SQLite format 3".to_vec());
 
@@ -220,8 +235,16 @@ fn what_cannot_be_restored_is_said_and_leaves_nothing() {
         (format!("{} {by_key}", original.file("none")), "cannot read"),
         (format!("{} {by_key}", original.keys.beside("").display()), "cannot"),
     ];
-    for damaged in [half, short, longer, flipped, empty, database] {
-        cases.push((format!("{damaged} {by_key}"), ""));
+    for (damaged, why) in [
+        (half, "truncated or altered"),
+        (short, "truncated or altered"),
+        (longer, "truncated or altered"),
+        (flipped, "truncated or altered"),
+        (head, "altered"),
+        (empty, "ends within its header"),
+        (database, "not an envelope"),
+    ] {
+        cases.push((format!("{damaged} {by_key}"), why));
     }
     for (line, why) in &cases {
         let copy = Folder::new();
@@ -291,4 +314,31 @@ fn a_full_disk_leaves_no_half_backup() {
         .unwrap();
     assert_eq!(out.status.code(), Some(2), "{out:?}");
     assert!(String::from_utf8_lossy(&out.stderr).contains("cannot"), "{out:?}");
+}
+
+#[test]
+fn a_file_that_may_not_grow_leaves_no_half_backup_and_no_half_store() {
+    let server = Folder::new().serve();
+    let root = server.folder.root_token();
+    let original = Original::new(server, root);
+    let (file, phrase) = (original.file("b.pqcb"), original.file("passphrase"));
+    // In units of 512 bytes: less than a backup.
+    let limited = |line: &str, folder: &Folder| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "ulimit -f 8; exec \"$0\" \"$@\""]).arg(pqc().get_program());
+        shell.args(line.split(' ')).arg("--data-dir").arg(folder.data_dir());
+        run(&mut shell, b"")
+    };
+    let backup = format!("backup {file} --passphrase-file {phrase}");
+    limited(&backup, &original.server.folder).refused(2, "cannot write");
+    let left = fs::read_dir(original.keys.beside("")).unwrap().count();
+    assert_eq!(left, 3, "two keys and a passphrase");
+
+    original.server.verb(&backup).ended(0);
+    let key = original.server.folder.file("master.key").display().to_string();
+    let restore = format!("restore {file} --passphrase-file {phrase} --master-key-file {key}");
+    let copy = Folder::new();
+    limited(&restore, &copy).refused(2, "full");
+    assert!(!copy.data_dir().exists());
+    copy.verb(&restore).ended(0);
 }

@@ -175,7 +175,9 @@ fn a_rotation_is_killed_under_load_and_carried_on() {
         }
         // The older key is told, and the new one opens everything.
         for line in ["account list", "serve --listen 127.0.0.1:0", "master-key status"] {
-            place.verb(line, "one").refused(2, "version 1, which was retired on 20");
+            place
+                .verb(line, "one")
+                .refused(2, "version 1, which was retired by the rotation of 20");
         }
         let status = place.status("two");
         // Beside them the first pair, the account's AES and signing keys, and the issuer's.
@@ -348,7 +350,10 @@ fn a_store_is_opened_by_its_passphrase() {
         for (line, why) in [
             (format!("account list {}", named("wrong")), "the master key does not open this store"),
             (format!("account list {}", named("short")), "15 to 1024 bytes"),
-            (format!("account list {}", place.options("key")), "made from a passphrase"),
+            (
+                format!("account list {}", place.options("key")),
+                "made from a passphrase: name its file with --master-passphrase-file",
+            ),
         ] {
             let refused = folder.verb(&line);
             assert!(!refused.stderr.contains("hunter2"), "{refused:?}");
@@ -361,7 +366,9 @@ fn a_store_is_opened_by_its_passphrase() {
         let line = format!("master-key rotate --to-passphrase-file {to} {}", named("right"));
         let done = folder.verb(&line).ended(0);
         assert!(done.stderr.contains(&format!("--master-passphrase-file {to}")), "{done:?}");
-        folder.verb(&line).refused(2, "version 1, which was retired on 20");
+        // Given again, by one who did not see its end.
+        let again = folder.verb(&line).ended(0);
+        assert!(again.stderr.contains("has ended before"), "{again:?}");
         let to = place.file("key").display().to_string();
         folder.verb(&format!("master-key rotate --to {to} {}", named("other"))).ended(0);
         uses_every_key(&server.root(), &pair);
@@ -370,7 +377,7 @@ fn a_store_is_opened_by_its_passphrase() {
         let server = place.serve("key");
         uses_every_key(&server.holder(&token), &pair);
         for (name, version) in [("right", 1), ("other", 2)] {
-            let why = format!("version {version}, which was retired on 20");
+            let why = format!("version {version}, which was retired by the rotation of 20");
             folder.verb(&format!("token list {}", named(name))).refused(2, &why);
         }
     }

@@ -10,9 +10,10 @@ mod line;
 mod read;
 mod write;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use pqc_core::{AccountId, Timestamp, TokenId};
+use pqc_core::seal::RecordKind;
+use pqc_core::{AccountId, KeyId, Timestamp, TokenId};
 
 use crate::store::copy::{Row, Table, Value};
 
@@ -25,8 +26,8 @@ pub struct Contents {
     pub made_at: Timestamp,
     /// The accounts, in the order of their making.
     pub accounts: Vec<AccountContents>,
-    /// The server's own issuer keys.
-    pub issuer_keys: u64,
+    /// The server's own issuer keys, the one in force last.
+    pub issuer_keys: Vec<KeyContents>,
     /// How many issuers of others are trusted.
     pub trusted_issuers: u64,
     /// Where each account stands among them: a key's row is looked up by it.
@@ -42,8 +43,19 @@ pub struct AccountContents {
     pub name: String,
     /// Its root token, which is in force again in a restored store, and when it was made.
     pub root_token: Option<(TokenId, Timestamp)>,
-    /// The number of its keys by kind, those included that were destroyed and can be brought back.
-    pub keys: BTreeMap<String, u64>,
+    /// Its keys, in the order of their making.
+    pub keys: Vec<KeyContents>,
+}
+
+/// A key that is in a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyContents {
+    /// Its id.
+    pub id: KeyId,
+    /// What it is for.
+    pub kind: RecordKind,
+    /// Whether it was destroyed, a short time ago: it is still, and can be brought back.
+    pub is_destroyed: bool,
 }
 
 impl Contents {
@@ -51,7 +63,7 @@ impl Contents {
         Self {
             made_at,
             accounts: Vec::new(),
-            issuer_keys: 0,
+            issuer_keys: Vec::new(),
             trusted_issuers: 0,
             places: HashMap::new(),
         }
@@ -63,7 +75,7 @@ impl Contents {
         match (row.table, row.values.as_slice()) {
             (Table::Accounts, [Bytes(id), Text(name), ..]) => {
                 let Some(id) = account_id(id) else { return };
-                let (name, keys) = (name.clone(), BTreeMap::new());
+                let (name, keys) = (name.clone(), Vec::new());
                 self.places.insert(id, self.accounts.len());
                 self.accounts.push(AccountContents { id, name, root_token: None, keys });
             }
@@ -75,13 +87,15 @@ impl Contents {
                     account.root_token = Some((id, at));
                 }
             }
-            (Table::Keys, [Bytes(account), _, Text(kind), ..]) => match self.account(account) {
-                Some(account) => {
-                    let count = account.keys.entry(kind.clone()).or_default();
-                    *count = count.saturating_add(1);
+            (Table::Keys, [Bytes(account), Bytes(id), Text(kind), .., destroyed_at]) => {
+                let key = KeyId::from_slice(id).ok().zip(RecordKind::from_name(kind));
+                let Some((id, kind)) = key else { return };
+                let key = KeyContents { id, kind, is_destroyed: *destroyed_at != Value::Null };
+                match self.account(account) {
+                    Some(account) => account.keys.push(key),
+                    None => self.issuer_keys.push(key),
                 }
-                None => self.issuer_keys = self.issuer_keys.saturating_add(1),
-            },
+            }
             (Table::TrustedIssuers, _) => {
                 self.trusted_issuers = self.trusted_issuers.saturating_add(1);
             }

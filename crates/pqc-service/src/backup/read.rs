@@ -218,6 +218,11 @@ impl<R: Read> Reader<R> {
 }
 
 fn unreadable(error: io::Error) -> Stopped {
+    let of_core = error.get_ref().and_then(|inner| inner.downcast_ref());
+    if let Some(pqc_core::Error::BoxAuthentication | pqc_core::Error::Malformed { .. }) = of_core {
+        // Its key is the right one, or not even its head would have opened.
+        return bad("the file was truncated or altered");
+    }
     Stopped::By(Error::BadBackup(error.to_string()))
 }
 

@@ -129,12 +129,17 @@ fn failure(error: &sqlx::Error) -> Failure {
     // https://www.postgresql.org/docs/current/errcodes-appendix.html
     match code(error).as_deref() {
         // Serialization failure, deadlock.
-        Some(code) if code.starts_with("40") => Failure::Conflict(error.to_string()),
+        Some(code) if code.starts_with("40") => Failure::Conflict(words(error)),
         // Data or an index that is corrupted; a table or column that is not there.
         Some("XX001" | "XX002") => Failure::Corrupt("PostgreSQL finds its files damaged"),
         Some("42P01" | "42703") => Failure::Corrupt("its tables are not those of this program"),
-        _ => Failure::Unavailable(error.to_string()),
+        _ => Failure::Unavailable(words(error)),
     }
+}
+
+/// Without the line of PostgreSQL's own source, which operators would take for one of theirs.
+fn words(error: &sqlx::Error) -> String {
+    error.as_database_error().map_or_else(|| error.to_string(), |said| said.message().to_owned())
 }
 
 /// The five characters by which PostgreSQL names an error, if it was PostgreSQL that failed.
