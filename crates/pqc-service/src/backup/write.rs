@@ -103,3 +103,47 @@ impl<W: Write> Unfinished<W> {
 }
 
 const WRITER: Error = Error::Internal { what: "who writes a backup" };
+
+#[cfg(test)]
+mod tests {
+    use pqc_core::{MasterKey, Secret};
+
+    use super::*;
+    use crate::store::copy::Value;
+
+    fn key(version: u32) -> MasterKey {
+        MasterKey::new(version, Secret::from([u8::try_from(version).unwrap(); 32]))
+    }
+
+    /// A version's row; one that is wrapped under another is in a rotation.
+    fn row(version: u32, wrapped_under: Option<u32>) -> Row {
+        let rng = &mut getrandom::SysRng;
+        let bytes = |sealed: SealedRecord| Value::Bytes(sealed.as_bytes().to_vec());
+        let wrapped = wrapped_under.map(|other| key(other).wrap_key(&key(version), rng).unwrap());
+        Row {
+            table: Table::MasterKeys,
+            values: vec![
+                Value::Integer(version.into()),
+                bytes(key(version).check_value(rng).unwrap()),
+                Value::Integer(0),
+                wrapped.map_or(Value::Null, bytes),
+                Value::Null,
+                Value::Null,
+            ],
+        }
+    }
+
+    #[test]
+    fn a_backup_is_vouched_for_by_a_key_that_opens_it() {
+        let at = |rows: &[Row], version| are_of(&MasterKeys::new(key(version)), rows).unwrap();
+        assert!(at(&[row(1, None)], 1));
+        // The rotation is under way: either key opens it.
+        let rotating = [row(1, Some(2)), row(2, Some(1))];
+        assert!(at(&rotating, 1) && at(&rotating, 2));
+        // It is over: the older one does not.
+        let over = [row(1, None), row(2, None)];
+        assert!(!at(&over, 1) && at(&over, 2) && !at(&over, 3));
+        let next = [row(1, None), row(2, Some(3)), row(3, Some(2))];
+        assert!(!at(&next, 1) && at(&next, 2) && at(&next, 3));
+    }
+}
