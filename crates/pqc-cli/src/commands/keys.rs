@@ -189,6 +189,9 @@ struct Destroyed {
 impl Human for Destroyed {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self { account, key } = self;
+        if key.purge_after <= key.destroyed_at {
+            return writeln!(out, "{} is destroyed for good", key.words());
+        }
         let until = time(key.purge_after.unwrap_or_default());
         writeln!(out, "{} is destroyed; until {until} it can be brought back:", key.words())?;
         writeln!(out, "  pqc keys undelete --account {account} {}", key.key_id)
