@@ -210,7 +210,7 @@ fn what_cannot_be_used_is_one_line_and_changes_nothing() {
         (given("postgres://me:hunter2@host"), "names no database"),
         (given("postgres://me:hunter2@host:99999/db"), "its form, its port"),
         (given("postgres://me:hunter2@host/db?passwort=hunter2"), "what may follow the ?"),
-        (given("mysql://me:hunter2@host/db"), "mysql:… is none"),
+        (given("mysql://me:hunter2@host/db"), "cannot have a mysql: URL"),
         (given(unreachable), "refused"),
         (format!("--store {unreachable}"), "needs --master-key-file"),
         (given(&foreign.url), "another program"),
@@ -224,8 +224,7 @@ fn what_cannot_be_used_is_one_line_and_changes_nothing() {
             let refused = folder.verb(&format!("{verb} {options}"));
             assert!(!refused.stderr.contains("hunter2"), "{refused:?}");
             assert!(!refused.stderr.contains(database.password()), "{refused:?}");
-            let said = refused.stderr.lines().filter(|line| line.starts_with("pqc: ")).count();
-            assert_eq!(said, 1, "{refused:?}");
+            assert_eq!(refused.stderr.lines().count(), 1, "{refused:?}");
             refused.refused(2, why);
             assert!(!folder.data_dir().exists(), "{verb} {options}");
         }
