@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use pqc_service::{PostgresStore, Settings};
 
 use crate::args::{
-    Grace, GraceArgs, Listen, PolicyArgs, PostgresUrl, ServeArgs, StoreArgs, StoreUrl,
+    Grace, KeyPolicyArgs, Listen, PolicyArgs, PostgresUrl, ServeArgs, StoreArgs, StoreUrl,
 };
 use crate::logging::{self, LogFormat};
 use crate::master_key::MasterSource;
@@ -54,12 +54,12 @@ impl StoreConfig {
         Raw::merged(args)?.store()
     }
 
-    /// As [`Self::load`], for the verbs that destroy keys and bring them back.
+    /// As [`Self::load`], for the verbs on keys.
     ///
     /// # Errors
     /// As there.
-    pub(crate) fn load_for_keys(args: StoreArgs, grace: GraceArgs) -> anyhow::Result<Self> {
-        Raw::merged(ServeArgs { store: args, grace, ..ServeArgs::default() })?.store()
+    pub(crate) fn load_for_keys(args: StoreArgs, policy: KeyPolicyArgs) -> anyhow::Result<Self> {
+        Raw::merged(ServeArgs { store: args, key_policy: policy, ..ServeArgs::default() })?.store()
     }
 }
 
@@ -122,8 +122,7 @@ impl Raw {
             insecure_no_tls,
             trust_any_issuer,
             policy: PolicyArgs { max_token_lifetime, max_live_tokens },
-            grace: GraceArgs { key_destruction_grace },
-            max_keys,
+            key_policy: KeyPolicyArgs { key_destruction_grace, max_keys },
             max_text,
             log_format,
             log,

@@ -19,6 +19,15 @@ pub(crate) struct DataDir {
     path: PathBuf,
 }
 
+/// Another server has the folder.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "another `pqc serve` runs on {}: stop it, or give this one another --data-dir", path.display()
+)]
+pub(crate) struct FolderInUse {
+    path: PathBuf,
+}
+
 /// Held while a server runs on the folder; the system lets go of it with the process.
 #[derive(Debug)]
 pub(crate) struct ServeLock {
@@ -107,6 +116,16 @@ impl DataDir {
         )
     }
 
+    /// That the file is there and has no tables, and what to do.
+    pub(crate) fn lost_tables(&self) -> String {
+        format!(
+            "{} has no tables, as when its pqc.db-wal was removed or is damaged, or when the first \
+             start was stopped: put it back from a backup, or remove it, and root-token beside it, \
+             to begin a new store; nothing was changed",
+            self.database().display()
+        )
+    }
+
     /// The embedded store's file.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("pqc.db")
@@ -133,10 +152,7 @@ impl DataDir {
                 })?;
                 Ok(ServeLock { _file: file })
             }
-            Err(TryLockError::WouldBlock) => bail!(
-                "another `pqc serve` runs on {}: stop it, or give this one another --data-dir",
-                self.path.display()
-            ),
+            Err(TryLockError::WouldBlock) => Err(FolderInUse { path: self.path.clone() }.into()),
             Err(TryLockError::Error(error)) => Err(error).with_context(cannot),
         }
     }
@@ -156,6 +172,7 @@ impl DataDir {
         if self.has_store() {
             return Err(refuse());
         }
+        self.check_no_stray_log()?;
         let made_folder = !self.path.exists();
         let folder = Self::create(&self.path)?;
         let lock = folder.lock()?;
@@ -181,8 +198,8 @@ impl DataDir {
                 let key = master_key::read_key(&self.own_key())?.with_context(|| {
                     format!(
                         "{} is missing, and without it the store beside it cannot be opened: put \
-                         it back from its backup, or name its file with --master-key-file; nothing \
-                         was changed",
+                         it back from its backup, or name its file with --master-key-file or \
+                         --master-passphrase-file; nothing was changed",
                         self.own_key().display()
                     )
                 })?;
@@ -208,6 +225,7 @@ impl DataDir {
                 self.database().display()
             );
         }
+        self.check_no_stray_log()?;
         if *source != MasterSource::Own || self.has_store() || self.own_key().exists() {
             return Ok((self.master_secret(source)?, KeyOrigin::Read));
         }
@@ -247,6 +265,20 @@ impl DataDir {
     pub(crate) fn remove_root_token(&self) -> anyhow::Result<()> {
         let path = self.root_token_file();
         std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
+    }
+
+    /// That no log is here whose store is not: a new store must not take it for its own.
+    fn check_no_stray_log(&self) -> anyhow::Result<()> {
+        let log = self.path.join("pqc.db-wal");
+        if self.has_store() || !log.metadata().is_ok_and(|file| file.len() > 0) {
+            return Ok(());
+        }
+        bail!(
+            "{} is here and the store {} is not: put the store back beside it, or move that file \
+             away; it may hold the last of what was written. Nothing was changed",
+            log.display(),
+            self.database().display()
+        );
     }
 
     /// Whether an embedded store is here. An empty file is a store that was never begun.
@@ -294,6 +326,25 @@ mod tests {
         // Its twin: an empty file is no store.
         fs::write(data.database(), b"").unwrap();
         assert!(data.master_secret_or_new(&MasterSource::Own).is_ok());
+    }
+
+    #[test]
+    fn a_log_without_its_store_is_left_alone() {
+        let (_folder, data) = empty();
+        let log = data.path.join("pqc.db-wal");
+        fs::write(&log, b"pages").unwrap();
+        let refused = data.master_secret_or_new(&MasterSource::Own).unwrap_err().to_string();
+        assert!(refused.contains("pqc.db-wal is here"), "{refused}");
+        let refused = DataDir::at(&data.path).begin_restore().unwrap_err().to_string();
+        assert!(refused.contains("pqc.db-wal is here"), "{refused}");
+        assert_eq!((data.own_key().exists(), fs::read(&log).unwrap()), (false, b"pages".to_vec()));
+        // Its twins: the log of a store that is there, and one that is empty.
+        fs::write(data.database(), b"rows").unwrap();
+        fs::write(data.own_key(), "5a".repeat(32)).unwrap();
+        assert!(data.master_secret_or_new(&MasterSource::Own).is_ok());
+        fs::remove_file(data.database()).unwrap();
+        fs::write(&log, b"").unwrap();
+        assert!(data.begin_restore().is_ok());
     }
 
     #[test]

@@ -26,7 +26,16 @@ impl Opened {
         master_key: MasterSecret,
         settings: Settings,
     ) -> anyhow::Result<Self> {
-        Self::unlock(embedded(data_dir).await?, master_key, settings).await
+        let path = data_dir.database();
+        let cannot = || format!("cannot open the store {}", path.display());
+        // The token was written after the tables were: without them, something was lost.
+        let store = if data_dir.root_token_file().exists() {
+            let store = SqliteStore::open_existing(&path, Arc::new(System)).await;
+            store.with_context(cannot)?.with_context(|| data_dir.lost_tables())?
+        } else {
+            SqliteStore::open(&path, Arc::new(System)).await.with_context(cannot)?
+        };
+        Self::unlock(Arc::new(store), master_key, settings).await
     }
 
     /// Opens the store in the database, which is made if there is none.
@@ -57,7 +66,11 @@ impl Opened {
             None if !data_dir.has_store() => return Err(data_dir.no_store()),
             None => {
                 let master_key = data_dir.master_secret(&config.master)?;
-                (embedded(&data_dir).await?, master_key)
+                let path = data_dir.database();
+                let store = SqliteStore::open_existing(&path, Arc::new(System)).await;
+                let store =
+                    store.with_context(|| format!("cannot open the store {}", path.display()))?;
+                (Arc::new(store.with_context(|| data_dir.lost_tables())?), master_key)
             }
         };
         // A store without accounts would take any key as its first.
@@ -96,14 +109,6 @@ impl Opened {
             }
         }
     }
-}
-
-async fn embedded(data_dir: &DataDir) -> anyhow::Result<Arc<dyn Store>> {
-    let path = data_dir.database();
-    let store = SqliteStore::open(&path, Arc::new(System))
-        .await
-        .with_context(|| format!("cannot open the store {}", path.display()))?;
-    Ok(Arc::new(store))
 }
 
 /// Its URL may hold a password, so it is not repeated.

@@ -38,13 +38,19 @@ impl Unnamed {
     /// Makes it in the folder where it will have the name `path`.
     ///
     /// # Errors
-    /// Of the file system; with [`Existing::Keep`] also [`io::ErrorKind::AlreadyExists`].
+    /// Of the file system; with [`Existing::Keep`] also [`io::ErrorKind::AlreadyExists`]; what is
+    /// there is no regular file.
     pub(crate) fn beside(path: &Path, existing: Existing) -> io::Result<Self> {
         if existing == Existing::Keep && path.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        if path.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
+        match path.metadata() {
+            Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            // A device or a pipe would be replaced, not written to.
+            Ok(there) if !there.is_file() => {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+            }
+            _ => {}
         }
         // Mode 0600, and removed again unless it gets its name.
         let file = tempfile::Builder::new().prefix(UNNAMED).tempfile_in(folder_of(path))?;

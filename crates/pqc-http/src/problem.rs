@@ -43,6 +43,8 @@ pub(crate) enum Problem {
     Internal,
     /// 503, and what became of the attempt.
     Unavailable { reason: Unavailable, attempt: Attempt },
+    /// 503, of a health check: why the server cannot serve.
+    NotReady(String),
 }
 
 /// Why a living token or a right request may not go on.
@@ -103,7 +105,7 @@ impl Problem {
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable { .. } | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -127,7 +129,9 @@ impl Problem {
             Self::Invalid(_) => "invalid",
             Self::HeadersTooLarge { .. } => "headers-too-large",
             Self::Internal => "internal",
-            Self::Unavailable { reason: Unavailable::Store, .. } => "store-unavailable",
+            Self::Unavailable { reason: Unavailable::Store, .. } | Self::NotReady(_) => {
+                "store-unavailable"
+            }
             Self::Unavailable { reason: Unavailable::Memory, .. } => "overload",
         }
     }
@@ -173,6 +177,7 @@ impl Problem {
             Self::Unavailable { reason: Unavailable::Memory, .. } => {
                 "Too many bytes are under way. Try again.".to_owned()
             }
+            Self::NotReady(reason) => reason.clone(),
         }
     }
 
@@ -212,7 +217,7 @@ impl IntoResponse for Problem {
             Self::Method { allow } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
-            Self::Unavailable { .. } => {
+            Self::Unavailable { .. } | Self::NotReady(_) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}

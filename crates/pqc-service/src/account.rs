@@ -135,12 +135,14 @@ impl Service {
 
 fn check_name(name: &str) -> Result<(), Error> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if (1..=64).contains(&name.len()) && name.chars().all(allowed) {
+    // One with a hyphen at its start would be taken for an option where names are typed.
+    let is_allowed = name.chars().all(allowed) && !name.starts_with('-');
+    if (1..=64).contains(&name.len()) && is_allowed {
         return Ok(());
     }
     Err(Error::BadName {
         what: "account name",
-        expected: "1 to 64 letters, digits, dots, underscores or hyphens",
+        expected: "1 to 64 letters, digits, dots, underscores or hyphens, and no hyphen first",
     })
 }
 

@@ -50,6 +50,8 @@ impl Service {
     /// [`Error::Unauthorized`]: none is left, or the token ended meanwhile.
     /// [`Error::Unavailable`]: nothing was spent. [`Error::OutcomeUnknown`].
     pub async fn spend(&self, Authorized(caller): Authorized) -> Result<Admitted, Error> {
+        // What cannot be done costs no attempt.
+        self.masters.ready()?;
         let hash = &caller.token.hash;
         let Caller { token, account, now } = self.find(hash).await?;
         if token.state.attempts_left.is_some() {

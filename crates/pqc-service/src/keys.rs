@@ -32,9 +32,13 @@ impl Service {
     /// What is told of one of the account's keys, be it destroyed or not.
     ///
     /// # Errors
-    /// [`Error::UnknownKey`]; those of the store.
+    /// [`Error::UnknownKey`]; [`Error::Corrupt`]: its public key is another's; those of the store.
     pub async fn key_info(&self, account: AccountId, id: &KeyId) -> Result<KeyInfo, Error> {
-        self.store.key_info(account, id).await?.ok_or(Error::UnknownKey)
+        let key = self.store.key_info(account, id).await?.ok_or(Error::UnknownKey)?;
+        if !key.public_key.is_empty() && KeyId::of_pair(&key.algorithm, &key.public_key) != key.id {
+            return Err(Error::Corrupt { what: "a key's row with another's public key" });
+        }
+        Ok(key)
     }
 
     /// Which of the server's issuer keys, in force or retired, attested the key; `None`: none of
@@ -73,12 +77,12 @@ impl Service {
     /// server's issuer keys are no account's. Those of the store.
     pub async fn destroy_key(&self, account: AccountId, id: &KeyId) -> Result<KeyInfo, Error> {
         let before = self.own_key(account, id).await?;
+        let now = self.store.now().await?;
         if !self.store.destroy_key(account, id).await? {
             return Err(Error::UnknownKey);
         }
-        let now = self.store.now().await?;
-        // Without any grace, it may be removed by now.
-        let destroyed = self.store.key_info(account, id).await?;
+        // It is done, whatever comes of this look; without any grace, it may be removed by now.
+        let destroyed = self.store.key_info(account, id).await.ok().flatten();
         Ok(destroyed.unwrap_or(KeyInfo { destroyed_at: Some(now), ..before }))
     }
 
@@ -89,12 +93,14 @@ impl Service {
     /// [`Error::UnknownKey`]: the account has none of that id that is destroyed and within its
     /// grace. Those of the store.
     pub async fn undestroy_key(&self, account: AccountId, id: &KeyId) -> Result<KeyInfo, Error> {
-        self.own_key(account, id).await?;
+        let before = self.own_key(account, id).await?;
         let since = self.grace_began().await?;
         if !self.store.undestroy_key(account, id, since).await? {
             return Err(Error::UnknownKey);
         }
-        self.key_info(account, id).await
+        // As above.
+        let back = self.store.key_info(account, id).await.ok().flatten();
+        Ok(back.unwrap_or(KeyInfo { destroyed_at: None, ..before }))
     }
 
     /// Removes at most `limit` of the keys, of whatever account, whose grace is over. To be called

@@ -213,6 +213,9 @@ async fn unlock(
     }
     let mut records = store.master_keys().await?;
     if records.is_empty() {
+        if !store.accounts().await?.is_empty() || !store.keys_by_master_key().await?.is_empty() {
+            return Err(Error::Corrupt { what: "it has lost its master keys" });
+        }
         let (_, first) = secret.new_key(FIRST_VERSION, host).await?;
         store.add_master_key(first).await?;
         // Another server may have been first: what stands in the store decides.

@@ -116,7 +116,7 @@ impl Service {
     /// Those of the store.
     pub async fn distrust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error> {
         let removed = self.store.distrust_issuer(issuer).await?;
-        self.reload_issuers().await?;
+        self.reload_issuers_if_possible().await;
         Ok(removed)
     }
 
@@ -156,6 +156,13 @@ impl Service {
             return Ok(known);
         }
         self.reload_issuers().await
+    }
+
+    /// After a change that is made: where the store cannot be asked now, it is seen a little later.
+    pub(crate) async fn reload_issuers_if_possible(&self) {
+        if let Err(error) = self.reload_issuers().await {
+            tracing::warn!(%error, "the issuers cannot be read again yet");
+        }
     }
 
     pub(crate) async fn reload_issuers(&self) -> Result<Arc<Issuers>, Error> {

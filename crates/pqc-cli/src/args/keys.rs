@@ -3,7 +3,7 @@
 use clap::{Subcommand, ValueEnum};
 use pqc_core::{KeyId, SignatureAlgorithm};
 
-use super::{AccountName, GraceArgs, StoreArgs, values};
+use super::{AccountName, KeyPolicyArgs, StoreArgs, values};
 
 /// `pqc keys`.
 #[derive(Debug, clap::Args)]
@@ -11,7 +11,7 @@ pub(crate) struct KeysArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]
-    pub(crate) grace: GraceArgs,
+    pub(crate) policy: KeyPolicyArgs,
     #[command(subcommand)]
     pub(crate) verb: KeysVerb,
 }

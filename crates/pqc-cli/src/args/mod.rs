@@ -14,7 +14,7 @@ use pqc_service::Custody;
 
 pub(crate) use backup::{BackupArgs, KemArgs, KemVerb, RestoreArgs};
 pub(crate) use keys::{KeysArgs, KeysVerb, RotatedKind};
-pub(crate) use settings::{GraceArgs, PolicyArgs, ServeArgs, StoreArgs};
+pub(crate) use settings::{KeyPolicyArgs, PolicyArgs, ServeArgs, StoreArgs};
 pub(crate) use values::{Grace, Listen, PostgresUrl, Seconds, StoreUrl};
 
 /// The command line.

@@ -60,9 +60,9 @@ pub(crate) struct PolicyArgs {
     pub(crate) max_live_tokens: Option<u64>,
 }
 
-/// How long what was destroyed can be brought back.
+/// The bounds for stored keys.
 #[derive(Debug, Default, clap::Args)]
-pub(crate) struct GraceArgs {
+pub(crate) struct KeyPolicyArgs {
     /// How long a destroyed key can be brought back, in days, or such as 30d or 12h [default: 30d]
     #[arg(
         long,
@@ -72,6 +72,9 @@ pub(crate) struct GraceArgs {
         global = true
     )]
     pub(crate) key_destruction_grace: Option<Grace>,
+    /// How many keys an account may store [default: 1000000]
+    #[arg(long, env = "PQC_MAX_KEYS", hide_env_values = true, value_name = "COUNT", global = true)]
+    pub(crate) max_keys: Option<u64>,
 }
 
 /// `pqc serve`.
@@ -107,10 +110,7 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
-    pub(crate) grace: GraceArgs,
-    /// How many keys an account may store [default: 1000000]
-    #[arg(long, env = "PQC_MAX_KEYS", hide_env_values = true, value_name = "COUNT")]
-    pub(crate) max_keys: Option<u64>,
+    pub(crate) key_policy: KeyPolicyArgs,
     /// The longest text to encrypt, in bytes of UTF-8 [default: 16777216]
     #[arg(long, env = "PQC_MAX_TEXT", hide_env_values = true, value_name = "BYTES")]
     pub(crate) max_text: Option<u64>,

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use pqc_service::{Custody, Error, Service};
@@ -12,7 +13,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::args::{DEFAULT_ACCOUNT, ServeArgs};
 use crate::config::ServeConfig;
-use crate::data_dir::{DataDir, KeyOrigin};
+use crate::data_dir::{DataDir, FolderInUse, KeyOrigin};
 use crate::exit::OutputClosed;
 use crate::logging;
 use crate::opened::Opened;
@@ -142,7 +143,19 @@ async fn first_start_of_many(service: &Service, data_dir: &Path) -> anyhow::Resu
         return Ok(());
     }
     let data_dir = DataDir::create(data_dir)?;
-    let _lock = data_dir.lock()?;
+    let start = Instant::now();
+    let _lock = loop {
+        match data_dir.lock() {
+            // One that started with this one is at it, in the same folder.
+            Err(error) if error.is::<FolderInUse>() && start.elapsed() < FIRST_START_TAKES => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            locked => break locked?,
+        }
+    };
+    if !service.accounts().await?.is_empty() {
+        return Ok(());
+    }
     if data_dir.has_store() {
         bail!(
             "{} is an embedded store's: the root token of the store on PostgreSQL needs another \
@@ -190,6 +203,8 @@ impl Human for Listening {
     }
 }
 
+/// Far longer than the making of an account.
+const FIRST_START_TAKES: Duration = Duration::from_secs(5);
 /// What the store, the log and the runtime have open, and some more.
 #[cfg(unix)]
 const FILES_OF_OUR_OWN: u64 = 64;

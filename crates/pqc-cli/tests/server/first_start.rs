@@ -185,6 +185,27 @@ fn a_store_that_is_missing_beside_its_root_token_is_not_made_anew() {
 }
 
 #[test]
+fn a_store_that_lost_its_log_is_not_begun_anew() {
+    let server = Folder::new().serve();
+    server.root().generate();
+    let folder = server.kill();
+    // So young that all of it is in the log.
+    fs::remove_file(folder.file("pqc.db-wal")).unwrap();
+    fs::remove_file(folder.file("pqc.db-shm")).unwrap();
+    for cut in [4096, 1] {
+        let file = fs::File::options().write(true).open(folder.file("pqc.db")).unwrap();
+        file.set_len(cut).unwrap();
+        let kept =
+            || ["pqc.db", "root-token", "master.key"].map(|name| files(&folder).remove(name));
+        let before = kept();
+        for verb in ["serve --listen 127.0.0.1:0", "account list", "token list"] {
+            folder.verb(verb).refused(2, "");
+            assert!(kept() == before, "{cut}: {verb}");
+        }
+    }
+}
+
+#[test]
 fn a_port_in_use_makes_no_store() {
     let folder = Folder::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

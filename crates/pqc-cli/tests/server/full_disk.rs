@@ -123,6 +123,43 @@ fn a_full_disk_at_the_start_is_told_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_restore_that_does_not_fit_leaves_nothing() {
+    let Some(disk) = Disk::of("64m") else { return };
+    let origin = Folder::new().serve();
+    let root = origin.root();
+    for _ in 0..200 {
+        root.generate();
+    }
+    let (file, phrase) = (origin.folder.beside("b.pqcb"), origin.folder.beside("passphrase"));
+    fs::write(&phrase, "correct horse battery staple\n").unwrap();
+    let [file, phrase] = [file, phrase].map(|path| path.display().to_string());
+    origin.verb(&format!("backup {file} --passphrase-file {phrase}")).ended(0);
+    let key = format!("--master-key-file {}", origin.folder.file("master.key").display());
+    let (mut refused, mut done) = (0, 0);
+    // From less than the store to more than the store and its log.
+    for kib in (512..4096).step_by(256) {
+        disk.remount(&format!("size={kib}k"));
+        let restore = format!("restore {file} --passphrase-file {phrase} {key}");
+        let restored = disk.folder.verb(&restore);
+        if restored.code == 0 {
+            done += 1;
+            let keys = disk.folder.verb(&format!("keys list --json {key}")).json();
+            assert_eq!(keys["keys"].as_array().unwrap().len(), 200, "{kib} KiB");
+        } else {
+            refused += 1;
+            restored.refused(2, "disk is full");
+        }
+        for left in fs::read_dir(disk.folder.data_dir()).unwrap() {
+            let left = left.unwrap();
+            let name = left.file_name().into_string().unwrap();
+            assert!(!name.starts_with(".pqc-new"), "{kib} KiB: {name}");
+            fs::remove_file(left.path()).unwrap();
+        }
+    }
+    assert!(refused > 2 && done > 2, "{refused} refused, {done} done");
+}
+
+#[test]
 fn a_read_only_disk_is_refused_at_the_start() {
     let Some(disk) = Disk::of("8m") else { return };
     disk.folder.serve().stop();

@@ -1,6 +1,7 @@
 //! What needs no token: health, and the issuer keys for pinning.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -14,7 +15,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::around::answer_bodiless;
 use crate::operation::from_service;
-use crate::problem::{Attempt, Problem, Unavailable};
+use crate::problem::Problem;
 use crate::routes::Routes;
 
 pub(crate) fn routes() -> Routes {
@@ -34,13 +35,15 @@ async fn healthz(request: Request) -> Response {
 
 /// The store is reachable. The self-test passed, or the server would not have started.
 async fn readyz(State(app): State<Arc<App>>, request: Request) -> Response {
-    answer_bodiless(request, ALLOW, async |parts| match app.service.ready().await {
-        Ok(()) => json(&parts.method, br#"{"status":"ready"}"#.to_vec()),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            let reason = Unavailable::Store;
-            Problem::Unavailable { reason, attempt: Attempt::Kept }.into_response()
-        }
+    answer_bodiless(request, ALLOW, async |parts| {
+        let ready = tokio::time::timeout(PATIENCE, app.service.ready()).await;
+        let reason = match ready {
+            Ok(Ok(())) => return json(&parts.method, br#"{"status":"ready"}"#.to_vec()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the store does not answer".to_owned(),
+        };
+        tracing::warn!(reason, "not ready");
+        Problem::NotReady(reason).into_response()
     })
     .await
 }
@@ -80,4 +83,6 @@ fn json(method: &Method, body: Vec<u8>) -> Response {
     response
 }
 
+/// Shorter than what probes wait.
+const PATIENCE: Duration = Duration::from_secs(2);
 const ALLOW: &str = "GET, HEAD";

@@ -11,7 +11,7 @@ use http::Method;
 use http::request::Parts;
 use pqc_core::seal::RecordKind;
 use pqc_core::token::Demand;
-use pqc_core::{AccountId, KeyId, Timestamp};
+use pqc_core::{AccountId, KeyId, Timestamp, VerifyingKey};
 use pqc_service::{KeyInfo, Service};
 use serde::Serialize;
 
@@ -55,11 +55,12 @@ async fn one(
         let key = async {
             admit(&app, parts, &mut account).await?;
             let (account, id) = (account.ok_or(Problem::Internal)?, key_id(id)?);
-            let key = match parts.method {
-                Method::DELETE => app.service.destroy_key(account, &id).await,
-                _ => app.service.key_info(account, &id).await,
-            };
-            told(&app.service, &key.map_err(from_service)?).await
+            if parts.method == Method::DELETE {
+                let key = app.service.destroy_key(account, &id).await.map_err(from_service)?;
+                return told_after(&app.service, &key).await;
+            }
+            let key = app.service.key_info(account, &id).await.map_err(from_service)?;
+            told(&app.service, &key).await
         };
         respond(&app, key.await)
     });
@@ -78,7 +79,7 @@ async fn undelete(
             admit(&app, parts, &mut account).await?;
             let (account, id) = (account.ok_or(Problem::Internal)?, key_id(id)?);
             let key = app.service.undestroy_key(account, &id).await.map_err(from_service)?;
-            told(&app.service, &key).await
+            told_after(&app.service, &key).await
         };
         respond(&app, key.await)
     });
@@ -129,6 +130,21 @@ async fn page(service: &Service, account: AccountId, fields: &Fields) -> Result<
 
 async fn told(service: &Service, key: &KeyInfo) -> Result<Answer, Problem> {
     let issuer = service.issuer_of(key).await.map_err(from_service)?;
+    whole(service, key, issuer.as_ref())
+}
+
+/// As [`told`], of a key that was changed: the answer says so, also where its issuer can't be looked
+/// up now.
+async fn told_after(service: &Service, key: &KeyInfo) -> Result<Answer, Problem> {
+    let issuer = service.issuer_of(key).await.ok().flatten();
+    whole(service, key, issuer.as_ref())
+}
+
+fn whole(
+    service: &Service,
+    key: &KeyInfo,
+    issuer: Option<&VerifyingKey>,
+) -> Result<Answer, Problem> {
     let hex = |bytes: &[u8]| (!bytes.is_empty()).then(|| to_hex(bytes));
     Answer::json(&WholeKey {
         key: Key::new(service, key),

@@ -99,7 +99,7 @@ store_that_may_fail! {
     change end_master_rotation(from: u32, to: u32) -> bool;
     read keys_under(master_version: u32, after: u64, limit: u32) -> Vec<NumberedKey>;
     read keys_by_master_key() -> Vec<(u32, u64)>;
-    change reseal_keys(keys: Vec<Resealed>) -> bool;
+    change reseal_keys(keys: Vec<Resealed>) -> u64;
     read accounts() -> Vec<AccountRecord>;
     read account_by_name(name: &str) -> Option<AccountRecord>;
     change create_account(account: AccountRecord, root_token: TokenRecord) -> bool;
@@ -302,6 +302,30 @@ async fn play(fatal: usize, how: How) -> (bool, usize, usize) {
     assert_eq!(play.call(&new_root, "/api/aes/decrypt_text", sealed).await, "attack at dawn");
     let again = play.call(&new_root, "/api/signature/sign", data).await;
     assert_eq!(again["pk"], signed["pk"]);
+
+    // Destroyed and brought back: once it is done, no failure says that it was not.
+    let id = play.store.store.keys(account, None, 10).await.unwrap();
+    let id = id.iter().find(|key| key.kind == RecordKind::DecapsulationKey).unwrap().id;
+    play.operate(async |service| match service.destroy_key(account, &id).await {
+        Err(Error::UnknownKey) if how == How::After => Ok(()),
+        done => done.map(drop),
+    })
+    .await;
+    let is_destroyed = async |play: &Play| {
+        let key = play.store.store.key_info(account, &id).await.unwrap();
+        key.unwrap().destroyed_at.is_some()
+    };
+    assert!(is_destroyed(&play).await);
+    play.operate(async |service| match service.undestroy_key(account, &id).await {
+        Err(Error::UnknownKey) if how == How::After => Ok(()),
+        done => done.map(drop),
+    })
+    .await;
+    assert!(!is_destroyed(&play).await);
+    let issuers = play.store.store.keys(AccountId::SERVER, None, 10).await.unwrap().len();
+    play.operate(async |service| service.rotate_issuer().await.map(drop)).await;
+    let more = play.store.store.keys(AccountId::SERVER, None, 10).await.unwrap().len() - issuers;
+    assert!(more == 1 || more == 2 && how == How::After, "{more}");
     (play.store.has_failed(), play.refused, play.unknown)
 }
 

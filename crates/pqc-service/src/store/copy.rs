@@ -230,7 +230,14 @@ pub(super) async fn into<W: Writes>(
                     let args: Vec<_> = values
                         .iter()
                         .zip(columns)
-                        .map(|(v, column)| arg(v, column.holds))
+                        .map(|(value, column)| match value {
+                            Value::Bytes(bytes)
+                                if bytes.is_empty() && column.name == ATTESTATION =>
+                            {
+                                Arg::Bytes(Some(W::NO_ATTESTATION))
+                            }
+                            value => arg(value, column.holds),
+                        })
                         .collect();
                     db.execute(table.shape().insert, &args).await?;
                 }

@@ -2,6 +2,7 @@
 //! Each method of [`Store`] is a statement on one of the two.
 
 use std::future::Future;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pqc_core::seal::RecordKind;
@@ -78,7 +79,15 @@ impl<D: Database> Store for D {
     }
 
     async fn end_master_rotation(&self, from: u32, to: u32) -> Result<bool, Error> {
-        self.writer().write(Write::EndMasterRotation { from, to }).await
+        let ended = self.writer().write(Write::EndMasterRotation { from, to }).await?;
+        // What was sealed under the older key is to leave the files too.
+        for _ in 0..if ended { ERASE_TRIES } else { 0 } {
+            if self.erase_removed(true).await.unwrap_or(false) {
+                break;
+            }
+            tokio::time::sleep(ERASE_AGAIN_AFTER).await;
+        }
+        Ok(ended)
     }
 
     async fn keys_under(
@@ -94,8 +103,8 @@ impl<D: Database> Store for D {
         read::keys_by_master_key(self.readers()).await
     }
 
-    async fn reseal_keys(&self, keys: Vec<Resealed>) -> Result<bool, Error> {
-        self.writer().write(Write::ResealKeys(keys)).await
+    async fn reseal_keys(&self, keys: Vec<Resealed>) -> Result<u64, Error> {
+        self.writer().count(Write::ResealKeys(keys)).await
     }
 
     async fn accounts(&self) -> Result<Vec<AccountRecord>, Error> {
@@ -293,3 +302,7 @@ impl<D: Database> Store for D {
         Database::copy_out(self, to).await
     }
 }
+
+/// A reader that stays keeps what it reads: then the rest is left to the next cut of the log.
+const ERASE_TRIES: u32 = 10;
+const ERASE_AGAIN_AFTER: Duration = Duration::from_millis(100);

@@ -246,8 +246,8 @@ pub trait Store: Send + Sync + 'static {
     async fn keys_by_master_key(&self) -> Result<Vec<(u32, u64)>, Error>;
 
     /// Puts these sealed secrets in the place of the old ones, where the old ones are still there,
-    /// in one step; `false`: nowhere.
-    async fn reseal_keys(&self, keys: Vec<Resealed>) -> Result<bool, Error>;
+    /// in one step; gives their count.
+    async fn reseal_keys(&self, keys: Vec<Resealed>) -> Result<u64, Error>;
 
     /// All accounts, in the order of their making.
     async fn accounts(&self) -> Result<Vec<AccountRecord>, Error>;

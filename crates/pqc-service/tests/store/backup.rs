@@ -15,6 +15,8 @@ use pqc_service::keyring::SigningKeyChoice;
 use pqc_service::tokens::MintRequest;
 use pqc_service::{Custody, Error, PostgresStore, Service, Settings, SqliteStore, Store, System};
 
+use sqlx::ConnectOptions;
+
 use crate::ground::{Database, Ground, on_every_ground};
 use crate::support::Place;
 
@@ -171,6 +173,14 @@ async fn a_store_lives_on_in_a_store_of_either_kind() {
             let copy = open(&target).await;
             check(&service_on(copy.clone()).await, &was).await;
             copy.close().await;
+            if let Target::Sqlite(path) = &target {
+                // What lets a removed key's bytes be overwritten: see `erased.rs`.
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+                let mut raw = options.connect().await.unwrap();
+                let least = "SELECT min(length(attestation)) FROM keys";
+                let least: i64 = sqlx::query_scalar(least).fetch_one(&mut raw).await.unwrap();
+                assert!(least >= 3309, "{least}");
+            }
         }
         store.close().await;
     })

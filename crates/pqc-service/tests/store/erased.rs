@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use pqc_core::seal::RecordKind::AesKey;
-use pqc_core::{KeyId, SealedRecord};
-use pqc_service::{KeyRecord, Store};
+use pqc_core::{KeyId, SealedRecord, Secret};
+use pqc_service::{Custody, KeyRecord, Service, Settings, Store, System};
 use sqlx::Executor;
 
 use crate::support::{Place, START, account_id, at, key_pair, versioned};
@@ -34,6 +35,35 @@ fn found(place: &Place, records: &[KeyRecord]) -> BTreeSet<usize> {
         bytes.windows(16).filter_map(|part| parts.get(part).copied()).collect::<Vec<_>>()
     };
     files(place).into_iter().flat_map(find).collect()
+}
+
+/// The end of a rotation leaves nothing that the older master key opens.
+#[tokio::test]
+async fn what_was_sealed_under_a_retired_master_key_is_gone_from_all_files() {
+    let place = Place::new();
+    let store: Arc<dyn Store> = place.open().await;
+    let open = async |key: u8| {
+        let key = Secret::from([key; 32]);
+        Service::open(Arc::clone(&store), Arc::new(System), key, Settings::default()).await.unwrap()
+    };
+    let service = open(7).await;
+    let pending = service.prepare_account("alice", Custody::Server).await.unwrap();
+    service.create_account(pending).await.unwrap();
+    let alice = service.account("alice").await.unwrap().id;
+    for _ in 0..20 {
+        service.rotate_account_key(alice).await.unwrap();
+    }
+    let sealed = async || {
+        let keys = store.keys_under(1, 0, 100).await.unwrap();
+        keys.into_iter().map(|(_, key)| key.unwrap()).collect::<Vec<_>>()
+    };
+    let before = sealed().await;
+    assert_eq!(found(&place, &before).len(), before.len());
+    let next = Secret::from([8; 32]).into();
+    let rotation = service.begin_rotation(&next).await.unwrap().unwrap();
+    service.complete_rotation(rotation).await.unwrap();
+    assert!(before.len() > 20 && sealed().await.is_empty());
+    assert_eq!(found(&place, &before), BTreeSet::new());
 }
 
 /// Keys of every length: symmetric ones, which could lie many to a page, signing keys, and key

@@ -222,7 +222,12 @@ async fn a_connection_that_is_lost_in_the_commit_leaves_the_outcome_unknown() {
         let store = Arc::clone(&store);
         async move { store.spend(&hash(1, 1)).await }
     });
-    settle().await;
+    let mut raw = database.raw().await;
+    let sleeps = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' \
+                  AND datname = current_database()";
+    while raw.fetch_optional(sleeps).await.unwrap().is_none() {
+        settle().await;
+    }
     execute(&database, TERMINATE).await;
     let doubtful = waiting.await.unwrap();
     assert!(matches!(doubtful, Err(Error::OutcomeUnknown(_))), "{doubtful:?}");

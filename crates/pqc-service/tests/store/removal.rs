@@ -126,7 +126,9 @@ async fn a_token_is_kept_for_a_minute_after_its_end_and_refused_like_any_other_t
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_removes_all_that_ended_in_every_account() {
     on_every_ground(async |ground: Ground| {
-        let store = ground.open_with_account().await;
+        let store = ground.open().await;
+        let service = service(Arc::clone(&store)).await;
+        add_account(&*store, 1).await;
         add_ended(&ground, 1001).await;
         for n in 2..=4 {
             add_account(&*store, n).await;
@@ -135,7 +137,6 @@ async fn a_round_removes_all_that_ended_in_every_account() {
             store.spend(&hash(n, 1)).await.unwrap().unwrap();
         }
         ground.set_time(at(61)).await;
-        let service = service(Arc::clone(&store)).await;
         let round = service.housekeeping_step().await.unwrap();
         assert_eq!((round.tokens_removed, round.is_done), (1004, true));
         for n in 1..=4 {

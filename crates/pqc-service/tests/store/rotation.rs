@@ -1,7 +1,7 @@
 //! Master keys change while services serve.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use pqc_core::token::Demand;
 use pqc_core::{EncapsulationKey, KemAlgorithm, Secret, SecretVec, UnverifiedKey};
@@ -69,11 +69,11 @@ async fn no_call_fails_while_a_rotation_runs() {
     on_every_ground(async |ground: Ground| {
         let services = [open(&ground, key(1)).await, open(&ground, key(1)).await];
         let idle = open(&ground, key(1)).await;
-        let done = Arc::new(AtomicBool::new(false));
+        let (done, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let mut callers = JoinSet::new();
         for n in 0..4 {
             let (own, other) = (Arc::clone(&services[n % 2]), Arc::clone(&services[(n + 1) % 2]));
-            let done = Arc::clone(&done);
+            let (done, begun) = (Arc::clone(&done), Arc::clone(&begun));
             callers.spawn(async move {
                 let by = caller(&own, &format!("account-{n}")).await;
                 let first = generate(&own, &by).await;
@@ -82,12 +82,15 @@ async fn no_call_fails_while_a_rotation_runs() {
                     pairs.push(generate(&own, &by).await);
                     use_all(&other, &by, &pairs[0]).await;
                     use_all(&own, &by, &pairs[pairs.len() - 1]).await;
+                    begun.fetch_add(usize::from(pairs.len() == 2), Ordering::Relaxed);
                     tokio::time::sleep(std::time::Duration::from_millis(3)).await;
                 }
                 (by, pairs)
             });
         }
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        while begun.load(Ordering::Relaxed) < 4 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         let rotator = open(&ground, key(1)).await;
         let rotation = rotator.begin_rotation(&key(2)).await.unwrap().unwrap();
         assert_eq!((rotation.from, rotation.to, rotation.resumed), (1, 2, false));

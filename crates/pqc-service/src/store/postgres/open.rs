@@ -92,7 +92,10 @@ async fn check_encoding(connection: &mut PgConnection) -> Result<(), Error> {
 
 /// Lets one in after the other, and makes what is missing of the schema.
 async fn bring_up_to_date(transaction: &mut PgConnection) -> Result<(), Error> {
-    transaction.execute("SET LOCAL lock_timeout = 0").await.map_err(error)?;
+    // Who is let in may take long, over a large store.
+    for unlimited in ["SET LOCAL lock_timeout = 0", "SET LOCAL statement_timeout = 0"] {
+        transaction.execute(unlimited).await.map_err(error)?;
+    }
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(LOCK)
         .execute(&mut *transaction)
@@ -136,27 +139,35 @@ async fn schema(connection: &mut PgConnection) -> Result<Schema, Error> {
         return Err(Error::Unavailable("the database has no schema for this user".to_owned()));
     }
     if !is("ours")? {
-        let what = "the database holds the tables of another program";
+        let what = "the database holds the tables of another program: make one for this store";
         return if is("used")? {
             Err(Error::Corrupt { what })
         } else {
             Ok(Schema::Older { applied: 0 })
         };
     }
-    let applied = sqlx::query("SELECT version, checksum FROM pqc_migrations ORDER BY version")
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(error)?;
+    let applied =
+        sqlx::query("SELECT version, checksum, success FROM pqc_migrations ORDER BY version")
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(error)?;
     let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
     let mut newest = 0;
+    let mut steps = 0;
     for row in applied {
         let version: i64 = row.try_get("version").map_err(|_| FOREIGN_SCHEMA)?;
         let checksum: &[u8] = row.try_get("checksum").map_err(|_| FOREIGN_SCHEMA)?;
         let is_it = |ours: &Migration| ours.version == version && *ours.checksum == *checksum;
-        if version <= known && !MIGRATIONS.iter().any(is_it) {
+        let is_done = row.try_get::<bool, _>("success").map_err(|_| FOREIGN_SCHEMA)?;
+        if !is_done || version <= known && !MIGRATIONS.iter().any(is_it) {
             return Err(FOREIGN_SCHEMA);
         }
         newest = newest.max(version);
+        steps += i64::from(version <= known);
+    }
+    // They are numbered from 1.
+    if steps != newest.min(known) {
+        return Err(FOREIGN_SCHEMA);
     }
     match newest.cmp(&known) {
         // Its table is made with its first row.
@@ -173,6 +184,12 @@ fn error(cause: sqlx::Error) -> Error {
 
 fn migration_error(cause: MigrateError) -> Error {
     match cause {
+        // Duplicate column, table, or object: what it makes is there already.
+        MigrateError::ExecuteMigration(cause, _)
+            if matches!(super::code(&cause).as_deref(), Some("42701" | "42P07" | "42710")) =>
+        {
+            FOREIGN_SCHEMA
+        }
         MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => error(cause),
         cause => Error::Unavailable(cause.to_string()),
     }
@@ -182,6 +199,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 /// Where the library keeps what was applied. Its name tells this store from other programs' tables.
 const MIGRATIONS_TABLE: &str = "pqc_migrations";
-const FOREIGN_SCHEMA: Error = Error::Corrupt { what: "its schema was not made by this program" };
+const FOREIGN_SCHEMA: Error = Error::Corrupt {
+    what: "its schema is not one that this program made: put it back from a backup",
+};
 /// "pqcs": the number of the lock that those take who make the schema.
 const LOCK: i64 = 0x7071_6373;

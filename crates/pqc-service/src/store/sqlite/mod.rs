@@ -49,6 +49,27 @@ impl SqliteStore {
     pub async fn open(path: &Path, host: Arc<dyn Host>) -> Result<Self, Error> {
         let options = open::options(path)?;
         let connection = open::open(&options).await?;
+        Self::on(options, connection, host).await
+    }
+
+    /// As [`Self::open`], but makes no store where there is none, as in a file that has lost its
+    /// tables: then it gives `None`, and nothing was changed.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_existing(path: &Path, host: Arc<dyn Host>) -> Result<Option<Self>, Error> {
+        let options = open::options(path)?;
+        match open::open_existing(&options).await? {
+            Some(connection) => Self::on(options, connection, host).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn on(
+        options: SqliteConnectOptions,
+        connection: SqliteConnection,
+        host: Arc<dyn Host>,
+    ) -> Result<Self, Error> {
         let readers = open::readers(options.clone()).await?;
         let clock = Arc::new(Clock::new(host));
         clock.learn(read::clock(&readers).await?);
@@ -72,7 +93,6 @@ impl SqliteStore {
         let options = open::options(path)?;
         let mut connection = open::open(&options).await?;
         let filled = fill(&mut connection, &mut rows).await;
-        // Takes the log into the file, and removes it.
         let closed = connection.close().await.map_err(error);
         let done = filled.and(closed);
         if done.is_err() {
@@ -146,7 +166,12 @@ async fn fill(
 ) -> Result<(), Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(error)?;
     copy::into(&mut *transaction, rows).await?;
-    transaction.commit().await.map_err(error)
+    transaction.commit().await.map_err(error)?;
+    // All of it into the file; that closing does so too, it does not say when it could not.
+    match open::cut(connection).await? {
+        true => Ok(()),
+        false => Err(Error::Unavailable("another program has the new file open".to_owned())),
+    }
 }
 
 sql::columns!(SqliteRow);
@@ -275,6 +300,9 @@ fn failure(error: &sqlx::Error) -> Failure {
         sqlx::Error::Database(_) if matches!(code(error), Some(CORRUPT | NOT_A_DATABASE)) => {
             Failure::Corrupt(DAMAGED)
         }
+        sqlx::Error::Database(said) if says_that_schema_is_foreign(said.message()) => {
+            Failure::Corrupt(FOREIGN)
+        }
         error if is_for_want_of_room(error) => Failure::Unavailable(format!(
             "there is no room to write: the disk is full, or a limit or quota is reached: {error}"
         )),
@@ -306,6 +334,12 @@ fn is_locked(error: &sqlx::Error) -> bool {
     matches!(code(error), Some(BUSY | LOCKED))
 }
 
+/// SQLite has no code for it.
+fn says_that_schema_is_foreign(message: &str) -> bool {
+    message.starts_with("no such table") || message.starts_with("no such column")
+}
+
+const FOREIGN: &str = "its tables are not those of this program: put it back from a backup";
 const DAMAGED: &str = "the database file is damaged, or is no database: put it back from a backup";
 
 // https://www.sqlite.org/rescode.html

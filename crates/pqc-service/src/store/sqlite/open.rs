@@ -40,9 +40,26 @@ pub(super) fn options(path: &Path) -> Result<SqliteConnectOptions, Error> {
 /// others, and who finds the file locked tries again.
 pub(super) async fn open(options: &SqliteConnectOptions) -> Result<SqliteConnection, Error> {
     create_file(options.get_filename())?;
+    match open_until_unlocked(options, true).await? {
+        Some(connection) => Ok(connection),
+        None => Err(Error::Internal { what: "a store that is not made" }),
+    }
+}
+
+/// As [`open`]; `None`: there is no store in the file, and none was made.
+pub(super) async fn open_existing(
+    options: &SqliteConnectOptions,
+) -> Result<Option<SqliteConnection>, Error> {
+    open_until_unlocked(options, false).await
+}
+
+async fn open_until_unlocked(
+    options: &SqliteConnectOptions,
+    may_make: bool,
+) -> Result<Option<SqliteConnection>, Error> {
     let start = Instant::now();
     loop {
-        match open_once(options).await {
+        match open_once(options, may_make).await {
             Err(OpenError::Locked(_)) if start.elapsed() < OPEN_TIMEOUT => {
                 tokio::time::sleep(RETRY_AFTER).await;
             }
@@ -72,19 +89,35 @@ pub(super) async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool,
 pub(super) async fn cut_log(options: &SqliteConnectOptions) -> Result<bool, Error> {
     let options = options.clone().busy_timeout(CUT_TIMEOUT);
     let mut connection = options.connect().await.map_err(error)?;
-    let cut = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
+    let is_cut = cut(&mut connection).await;
     let _ = connection.close().await;
-    match cut {
+    is_cut
+}
+
+/// As [`cut_log`], on this connection.
+pub(super) async fn cut(connection: &mut SqliteConnection) -> Result<bool, Error> {
+    match sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await {
         Ok(row) => Ok(row.try_get::<i64, _>("busy").map_err(error)? == 0),
         Err(cause) if is_locked(&cause) => Ok(false),
         Err(cause) => Err(error(cause)),
     }
 }
 
-async fn open_once(options: &SqliteConnectOptions) -> Result<SqliteConnection, OpenError> {
+async fn open_once(
+    options: &SqliteConnectOptions,
+    may_make: bool,
+) -> Result<Option<SqliteConnection>, OpenError> {
+    // What is refused stays as it is: one that may write brings the log into the file when it is
+    // closed.
+    let mut look = options.clone().read_only(true).connect().await?;
+    let found = schema(&mut look).await;
+    let _ = look.close().await;
+    if found? == NOTHING && !may_make {
+        return Ok(None);
+    }
     let mut connection = options.connect().await?;
     match prepare(&mut connection).await {
-        Ok(()) => Ok(connection),
+        Ok(()) => Ok(Some(connection)),
         Err(error) => {
             let _ = connection.close().await;
             Err(error)
@@ -128,6 +161,9 @@ enum Schema {
     Current,
 }
 
+/// No schema at all.
+const NOTHING: Schema = Schema::Older { applied: 0 };
+
 /// Compares the schema with the one that this program knows. Reads only.
 async fn schema(connection: &mut SqliteConnection) -> Result<Schema, OpenError> {
     let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
@@ -139,26 +175,35 @@ async fn schema(connection: &mut SqliteConnection) -> Result<Schema, OpenError> 
     let application: i64 =
         sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
     if application != APPLICATION_ID {
-        let what = "the file is the database of another program";
+        let what =
+            "the file is the database of another program: name another folder for this store";
         return Err(OpenError::Other(Error::Corrupt { what }));
     }
-    let applied = sqlx::query("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(|error| match code(&error) {
-            Some(ERROR) => foreign_schema(),
-            _ => error.into(),
-        })?;
+    let applied =
+        sqlx::query("SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version")
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(|error| match code(&error) {
+                Some(ERROR) => foreign_schema(),
+                _ => error.into(),
+            })?;
     let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
     let mut found = 0;
+    let mut steps = 0;
     for row in applied {
         let version: i64 = row.try_get("version").map_err(|_| foreign_schema())?;
         let checksum: &[u8] = row.try_get("checksum").map_err(|_| foreign_schema())?;
         let is_it = |ours: &Migration| ours.version == version && *ours.checksum == *checksum;
-        if version <= known && !MIGRATIONS.iter().any(is_it) {
+        let is_done: bool = row.try_get("success").map_err(|_| foreign_schema())?;
+        if !is_done || version <= known && !MIGRATIONS.iter().any(is_it) {
             return Err(foreign_schema());
         }
         found = found.max(version);
+        steps += i64::from(version <= known);
+    }
+    // They are numbered from 1.
+    if steps != found.min(known) {
+        return Err(foreign_schema());
     }
     match found.cmp(&known) {
         Ordering::Greater => Err(OpenError::Other(Error::NewerSchema { found, known })),
@@ -188,7 +233,9 @@ fn cannot_open(path: &Path, error: &std::io::Error) -> Error {
 }
 
 fn foreign_schema() -> OpenError {
-    OpenError::Other(Error::Corrupt { what: "its schema was not made by this program" })
+    OpenError::Other(Error::Corrupt {
+        what: "its schema is not one that this program made: put it back from a backup",
+    })
 }
 
 enum OpenError {
@@ -214,6 +261,10 @@ impl From<sqlx::Error> for OpenError {
 impl From<MigrateError> for OpenError {
     fn from(cause: MigrateError) -> Self {
         match cause {
+            // What it makes is there already.
+            MigrateError::ExecuteMigration(cause, _) if code(&cause) == Some(ERROR) => {
+                foreign_schema()
+            }
             MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => cause.into(),
             cause => Self::Other(Error::Unavailable(cause.to_string())),
         }
