@@ -1,6 +1,6 @@
 //! The master keys in force: how a secret becomes them at a start, and how they follow a rotation.
 //!
-//! [`Masters::open`] is the door. While a rotation runs each of its two keys stands in the store
+//! `Masters::open` is the door. While a rotation runs each of its two keys stands in the store
 //! sealed under the other, so that a service that has one of them takes both. Every service looks at
 //! the store more than once a second; one that misses a whole rotation has a key that opens nothing
 //! any more, and says so.
