@@ -213,9 +213,16 @@ async fn unlock(
     }
     let mut records = store.master_keys().await?;
     if records.is_empty() {
-        if !store.accounts().await?.is_empty() || !store.keys_by_master_key().await?.is_empty() {
+        let is_begun =
+            !store.accounts().await?.is_empty() || !store.keys_by_master_key().await?.is_empty();
+        // Another server may be beginning it, which stores a master key before all else: so they
+        // are looked at once more after the rest.
+        records = store.master_keys().await?;
+        if records.is_empty() && is_begun {
             return Err(Error::Corrupt { what: "it has lost its master keys" });
         }
+    }
+    if records.is_empty() {
         let (_, first) = secret.new_key(FIRST_VERSION, host).await?;
         store.add_master_key(first).await?;
         // Another server may have been first: what stands in the store decides.
