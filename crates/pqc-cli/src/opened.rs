@@ -1,5 +1,6 @@
 //! An open store with the service on it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -26,16 +27,15 @@ impl Opened {
         master_key: MasterSecret,
         settings: Settings,
     ) -> anyhow::Result<Self> {
-        let path = data_dir.database();
-        let cannot = || format!("cannot open the store {}", path.display());
         // The token was written after the tables were: without them, something was lost.
         let store = if data_dir.root_token_file().exists() {
-            let store = SqliteStore::open_existing(&path, Arc::new(System)).await;
-            store.with_context(cannot)?.with_context(|| data_dir.lost_tables())?
+            begun(data_dir).await?
         } else {
-            SqliteStore::open(&path, Arc::new(System)).await.with_context(cannot)?
+            let path = data_dir.database();
+            let store = SqliteStore::open(&path, Arc::new(System)).await;
+            Arc::new(store.with_context(|| cannot_open(&path))?)
         };
-        Self::unlock(Arc::new(store), master_key, settings).await
+        Self::unlock(store, master_key, settings).await
     }
 
     /// Opens the store in the database, which is made if there is none.
@@ -66,11 +66,7 @@ impl Opened {
             None if !data_dir.has_store() => return Err(data_dir.no_store()),
             None => {
                 let master_key = data_dir.master_secret(&config.master)?;
-                let path = data_dir.database();
-                let store = SqliteStore::open_existing(&path, Arc::new(System)).await;
-                let store =
-                    store.with_context(|| format!("cannot open the store {}", path.display()))?;
-                (Arc::new(store.with_context(|| data_dir.lost_tables())?), master_key)
+                (begun(&data_dir).await?, master_key)
             }
         };
         // A store without accounts would take any key as its first.
@@ -109,6 +105,18 @@ impl Opened {
             }
         }
     }
+}
+
+/// The embedded store that was begun in the folder.
+async fn begun(data_dir: &DataDir) -> anyhow::Result<Arc<dyn Store>> {
+    let path = data_dir.database();
+    let store = SqliteStore::open_existing(&path, Arc::new(System)).await;
+    let store = store.with_context(|| cannot_open(&path))?;
+    Ok(Arc::new(store.with_context(|| data_dir.lost_tables())?))
+}
+
+fn cannot_open(store: &Path) -> String {
+    format!("cannot open the store {}", store.display())
 }
 
 /// Its URL may hold a password, so it is not repeated.

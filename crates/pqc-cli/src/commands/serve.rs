@@ -153,9 +153,6 @@ async fn first_start_of_many(service: &Service, data_dir: &Path) -> anyhow::Resu
             locked => break locked?,
         }
     };
-    if !service.accounts().await?.is_empty() {
-        return Ok(());
-    }
     if data_dir.has_store() {
         bail!(
             "{} is an embedded store's: the root token of the store on PostgreSQL needs another \

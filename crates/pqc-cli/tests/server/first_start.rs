@@ -199,7 +199,7 @@ fn a_store_that_lost_its_log_is_not_begun_anew() {
             || ["pqc.db", "root-token", "master.key"].map(|name| files(&folder).remove(name));
         let before = kept();
         for verb in ["serve --listen 127.0.0.1:0", "account list", "token list"] {
-            folder.verb(verb).refused(2, "");
+            folder.verb(verb).refused(2, "put it back from a backup");
             assert!(kept() == before, "{cut}: {verb}");
         }
     }
