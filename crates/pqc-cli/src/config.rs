@@ -171,6 +171,15 @@ impl Raw {
     }
 
     fn store(&self) -> anyhow::Result<StoreConfig> {
+        for (name, path) in [
+            ("data_dir", &self.data_dir),
+            ("master_key_file", &self.master_key_file),
+            ("master_passphrase_file", &self.master_passphrase_file),
+        ] {
+            if path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
+                bail!("{name} is empty: name a file or a folder, or leave it out");
+            }
+        }
         let master = match (&self.master_key_file, &self.master_passphrase_file) {
             (None, None) => MasterSource::Own,
             (Some(file), None) => MasterSource::KeyFile(file.clone()),
@@ -409,6 +418,15 @@ mod tests {
             assert!(error.starts_with(&format!("{key}: ")), "{error}");
         }
         assert!(refused("log = 'info'\nmax_text =").starts_with("line 2: "));
+    }
+
+    #[test]
+    fn an_empty_path_is_refused_by_its_name() {
+        for key in ["data_dir", "master_key_file", "master_passphrase_file"] {
+            let raw = Raw::parse(&format!("{key} = ''")).unwrap();
+            let error = raw.store().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{key} is empty")), "{error}");
+        }
     }
 
     #[test]

@@ -39,8 +39,8 @@ pub(crate) struct ServeLock {
 pub(crate) struct NewStore {
     path: PathBuf,
     folder: DataDir,
-    /// Whether the folder was made for it.
-    made_folder: bool,
+    /// The folders that were made for it: its own, and those above.
+    made_folders: Vec<PathBuf>,
     is_kept: bool,
     _lock: ServeLock,
 }
@@ -68,9 +68,11 @@ impl Drop for NewStore {
     fn drop(&mut self) {
         if !self.is_kept {
             let _ = private_file::remove_leftovers(&self.folder.path);
-            if self.made_folder {
+            if !self.made_folders.is_empty() {
                 let _ = std::fs::remove_file(self.folder.path.join(LOCK));
-                let _ = std::fs::remove_dir(&self.folder.path);
+            }
+            for folder in &self.made_folders {
+                let _ = std::fs::remove_dir(folder);
             }
         }
     }
@@ -173,11 +175,13 @@ impl DataDir {
             return Err(refuse());
         }
         self.check_no_stray_log()?;
-        let made_folder = !self.path.exists();
+        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let made_folders = self.path.ancestors().take_while(is_missing).map(Path::to_owned);
+        let made_folders = made_folders.collect();
         let folder = Self::create(&self.path)?;
         let lock = folder.lock()?;
         let path = self.path.join(format!("{}restore.db", private_file::UNNAMED));
-        let new = NewStore { path, folder, made_folder, is_kept: false, _lock: lock };
+        let new = NewStore { path, folder, made_folders, is_kept: false, _lock: lock };
         if new.folder.has_store() { Err(refuse()) } else { Ok(new) }
     }
 
@@ -345,6 +349,22 @@ mod tests {
         fs::remove_file(data.database()).unwrap();
         fs::write(&log, b"").unwrap();
         assert!(data.begin_restore().is_ok());
+    }
+
+    #[test]
+    fn of_a_restore_that_is_refused_no_folder_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = || DataDir::at(&folder.path().join("one/two"));
+        drop(data().begin_restore().unwrap());
+        assert!(!folder.path().join("one").exists());
+        // What was there stays.
+        fs::create_dir(folder.path().join("one")).unwrap();
+        drop(data().begin_restore().unwrap());
+        assert!(folder.path().join("one").exists() && !folder.path().join("one/two").exists());
+        let new = data().begin_restore().unwrap();
+        fs::write(new.path(), b"rows").unwrap();
+        new.keep().unwrap();
+        assert!(data().has_store());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use pqc_service::Error;
 
 use crate::output;
+use crate::signals::Stopped;
 
 /// The exit statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(crate) enum Exit {
     No,
     /// 2: bad usage, bad input, or a store or key that cannot be used.
     Bad,
+    /// 128 and the number of the signal that ended it.
+    Signal(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -23,6 +26,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => Self::SUCCESS,
             Exit::No => Self::from(1),
             Exit::Bad => Self::from(2),
+            Exit::Signal(status) => Self::from(status),
         }
     }
 }
@@ -49,6 +53,9 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
 fn status(error: &anyhow::Error) -> Exit {
     if error.is::<Refused>() {
         return Exit::No;
+    }
+    if let Some(stopped) = error.downcast_ref::<Stopped>() {
+        return Exit::Signal(stopped.status());
     }
     match error.downcast_ref::<Error>() {
         Some(

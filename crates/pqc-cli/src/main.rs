@@ -19,6 +19,7 @@ mod private_file;
 mod signals;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
@@ -41,10 +42,13 @@ fn main() -> ExitCode {
         .build()
         .context("cannot start the runtime")
         .and_then(|runtime| {
-            runtime.block_on(async {
+            let done = runtime.block_on(async {
                 signals::outlive_file_size_limit().context("cannot listen to signals")?;
                 commands::run(args).await
-            })
+            });
+            // Threads that write files clean up; one that reads may wait without an end.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            done
         });
     match done {
         Ok(()) => Exit::Done,

@@ -1,11 +1,13 @@
-//! Signals: those that end a server (the first one kindly, the second at once), and one that must
-//! end nothing.
+//! Signals: those that end a server (the first one kindly, the second at once) or a verb that has
+//! files to clean up, and one that must end nothing.
 
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use anyhow::Context;
 use tokio::sync::oneshot;
 
 /// Hears of files that reach their limit of size from now on, so that the process does not die of it
@@ -49,7 +51,7 @@ impl Signals {
                 signal = source.next().await;
             }
             // What was answered is in the store by then.
-            std::process::exit(signal.status());
+            std::process::exit(signal.status().into());
         });
         Ok(Self { first, kindly })
     }
@@ -63,6 +65,41 @@ impl Signals {
                 Err(_) => std::future::pending().await,
             }
         }
+    }
+}
+
+/// A signal ended the run.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped by {}", _0.name())]
+pub(crate) struct Stopped(Signal);
+
+impl Stopped {
+    /// The status that a shell gives to a process that died of the signal.
+    pub(crate) fn status(&self) -> u8 {
+        self.0.status()
+    }
+}
+
+/// Does `verb`, unless a signal comes first: then it is dropped, and its unfinished files with it.
+///
+/// # Errors
+/// The verb's; [`Stopped`].
+pub(crate) async fn unless_stopped(
+    verb: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    let mut source = Source::listen().context("cannot listen to signals")?;
+    let (tell, told) = oneshot::channel();
+    tokio::spawn(async move {
+        let signal = source.next().await;
+        let _ = tell.send(signal);
+        // One that waits for a file that gives nothing cannot be dropped.
+        tokio::time::sleep(PATIENCE).await;
+        std::process::exit(signal.status().into());
+    });
+    tokio::select! {
+        biased;
+        done = verb => done,
+        Ok(signal) = told => Err(Stopped(signal).into()),
     }
 }
 
@@ -105,7 +142,7 @@ impl Source {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Signal {
+pub(crate) enum Signal {
     #[cfg(unix)]
     Terminate,
     Interrupt,
@@ -120,7 +157,7 @@ impl Signal {
         }
     }
 
-    fn status(self) -> i32 {
+    fn status(self) -> u8 {
         match self {
             #[cfg(unix)]
             Self::Terminate => 128 + 15,
@@ -128,3 +165,6 @@ impl Signal {
         }
     }
 }
+
+/// How long a verb that a signal ends may take to leave.
+const PATIENCE: Duration = Duration::from_secs(1);

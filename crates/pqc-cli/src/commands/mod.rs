@@ -17,6 +17,7 @@ use pqc_core::Timestamp;
 
 use crate::args::{Args, Command};
 use crate::output::Output;
+use crate::signals::unless_stopped;
 
 /// Does what was typed.
 ///
@@ -32,8 +33,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Issuer(args) => issuer::run(args, output).await,
         Command::MasterKey(verb) => master_key::run(verb, output).await,
         Command::Token(args) => token::run(args, output).await,
-        Command::Backup(args) => backup::run(*args, output).await,
-        Command::Restore(args) => restore::run(*args, output).await,
+        Command::Backup(args) => unless_stopped(backup::run(*args, output)).await,
+        Command::Restore(args) => unless_stopped(restore::run(*args, output)).await,
         Command::Kem(args) => kem::run(args, output),
         Command::Selftest => selftest::run(output),
         Command::Acvp { prompt } => acvp::run(&prompt, output),

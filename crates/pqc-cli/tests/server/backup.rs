@@ -6,9 +6,13 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Executor};
 
 use crate::postgres::Database;
-use crate::support::{Folder, KeyPair, Server, names, pqc, run, text};
+use crate::support::{
+    Folder, KeyPair, Server, Started, block_on, names, pqc, run, text, wait_until,
+};
 
 /// A server with something in it, and how to tell it again.
 struct Original {
@@ -341,4 +345,48 @@ fn a_file_that_may_not_grow_leaves_no_half_backup_and_no_half_store() {
     limited(&restore, &copy).refused(2, "full");
     assert!(!copy.data_dir().exists());
     copy.verb(&restore).ended(0);
+}
+
+#[test]
+fn a_backup_or_a_restore_that_is_stopped_leaves_nothing() {
+    let server = Folder::new().serve();
+    let root = server.folder.root_token();
+    let original = Original::new(server, root);
+    let (file, phrase) = (original.file("b.pqcb"), original.file("passphrase"));
+    let key = original.server.folder.file("master.key").display().to_string();
+    original.server.verb(&format!("backup {file} --passphrase-file {phrase}")).ended(0);
+    let half = fs::read(&file).unwrap();
+    let half = &half[..half.len() / 2];
+    fs::remove_file(&file).unwrap();
+
+    // A store that another holds: the backup waits for it, with a file that has no name yet.
+    let options = SqliteConnectOptions::new().filename(original.server.folder.file("pqc.db"));
+    let mut other = block_on(options.connect()).unwrap();
+    block_on(other.execute("BEGIN IMMEDIATE")).unwrap();
+    let folder = original.server.folder.data_dir();
+    let backup = format!("backup {file} --passphrase-file {phrase}");
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let started = Started::on(&folder, &backup, b"");
+        wait_until("the unnamed file", || unnamed(&original.keys.beside("")));
+        started.signal(signal).refused(code, "stopped by SIG");
+        assert!(!unnamed(&original.keys.beside("")) && !Path::new(&file).exists(), "{signal}");
+    }
+    block_on(other.execute("ROLLBACK")).unwrap();
+
+    // A backup of which half comes, and then nothing more.
+    let restore = format!("restore - --passphrase-file {phrase} --master-key-file {key}");
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let copy = Folder::new();
+        let new = copy.beside("new").join("deep");
+        let started = Started::on(&new, &restore, half);
+        wait_until("the unnamed store", || unnamed(&new));
+        started.signal(signal).refused(code, "stopped by SIG");
+        assert!(!copy.beside("new").exists(), "{signal}");
+    }
+}
+
+/// Whether there is a file without a name of its own in the folder.
+fn unnamed(folder: &Path) -> bool {
+    let Ok(files) = fs::read_dir(folder) else { return false };
+    files.flatten().any(|file| file.file_name().to_string_lossy().starts_with(".pqc-new-"))
 }

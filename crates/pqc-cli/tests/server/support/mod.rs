@@ -20,7 +20,7 @@ pub(crate) use forge::{Issuer, unreduced};
 pub(crate) use load::{Ledger, Load};
 pub(crate) use process::{Folder, KilledOnDrop, Server, shared};
 pub(crate) use raw::Raw;
-pub(crate) use verb::{Run, pqc, run};
+pub(crate) use verb::{Run, Started, pqc, run};
 
 use std::time::{Duration, Instant};
 

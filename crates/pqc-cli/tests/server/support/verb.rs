@@ -3,13 +3,13 @@
 use std::env;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{ChildStdin, Command, Stdio};
 
 use serde_json::Value;
 
-use super::PATIENCE;
 use super::capture::Capture;
+use super::process::KilledOnDrop;
+use super::wait_until;
 
 /// A run of the program that has ended.
 #[derive(Debug)]
@@ -71,28 +71,55 @@ pub(crate) fn pqc() -> Command {
     command
 }
 
+/// A run of the program that goes on. Killed when it is dropped.
+pub(crate) struct Started {
+    child: KilledOnDrop,
+    stdin: Option<ChildStdin>,
+    stdout: Capture,
+    stderr: Capture,
+}
+
+impl Started {
+    /// Starts a verb on a data folder, and gives it the first bytes of its input.
+    pub(crate) fn on(data_dir: &Path, line: &str, first: &[u8]) -> Self {
+        Self::reading(pqc().args(line.split(' ')).arg("--data-dir").arg(data_dir), first)
+    }
+
+    fn reading(command: &mut Command, first: &[u8]) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = Capture::of(child.stdout.take().unwrap());
+        let stderr = Capture::of(child.stderr.take().unwrap());
+        let mut stdin = child.stdin.take().unwrap();
+        // Who does not read its input closes it: no matter.
+        let _ = stdin.write_all(first);
+        Self { child: KilledOnDrop(child), stdin: Some(stdin), stdout, stderr }
+    }
+
+    /// Sends a signal by its name, and waits for the end.
+    pub(crate) fn signal(self, name: &str) -> Run {
+        let kill = format!("kill -{name} {}", self.child.0.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        self.wait()
+    }
+
+    fn wait(mut self) -> Run {
+        let mut status = None;
+        wait_until("the end of a verb", || {
+            status = self.child.0.try_wait().unwrap();
+            status.is_some()
+        });
+        let code = status.and_then(|status| status.code()).unwrap_or(-1);
+        let text = |capture: &Capture| String::from_utf8(capture.all()).unwrap();
+        Run { code, stdout: text(&self.stdout), stderr: text(&self.stderr) }
+    }
+}
+
 /// Runs a command to its end, with `stdin` as its input.
 pub(crate) fn run(command: &mut Command, stdin: &[u8]) -> Run {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let stdout = Capture::of(child.stdout.take().unwrap());
-    let stderr = Capture::of(child.stderr.take().unwrap());
-    // Who does not read its input closes it: no matter.
-    let _ = child.stdin.take().unwrap().write_all(stdin);
-    let end = Instant::now() + PATIENCE;
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if Instant::now() > end {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            panic!("it does not end: {command:?}");
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
-    let text = |capture: Capture| String::from_utf8(capture.all()).unwrap();
-    Run { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
+    let mut started = Started::reading(command, stdin);
+    started.stdin = None;
+    started.wait()
 }
 
 /// Runs a verb on a data folder. The words of `line` are separated by spaces.
