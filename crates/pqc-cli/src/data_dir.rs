@@ -1,13 +1,15 @@
 //! The folder that holds the embedded store, and what lies beside it: `pqc.db`, `master.key`,
-//! `root-token`, `serve.lock`. Beside a store on PostgreSQL it holds the root token alone.
+//! `root-token` (`root-token.new` until its account is made), `serve.lock`. Beside a store on PostgreSQL it holds the root token alone.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use pqc_core::Secret;
 use pqc_core::token::TokenValue;
 use pqc_service::MasterSecret;
+use zeroize::Zeroizing;
 
 use crate::logging;
 use crate::master_key::{self, MasterSource};
@@ -201,8 +203,8 @@ impl DataDir {
             MasterSource::Own => {
                 let key = master_key::read_key(&self.own_key())?.with_context(|| {
                     format!(
-                        "{} is missing, and without it the store beside it cannot be opened: put \
-                         it back from its backup, or name its file with --master-key-file or \
+                        "{} is missing, and without the master key nothing opens: put it back \
+                         from its backup, or name its file with --master-key-file or \
                          --master-passphrase-file; nothing was changed",
                         self.own_key().display()
                     )
@@ -245,30 +247,66 @@ impl DataDir {
         self.path.join("root-token")
     }
 
-    /// Writes the root token of the first account.
+    /// Writes a root token in the place of another of its account.
     ///
     /// # Errors
     /// It cannot be written.
-    pub(crate) fn write_root_token(&self, token: &TokenValue) -> anyhow::Result<()> {
-        let path = self.root_token_file();
-        let mut line = token.expose_text();
-        line.push('\n');
-        private_file::write(&path, line.as_bytes(), Existing::Replace)
-            .with_context(|| format!("cannot write {}", path.display()))
+    pub(crate) fn replace_root_token(&self, token: &TokenValue) -> anyhow::Result<()> {
+        write_token(&self.root_token_file(), token)
     }
 
-    /// The key's file in the folder.
-    pub(crate) fn own_key(&self) -> PathBuf {
-        self.path.join("master.key")
+    /// Where it is until the account is made.
+    pub(crate) fn new_root_token_file(&self) -> PathBuf {
+        self.path.join("root-token.new")
+    }
+
+    /// Writes the root token of an account that is to be made.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn write_new_root_token(&self, token: &TokenValue) -> anyhow::Result<()> {
+        write_token(&self.new_root_token_file(), token)
+    }
+
+    /// The root token that a start which was killed has left, if one did.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn read_new_root_token(&self) -> anyhow::Result<Option<Zeroizing<String>>> {
+        read_token(&self.new_root_token_file())
+    }
+
+    /// The root token in its file, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn read_root_token(&self) -> anyhow::Result<Option<Zeroizing<String>>> {
+        read_token(&self.root_token_file())
+    }
+
+    /// Gives the new root token its name: the account was made. Puts over none.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub(crate) fn keep_new_root_token(&self) -> anyhow::Result<()> {
+        let (new, file) = (self.new_root_token_file(), self.root_token_file());
+        private_file::rename(&new, &file).with_context(|| {
+            format!("cannot write {}; the token is in {}", file.display(), new.display())
+        })
     }
 
     /// Removes the root token of an account that was not made.
     ///
     /// # Errors
     /// It cannot be removed.
-    pub(crate) fn remove_root_token(&self) -> anyhow::Result<()> {
-        let path = self.root_token_file();
+    pub(crate) fn remove_new_root_token(&self) -> anyhow::Result<()> {
+        let path = self.new_root_token_file();
         std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
+    }
+
+    /// The key's file in the folder.
+    pub(crate) fn own_key(&self) -> PathBuf {
+        self.path.join("master.key")
     }
 
     /// That no log is here whose store is not: a new store must not take it for its own.
@@ -291,7 +329,24 @@ impl DataDir {
     }
 }
 
+fn write_token(path: &Path, token: &TokenValue) -> anyhow::Result<()> {
+    let mut line = token.expose_text();
+    line.push('\n');
+    private_file::write(path, line.as_bytes(), Existing::Replace)
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn read_token(path: &Path) -> anyhow::Result<Option<Zeroizing<String>>> {
+    let bytes = match private_file::read(path, MAX_TOKEN_FILE_BYTES) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    Ok(Some(Zeroizing::new(String::from_utf8_lossy(bytes.trim_ascii()).into_owned())))
+}
+
 const LOCK: &str = "serve.lock";
+/// Several times a token.
+const MAX_TOKEN_FILE_BYTES: usize = 1024;
 
 #[cfg(test)]
 mod tests {

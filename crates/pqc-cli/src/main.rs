@@ -10,6 +10,7 @@ mod commands;
 mod config;
 mod data_dir;
 mod exit;
+mod first_start;
 mod key_files;
 mod logging;
 mod master_key;

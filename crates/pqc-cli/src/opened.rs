@@ -38,16 +38,28 @@ impl Opened {
         Self::unlock(store, master_key, settings).await
     }
 
-    /// Opens the store in the database, which is made if there is none.
+    /// Opens the store in the database, which is made if there is none; but first, if it has no
+    /// account, asks `may_begin`.
     ///
     /// # Errors
-    /// As [`Self::open_embedded`].
+    /// As [`Self::open_embedded`]; those of `may_begin`: then nothing was changed.
     pub(crate) async fn open_postgres(
         url: &PostgresUrl,
         master_key: MasterSecret,
         settings: Settings,
+        may_begin: impl FnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
-        let store = PostgresStore::open(url.expose()).await.context(POSTGRES)?;
+        let found = PostgresStore::open_existing(url.expose()).await.context(POSTGRES)?;
+        let store = match found {
+            Some(store) if !store.accounts().await?.is_empty() => store,
+            found => {
+                may_begin()?;
+                match found {
+                    Some(store) => store,
+                    None => PostgresStore::open(url.expose()).await.context(POSTGRES)?,
+                }
+            }
+        };
         Self::unlock(Arc::new(store), master_key, settings).await
     }
 

@@ -82,6 +82,17 @@ impl Write for Unnamed {
     }
 }
 
+/// Gives a file another name in its folder, for good, unless there is one of that name.
+///
+/// # Errors
+/// Of the file system; [`io::ErrorKind::AlreadyExists`].
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    // A rename would put it over one that is there.
+    fs::hard_link(from, to)?;
+    fs::remove_file(from)?;
+    sync_folder(folder_of(to))
+}
+
 /// Removes what writes into this folder left when their process was killed. One that is under way
 /// fails by it, and says so.
 ///

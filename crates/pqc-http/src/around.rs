@@ -13,6 +13,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use http_body::Body as _;
 use pqc_core::AccountId;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -25,7 +26,9 @@ pub(crate) async fn name_and_log(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let id = request_id(request.headers());
-    let mut response = next.run(request).await;
+    // What is logged on the way says whose request it was, at every level of the log.
+    let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
+    let mut response = next.run(request).instrument(span).await;
 
     if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
         let body = problem.to_json(id.to_str().unwrap_or_default());

@@ -58,8 +58,8 @@ pub enum Error {
     // ---- the operator ----
     /// The master key is not the one that sealed this store.
     #[error(
-        "the master key does not open this store: give the file of the key that was used when the \
-         store was made; nothing was changed"
+        "the master key does not open this store: give the key that was used when the store was \
+         made, or last rotated; nothing was changed"
     )]
     WrongMasterKey,
     /// The master key comes from elsewhere.
@@ -104,15 +104,15 @@ pub enum Error {
     /// What is sealed under the older master key and does not open, so that the rotation stays
     /// under way.
     #[error(
-        "{count} stored keys do not open ({first}): the others are sealed under the new master key, \
-         and the rotation stays under way until these are put back from a backup or removed; both \
+        "{count} stored keys do not open ({named}): the others are sealed under the new master key, \
+         and the rotation stays under way until these are gone (docs/operations.md says how); both \
          master keys open the store"
     )]
     RotationBlocked {
         /// How many.
         count: u64,
-        /// The first of them.
-        first: String,
+        /// The first of them, by their ids.
+        named: String,
     },
     /// The store's URL cannot be used. It may hold a password, so it is not repeated.
     #[error(

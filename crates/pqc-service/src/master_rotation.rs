@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use pqc_core::{RecordName, Timestamp};
+use pqc_core::Timestamp;
 
 use crate::error::Error;
 use crate::masters::{self, MasterSecret};
@@ -107,9 +107,13 @@ impl Service {
             after = *last;
             let mut resealed = Vec::with_capacity(page.len());
             for (number, key) in page {
+                let name = match &key {
+                    Ok(key) => format!("key {} of account {}", key.id, key.account),
+                    Err(_) => format!("row {number} of the table keys"),
+                };
                 match key.and_then(|key| self.reseal(key)) {
                     Ok(key) => resealed.push(key),
-                    Err(error) => broken.add(number, error)?,
+                    Err(error) => broken.add(name, error)?,
                 }
             }
             // One that another rotation sealed meanwhile, or that was destroyed, does not count.
@@ -119,8 +123,9 @@ impl Service {
         }
         tokio::time::sleep(SHORTEST.saturating_sub(begun.elapsed())).await;
         let ended = self.store.end_master_rotation(rotation.from, rotation.to).await?;
-        if let (false, Some(first)) = (ended, broken.first) {
-            return Err(Error::RotationBlocked { count: broken.count, first });
+        if !ended && broken.count > 0 {
+            let Broken { count, named } = broken;
+            return Err(Error::RotationBlocked { count, named: named.join(", ") });
         }
         // It has ended, whether or not this can be seen now.
         let _ = self.masters.reload().await;
@@ -147,18 +152,9 @@ impl Service {
     }
 
     fn reseal(&self, key: KeyRecord) -> Result<Resealed, Error> {
-        let KeyRecord { account, id, kind, algorithm, sealed: old, .. } = key;
-        let record_id = id.as_bytes();
-        let name = RecordName { account, kind, algorithm: &algorithm, record_id };
         let masters = self.masters.in_force()?;
-        match masters.reseal(&name, &old, &mut self.rng()) {
-            Ok(new) => Ok(Resealed { account, id, old, new }),
-            Err(error) => {
-                let key = hex::encode(record_id);
-                tracing::error!(%account, key, %error, "a stored key is not sealed again");
-                Err(error.into())
-            }
-        }
+        let new = masters.reseal(&key.name(), &key.sealed, &mut self.rng())?;
+        Ok(Resealed { account: key.account, id: key.id, old: key.sealed, new })
     }
 }
 
@@ -166,24 +162,29 @@ impl Service {
 #[derive(Debug, Default)]
 struct Broken {
     count: u64,
-    first: Option<String>,
+    /// The first of them.
+    named: Vec<String>,
 }
 
 impl Broken {
-    /// Takes note of one, by the number of its row; what is no fault of the key is an error.
-    fn add(&mut self, number: u64, error: Error) -> Result<(), Error> {
+    /// Takes note of one; what is no fault of the key is an error.
+    fn add(&mut self, name: String, error: Error) -> Result<(), Error> {
         match error {
             Error::Corrupt { .. } | Error::Core(pqc_core::Error::SealBroken) => {}
             error => return Err(error),
         }
         self.count += 1;
-        self.first.get_or_insert(format!("the first is row {number} of the table keys"));
+        if self.named.len() < MOST_NAMED {
+            self.named.push(name);
+        }
         Ok(())
     }
 }
 
 /// How many keys are sealed again in one transaction: some milliseconds.
 const PAGE: u32 = 100;
+/// So many of those that do not open are named.
+const MOST_NAMED: usize = 10;
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// Ten times as long as a running service takes to look at the store: one that has not seen the new
 /// key by the end has lost the store.

@@ -219,7 +219,7 @@ async fn unlock(
         // are looked at once more after the rest.
         records = store.master_keys().await?;
         if records.is_empty() && is_begun {
-            return Err(Error::Corrupt { what: "it has lost its master keys" });
+            return Err(Error::Corrupt { what: LOST_KEYS });
         }
     }
     if records.is_empty() {
@@ -320,4 +320,5 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A rotation takes seconds, so the second try is the last that is needed.
 const TRIES: u32 = 3;
 const FIRST_VERSION: u32 = 1;
+const LOST_KEYS: &str = "it has lost its master keys: put it back from a backup";
 const LOCK: Error = Error::Internal { what: "the lock on the master keys" };

@@ -10,9 +10,11 @@ use pqc_core::{EncapsulationKey, PassphraseParameters};
 use pqc_service::backup::Contents;
 use serde::Serialize;
 
+use super::keys::kind_name;
 use super::rfc3339;
 use crate::args::{BackupArgs, PolicyArgs};
 use crate::config::StoreConfig;
+use crate::exit::Refused;
 use crate::key_files;
 use crate::opened::Opened;
 use crate::output::{self, Human, Output};
@@ -63,12 +65,34 @@ pub(crate) async fn run(args: BackupArgs, output: Output) -> anyhow::Result<()> 
     opened.close().await;
     let (sealed, contents) = done?;
     finish(sealed).map_err(cannot)?;
+    let damaged = name_damaged(&contents);
     let written = Written::from(contents);
     if to_stdout {
         output::note(format_args!("{written}"));
-        return Ok(());
+    } else {
+        output.show(&written)?;
     }
-    output.show(&written)
+    damaged
+}
+
+/// Names the keys that do not open. They are in the backup as they are in the store; but who has a
+/// sound one should keep it.
+fn name_damaged(contents: &Contents) -> anyhow::Result<()> {
+    let of_accounts = contents.accounts.iter().map(|account| (&*account.name, &account.keys));
+    for (owner, keys) in of_accounts.chain([("the server", &contents.issuer_keys)]) {
+        for key in keys.iter().filter(|key| !key.is_sound) {
+            let kind = kind_name(key.kind);
+            output::note(format_args!("key {}, {kind} of {owner}, does not open", key.id));
+        }
+    }
+    match contents.damaged_keys {
+        0 => Ok(()),
+        count => Err(Refused(format!(
+            "the store is damaged: {count} keys in it do not open, and so not in this backup \
+             either; keep the one before"
+        ))
+        .into()),
+    }
 }
 
 fn finish(sealed: SealingWriter<Out>) -> io::Result<()> {

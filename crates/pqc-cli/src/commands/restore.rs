@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use pqc_core::Timestamp;
 use pqc_core::envelope::{self, Opener};
 use pqc_core::stream::OpeningReader;
 use pqc_service::System;
@@ -30,6 +31,7 @@ use crate::output::{self, Human, Output};
 pub(crate) async fn run(args: RestoreArgs, output: Output) -> anyhow::Result<()> {
     let config = StoreConfig::load(args.store.clone(), PolicyArgs::default())?;
     let folder = DataDir::at(&config.data_dir);
+    let old_token = folder.root_token_file();
     let master_key = folder.master_secret(&config.master)?;
     let options = RestoreOptions { master_key, reset_root_tokens: args.reset_root_tokens };
     let input = open(&args)?;
@@ -46,6 +48,12 @@ pub(crate) async fn run(args: RestoreArgs, output: Output) -> anyhow::Result<()>
             restored
         }
     };
+    if config.postgres.is_none() && old_token.exists() {
+        output::note(format_args!(
+            "{} was here before: its token may be of no use now",
+            old_token.display()
+        ));
+    }
     show(restored, output)
 }
 
@@ -92,6 +100,9 @@ fn show(restored: Restored, output: Output) -> anyhow::Result<()> {
         issuer_keys: contents.issuer_keys.iter().map(Key::from).collect(),
         trusted_issuers: contents.trusted_issuers,
     };
+    if contents.damaged_keys > 0 {
+        output::note(format_args!("{} keys do not open, as in the backup", contents.damaged_keys));
+    }
     output::note(format_args!(
         "no temporary token lives on; the keys named live again, also those that were destroyed \
          since the backup: `pqc keys destroy` ends one; {}",
@@ -137,7 +148,12 @@ struct Account {
 struct Key {
     key_id: String,
     kind: &'static str,
-    destroyed: bool,
+    /// In seconds.
+    destroyed_at: Option<u64>,
+    /// Whether it opens.
+    sound: bool,
+    #[serde(skip)]
+    destroyed: Option<Timestamp>,
 }
 
 impl Account {
@@ -156,7 +172,13 @@ impl Account {
 
 impl From<&KeyContents> for Key {
     fn from(key: &KeyContents) -> Self {
-        Self { key_id: key.id.to_string(), kind: kind_name(key.kind), destroyed: key.is_destroyed }
+        Self {
+            key_id: key.id.to_string(),
+            kind: kind_name(key.kind),
+            destroyed_at: key.destroyed_at.map(Timestamp::seconds),
+            sound: key.is_sound,
+            destroyed: key.destroyed_at,
+        }
     }
 }
 
@@ -166,9 +188,12 @@ impl Human for Shown {
         writeln!(out, "restored the store of {}", self.made)?;
         let owned = self.accounts.iter().map(|account| (account.name.as_str(), &account.keys));
         for (owner, keys) in owned.chain([("the server", &self.issuer_keys)]) {
-            for Key { key_id, kind, destroyed } in keys {
-                let state = if *destroyed { "  destroyed, can be brought back" } else { "" };
-                writeln!(out, "key {key_id}  {kind} of {owner}{state}")?;
+            for Key { key_id, kind, destroyed, sound, .. } in keys {
+                write!(out, "key {key_id}  {kind} of {owner}")?;
+                if let Some(at) = destroyed {
+                    write!(out, "  destroyed {}", rfc3339(*at))?;
+                }
+                writeln!(out, "{}", if *sound { "" } else { "  does not open" })?;
             }
         }
         if self.trusted_issuers > 0 {

@@ -2,22 +2,20 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
-use pqc_service::{Custody, Error, Service};
+use anyhow::Context;
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::args::{DEFAULT_ACCOUNT, ServeArgs};
+use crate::args::ServeArgs;
 use crate::config::ServeConfig;
-use crate::data_dir::{DataDir, FolderInUse, KeyOrigin};
+use crate::data_dir::{DataDir, KeyOrigin};
 use crate::exit::OutputClosed;
+use crate::first_start;
 use crate::logging;
 use crate::opened::Opened;
-use crate::output::{self, Human, Output};
+use crate::output::{Human, Output};
 use crate::signals::Signals;
 
 /// Serves until a signal.
@@ -53,7 +51,10 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     let (opened, origin) = match postgres {
         Some(url) => {
             let master_key = data_dir.master_secret(source)?;
-            (Opened::open_postgres(url, master_key, settings).await, KeyOrigin::Read)
+            let folder = &config.store.data_dir;
+            let check = || first_start::check_folder_of_many(folder);
+            let opened = Opened::open_postgres(url, master_key, settings, check).await;
+            (opened, KeyOrigin::Read)
         }
         None => {
             let (master_key, origin) = data_dir.master_secret_or_new(source)?;
@@ -65,8 +66,11 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     tracing::info!(backend = report.backend, checks = report.checks, "self-test passed");
     let served = async {
         match postgres {
-            Some(_) => first_start_of_many(&opened.service, &config.store.data_dir).await?,
-            None => first_start(&opened.service, &data_dir).await?,
+            Some(_) => {
+                let folder = &config.store.data_dir;
+                first_start::begin_as_one_of_many(&opened.service, folder).await?;
+            }
+            None => first_start::begin(&opened.service, &data_dir).await?,
         }
         warn(&config, &data_dir, origin, address);
         let stopped = signals.stop();
@@ -119,55 +123,6 @@ fn most_connections(wanted: u32) -> u32 {
     wanted
 }
 
-/// Makes the first account in an empty store. Its token is on disk before the account is: who
-/// loses power between the two has a token of no account, and the next start makes both again.
-async fn first_start(service: &Service, data_dir: &DataDir) -> anyhow::Result<()> {
-    if !service.accounts().await?.is_empty() {
-        return Ok(());
-    }
-    let pending = service.prepare_account(DEFAULT_ACCOUNT, Custody::Server).await?;
-    data_dir.write_root_token(pending.root_token())?;
-    let token = service.create_account(pending).await?;
-    output::note(format_args!(
-        "the root token of account {DEFAULT_ACCOUNT}, shown this once (and written to {}):\n{}",
-        data_dir.root_token_file().display(),
-        *token.expose_text()
-    ));
-    Ok(())
-}
-
-/// As [`first_start`], where other servers may do the same: one makes the account, and the others
-/// take their tokens back. Nothing is put over an embedded store's token.
-async fn first_start_of_many(service: &Service, data_dir: &Path) -> anyhow::Result<()> {
-    if !service.accounts().await?.is_empty() {
-        return Ok(());
-    }
-    let data_dir = DataDir::create(data_dir)?;
-    let start = Instant::now();
-    let _lock = loop {
-        match data_dir.lock() {
-            // One that started with this one is at it, in the same folder.
-            Err(error) if error.is::<FolderInUse>() && start.elapsed() < FIRST_START_TAKES => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            locked => break locked?,
-        }
-    };
-    if data_dir.has_store() {
-        bail!(
-            "{} is an embedded store's: the root token of the store on PostgreSQL needs another \
-             folder (--data-dir)",
-            data_dir.database().display()
-        );
-    }
-    match first_start(service, &data_dir).await {
-        Err(error) if matches!(error.downcast_ref(), Some(Error::AccountExists { .. })) => {
-            data_dir.remove_root_token()
-        }
-        done => done,
-    }
-}
-
 fn warn(config: &ServeConfig, data_dir: &DataDir, origin: KeyOrigin, address: SocketAddr) {
     if origin == KeyOrigin::Made {
         tracing::warn!(
@@ -200,8 +155,6 @@ impl Human for Listening {
     }
 }
 
-/// Far longer than the making of an account.
-const FIRST_START_TAKES: Duration = Duration::from_secs(5);
 /// What the store, the log and the runtime have open, and some more.
 #[cfg(unix)]
 const FILES_OF_OUR_OWN: u64 = 64;

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use pqc_core::token::{OperationSet, Refusal, TokenKind, authenticate};
-use pqc_core::{Timestamp, TokenId};
+use pqc_core::{AccountId, Timestamp, TokenId};
 use pqc_service::tokens::MintRequest;
-use pqc_service::{Service, TokenRecord};
+use pqc_service::{Error, Service, TokenRecord};
 use serde::Serialize;
 
 use super::rfc3339;
@@ -53,13 +53,16 @@ async fn reset(
     output: Output,
 ) -> anyhow::Result<()> {
     let id = service.account(account).await?.id;
+    let file = match data_dir.filter(|_| account == DEFAULT_ACCOUNT) {
+        Some(data_dir) => file_of(service, id, data_dir).await?,
+        None => None,
+    };
     let token = service.reset_root_token(id, keep_temporary).await?;
-    // The file of the first start goes on being right, if it is there. The new token is shown even
-    // if it cannot be written.
-    let kept = data_dir.filter(|data_dir| data_dir.root_token_file().exists());
-    if let Some(data_dir) = kept.filter(|_| account == DEFAULT_ACCOUNT) {
+    // The file of the first start goes on being right. The new token is shown even if it cannot be
+    // written.
+    if let Some(data_dir) = file {
         let path = data_dir.root_token_file();
-        match data_dir.write_root_token(&token) {
+        match data_dir.replace_root_token(&token) {
             Ok(()) => output::note(format_args!("{} holds the new token", path.display())),
             Err(error) => output::note(format_args!(
                 "{} is out of date, for it cannot be written: {error:#}",
@@ -72,6 +75,25 @@ async fn reset(
     ));
     let remedy = format!("make another with `pqc token root-reset --account {account}`");
     output.show_once(&RootToken { account, root_token: &token.expose_text() }, &remedy)
+}
+
+/// The folder whose file holds the account's token: another store's stays as it is.
+async fn file_of<'a>(
+    service: &Service,
+    account: AccountId,
+    data_dir: &'a DataDir,
+) -> anyhow::Result<Option<&'a DataDir>> {
+    let Some(kept) = data_dir.read_root_token()? else { return Ok(None) };
+    let is_its = match service.authenticate(&kept).await {
+        Ok(caller) => caller.account_id() == account,
+        Err(Error::Unauthorized(_)) => false,
+        Err(error) => return Err(error.into()),
+    };
+    if !is_its {
+        let path = data_dir.root_token_file();
+        output::note(format_args!("{} holds another token, and stays as it is", path.display()));
+    }
+    Ok(is_its.then_some(data_dir))
 }
 
 async fn mint(service: &Service, args: TempArgs, output: Output) -> anyhow::Result<()> {

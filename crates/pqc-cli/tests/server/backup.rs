@@ -96,8 +96,8 @@ fn a_backup_beside_a_running_server_becomes_a_store_elsewhere() {
     let listed = listed.as_array().unwrap().iter();
     let listed: Vec<_> = listed
         .map(|key| {
-            let is_destroyed = key["destroyed_at"] != json!(null);
-            json!({"key_id": key["key_id"], "kind": key["kind"], "destroyed": is_destroyed})
+            let (id, kind, destroyed_at) = (&key["key_id"], &key["kind"], &key["destroyed_at"]);
+            json!({"key_id": id, "kind": kind, "destroyed_at": destroyed_at, "sound": true})
         })
         .collect();
     assert_eq!((listed.len(), &account["keys"]), (3, &json!(listed)));
@@ -297,6 +297,29 @@ fn what_cannot_be_backed_up_is_said_and_leaves_nothing() {
     assert_eq!(left, 4, "two keys, a passphrase, an empty file");
     Folder::new().verb(&format!("backup {file} -r {public}")).refused(2, "there is no store");
     original.server.verb(&format!("backup {file} -r {public}")).ended(0);
+}
+
+#[test]
+fn keys_that_do_not_open_are_named_by_a_backup_and_its_restore() {
+    let server = Folder::new().serve();
+    let root = server.folder.root_token();
+    let original = Original::new(server, root);
+    let (file, phrase) = (original.file("b.pqcb"), original.file("passphrase"));
+    let listed = original.server.verb("keys list --json").json();
+    let mut keys = listed["keys"].as_array().unwrap().iter();
+    let pair = text(keys.find(|key| key["kind"] == "kem").unwrap(), "key_id");
+    let options = SqliteConnectOptions::new().filename(original.server.folder.file("pqc.db"));
+    let mut raw = block_on(options.connect()).unwrap();
+    block_on(raw.execute("UPDATE keys SET sealed = x'01' WHERE kind = 'kem'")).unwrap();
+
+    let backup = original.server.verb(&format!("backup {file} --passphrase-file {phrase}"));
+    let backup = backup.ended(1);
+    assert!(backup.stderr.contains(&format!("key {pair}, kem of default, does not open")));
+    assert!(backup.stderr.contains("1 keys in it do not open"), "{backup:?}");
+    let key = original.server.folder.file("master.key").display().to_string();
+    let restore = format!("restore {file} --passphrase-file {phrase} --master-key-file {key}");
+    let restored = Folder::new().verb(&restore).ended(0);
+    assert!(restored.stdout.contains(&format!("key {pair}  kem of default  does not open")));
 }
 
 #[test]

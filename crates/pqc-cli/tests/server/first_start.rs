@@ -106,6 +106,41 @@ fn a_root_token_file_that_was_removed_is_not_made_again() {
 }
 
 #[test]
+fn a_first_start_that_is_killed_needs_no_help() {
+    for round in 0..24 {
+        let folder = Folder::new();
+        let mut first = pqc();
+        first.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.data_dir());
+        let first = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(4 * round));
+        drop(KilledOnDrop(first));
+        let server = folder.serve();
+        assert_eq!(server.root().token_self()["kind"], "root", "{round}");
+        assert!(!folder.file("root-token.new").exists(), "{round}");
+    }
+}
+
+/// The two sides of the moment at which the account is made.
+#[test]
+fn a_root_token_without_its_name_gets_it_or_goes() {
+    let folder = Folder::new();
+    folder.serve().stop();
+    let token = folder.root_token();
+    let (new, named) = (folder.file("root-token.new"), folder.file("root-token"));
+    fs::rename(&named, &new).unwrap();
+    folder.serve().stop();
+    assert_eq!((folder.root_token(), new.exists()), (token.clone(), false));
+
+    let folder = Folder::new();
+    fs::create_dir_all(folder.data_dir()).unwrap();
+    let new = folder.file("root-token.new");
+    fs::write(&new, &token).unwrap();
+    let server = folder.serve();
+    assert!(!new.exists() && folder.root_token() != token);
+    server.root().token_self();
+}
+
+#[test]
 fn a_second_server_on_the_folder_is_refused_while_the_verbs_work_beside() {
     let folder = Folder::new();
     let server = folder.serve();

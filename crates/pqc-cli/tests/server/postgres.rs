@@ -253,6 +253,33 @@ fn what_cannot_be_used_is_one_line_and_changes_nothing() {
 }
 
 #[test]
+fn a_folder_that_cannot_take_the_first_token_leaves_the_database_as_it_is() {
+    let Some(database) = Database::new() else { return };
+    let line = format!("serve --listen 127.0.0.1:0 {}", database.options());
+    // The token of another store: maybe of this one, before it was lost.
+    let folder = Folder::new();
+    fs::create_dir_all(folder.data_dir()).unwrap();
+    fs::write(folder.file("root-token"), "another's").unwrap();
+    folder.verb(&line).refused(2, "the store has no account");
+    assert_eq!((folder.root_token().as_str(), database.tables()), ("another's", 0));
+    let nowhere = Folder::new();
+    fs::write(nowhere.data_dir(), "a file").unwrap();
+    nowhere.verb(&line).refused(2, "cannot make the data folder");
+    assert_eq!(database.tables(), 0);
+    // Its twin, and the way out.
+    fs::remove_file(folder.file("root-token")).unwrap();
+    let server = database.serve(&folder);
+    server.root().token_self();
+    // The token of another store is not put over by a reset, either.
+    fs::write(folder.file("root-token"), "another's").unwrap();
+    let reset = format!("token root-reset {}", database.options());
+    let reset = folder.verb(&reset).ended(0);
+    assert!(reset.stderr.contains("holds another token"), "{reset:?}");
+    assert_eq!(folder.root_token(), "another's");
+    assert_eq!(server.holder(reset.stdout.trim_end()).token_self()["kind"], "root");
+}
+
+#[test]
 fn the_token_of_an_embedded_store_is_left_alone() {
     let Some(database) = Database::new() else { return };
     let folder = Folder::new();

@@ -13,9 +13,9 @@ mod write;
 use std::collections::HashMap;
 
 use pqc_core::seal::RecordKind;
-use pqc_core::{AccountId, KeyId, Timestamp, TokenId};
+use pqc_core::{AccountId, KeyId, MasterKeys, Timestamp, TokenId};
 
-use crate::store::copy::{Row, Table, Value};
+use crate::store::copy::{self, Row, Table, Value};
 
 pub use read::{RestoreOptions, Restored, Target, restore};
 
@@ -30,6 +30,8 @@ pub struct Contents {
     pub issuer_keys: Vec<KeyContents>,
     /// How many issuers of others are trusted.
     pub trusted_issuers: u64,
+    /// How many keys do not open, also those that cannot be named.
+    pub damaged_keys: u64,
     /// Where each account stands among them: a key's row is looked up by it.
     places: HashMap<AccountId, usize>,
 }
@@ -54,8 +56,10 @@ pub struct KeyContents {
     pub id: KeyId,
     /// What it is for.
     pub kind: RecordKind,
-    /// Whether it was destroyed, a short time ago: it is still, and can be brought back.
-    pub is_destroyed: bool,
+    /// When it was destroyed: for a grace after that it can be brought back.
+    pub destroyed_at: Option<Timestamp>,
+    /// Whether it opens. What does not is in the backup as it is in the store.
+    pub is_sound: bool,
 }
 
 impl Contents {
@@ -65,42 +69,56 @@ impl Contents {
             accounts: Vec::new(),
             issuer_keys: Vec::new(),
             trusted_issuers: 0,
+            damaged_keys: 0,
             places: HashMap::new(),
         }
     }
 
-    /// Takes note of a row. One that does not fit is none of ours: the store will refuse it.
-    fn count(&mut self, row: &Row) {
-        use Value::{Bytes, Integer, Text};
-        match (row.table, row.values.as_slice()) {
-            (Table::Accounts, [Bytes(id), Text(name), ..]) => {
-                let Some(id) = account_id(id) else { return };
-                let (name, keys) = (name.clone(), Vec::new());
-                self.places.insert(id, self.accounts.len());
-                self.accounts.push(AccountContents { id, name, root_token: None, keys });
-            }
-            (Table::RootTokens, [Bytes(account), Bytes(id), .., Integer(created_at)]) => {
-                let id = id.as_slice().try_into().ok().map(TokenId::from_bytes);
-                let at = u64::try_from(*created_at)
-                    .map_or(Timestamp::from_millis(0), Timestamp::from_millis);
-                if let (Some(account), Some(id)) = (self.account(account), id) {
-                    account.root_token = Some((id, at));
-                }
-            }
-            (Table::Keys, [Bytes(account), Bytes(id), Text(kind), .., destroyed_at]) => {
-                let key = KeyId::from_slice(id).ok().zip(RecordKind::from_name(kind));
-                let Some((id, kind)) = key else { return };
-                let key = KeyContents { id, kind, is_destroyed: *destroyed_at != Value::Null };
-                match self.account(account) {
-                    Some(account) => account.keys.push(key),
-                    None => self.issuer_keys.push(key),
-                }
-            }
-            (Table::TrustedIssuers, _) => {
-                self.trusted_issuers = self.trusted_issuers.saturating_add(1);
-            }
-            _ => {}
+    /// Takes note of a row; `is_sound`: if it is a key's, the key opens. One that does not fit is
+    /// none of ours: the store will refuse it.
+    fn count(&mut self, row: &Row, is_sound: bool) {
+        if row.table == Table::Keys && !is_sound {
+            self.damaged_keys = self.damaged_keys.saturating_add(1);
         }
+        let _ = match row.table {
+            Table::Accounts => self.count_account(row),
+            Table::RootTokens => self.count_root_token(row),
+            Table::Keys => self.count_key(row, is_sound),
+            Table::TrustedIssuers => {
+                self.trusted_issuers = self.trusted_issuers.saturating_add(1);
+                Some(())
+            }
+            Table::Clock | Table::MasterKeys => None,
+        };
+    }
+
+    fn count_account(&mut self, row: &Row) -> Option<()> {
+        let id = account_id(bytes(row, "id")?)?;
+        let name = text(row, "name")?.to_owned();
+        self.places.insert(id, self.accounts.len());
+        self.accounts.push(AccountContents { id, name, root_token: None, keys: Vec::new() });
+        Some(())
+    }
+
+    fn count_root_token(&mut self, row: &Row) -> Option<()> {
+        let id = TokenId::from_bytes(bytes(row, "id")?.try_into().ok()?);
+        let made_at = time(row, "created_at")?;
+        self.account(bytes(row, "account")?)?.root_token = Some((id, made_at));
+        Some(())
+    }
+
+    fn count_key(&mut self, row: &Row, is_sound: bool) -> Option<()> {
+        let key = KeyContents {
+            id: KeyId::from_slice(bytes(row, "id")?).ok()?,
+            kind: RecordKind::from_name(text(row, "kind")?)?,
+            destroyed_at: time(row, "destroyed_at"),
+            is_sound,
+        };
+        match self.account(bytes(row, "account")?) {
+            Some(account) => account.keys.push(key),
+            None => self.issuer_keys.push(key),
+        }
+        Some(())
     }
 
     fn account(&mut self, id: &[u8]) -> Option<&mut AccountContents> {
@@ -111,6 +129,47 @@ impl Contents {
 
 /// Batches of rows that lie between who reads and who writes.
 const BATCHES_THAT_WAIT: usize = 4;
+
+/// Opens the key of a row with the master keys: whether that is possible.
+///
+/// # Errors
+/// It is under a master key that is not among these.
+fn is_sound(row: &Row, masters: &MasterKeys) -> Result<bool, UnknownMasterKey> {
+    let Ok(key) = copy::key(row) else { return Ok(false) };
+    if let KeyId::Pair(_) = key.id
+        && key.id != KeyId::of_pair(&key.algorithm, &key.public_key)
+    {
+        return Ok(false);
+    }
+    match masters.open(&key.name(), &key.sealed) {
+        Err(pqc_core::Error::UnknownMasterKey { .. }) => Err(UnknownMasterKey),
+        opened => Ok(opened.is_ok()),
+    }
+}
+
+#[derive(Debug)]
+struct UnknownMasterKey;
+
+fn bytes<'a>(row: &'a Row, column: &str) -> Option<&'a [u8]> {
+    match row.value(column)? {
+        Value::Bytes(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
+    match row.value(column)? {
+        Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn time(row: &Row, column: &str) -> Option<Timestamp> {
+    match row.value(column)? {
+        Value::Integer(millis) => u64::try_from(*millis).ok().map(Timestamp::from_millis),
+        _ => None,
+    }
+}
 
 fn account_id(bytes: &[u8]) -> Option<AccountId> {
     Some(AccountId::from_bytes(bytes.try_into().ok()?))

@@ -11,7 +11,7 @@ use pqc_core::{MasterKeys, SealedRecord, Timestamp};
 use tokio::sync::mpsc;
 
 use super::line::{self, End, FORMAT, Line};
-use super::{BATCHES_THAT_WAIT, Contents, account_id};
+use super::{BATCHES_THAT_WAIT, Contents, account_id, is_sound};
 use crate::error::Error;
 use crate::host::Host;
 use crate::masters::{MasterSecret, unlock_with};
@@ -143,7 +143,13 @@ impl<R: Read> Reader<R> {
                 _ if masters.is_none() => masters = Some(self.unlock(&master_rows)?),
                 _ => {}
             }
-            restored.contents.count(&row);
+            let sound = match &masters {
+                Some(masters) if row.table == Table::Keys => {
+                    matches!(is_sound(&row, masters), Ok(true))
+                }
+                _ => true,
+            };
+            restored.contents.count(&row, sound);
             self.take(row, &mut restored)?;
         }
     }

@@ -1,6 +1,7 @@
 //! Writing a backup.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use base64ct::{Base64, Encoding};
 use pqc_core::checksum::Checksum;
@@ -8,8 +9,9 @@ use pqc_core::{MasterKeys, SealedRecord, Timestamp};
 use tokio::sync::mpsc;
 
 use super::line::{End, FORMAT, Head, Line, RowText};
-use super::{BATCHES_THAT_WAIT, Contents};
+use super::{BATCHES_THAT_WAIT, Contents, is_sound};
 use crate::error::Error;
+use crate::masters::Masters;
 use crate::service::Service;
 use crate::store::copy::{self, Row, Table};
 
@@ -26,7 +28,8 @@ impl Service {
         let mut masters = self.masters.reload().await?;
         let made_at = self.store.now().await?;
         let (rows, incoming) = mpsc::channel(BATCHES_THAT_WAIT);
-        let written = tokio::task::spawn_blocking(move || begin(out, made_at, incoming));
+        let known = Arc::clone(&self.masters);
+        let written = tokio::task::spawn_blocking(move || begin(out, made_at, incoming, &known));
         let copied = self.store.copy_out(rows).await;
         // What could not be written is the reason why the rows were not taken.
         let unfinished = written.await.map_err(|_| WRITER)?.map_err(Error::BackupNotWritten)?;
@@ -71,6 +74,7 @@ fn begin<W: Write>(
     out: W,
     made_at: Timestamp,
     mut incoming: mpsc::Receiver<Vec<Row>>,
+    masters: &Masters,
 ) -> std::io::Result<Unfinished<W>> {
     let (checksum, contents) = (Checksum::default(), Contents::new(made_at));
     let mut backup = Unfinished { out, master_keys: Vec::new(), checksum, rows: 0, contents };
@@ -78,7 +82,8 @@ fn begin<W: Write>(
     while let Some(rows) = incoming.blocking_recv() {
         for row in &rows {
             backup.put(&Line::Row(RowText::from(row)))?;
-            backup.contents.count(row);
+            let is_sound = row.table != Table::Keys || opens(row, masters);
+            backup.contents.count(row, is_sound);
             backup.rows = backup.rows.saturating_add(1);
             if row.table == Table::MasterKeys {
                 backup.master_keys.push(row.clone());
@@ -86,6 +91,17 @@ fn begin<W: Write>(
         }
     }
     Ok(backup)
+}
+
+/// Whether a key's row opens. Where its master key is not known here, a rotation has begun or ended.
+/// May wait: not for the runtime's own threads.
+fn opens(row: &Row, masters: &Masters) -> bool {
+    let known = masters.in_force().ok();
+    if let Some(Ok(opened)) = known.map(|keys| is_sound(row, &keys)) {
+        return opened;
+    }
+    let fresh = tokio::runtime::Handle::current().block_on(masters.reload());
+    fresh.is_ok_and(|keys| matches!(is_sound(row, &keys), Ok(true)))
 }
 
 impl<W: Write> Unfinished<W> {

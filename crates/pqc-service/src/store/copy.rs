@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::rows::{self, millis, token_kind_name};
 use super::sql::{Arg, Columns, Writes};
-use super::{MasterKeyRecord, TokenRecord};
+use super::{KeyRecord, MasterKeyRecord, TokenRecord};
 use crate::error::Error;
 
 /// What is copied, in this order.
@@ -132,6 +132,11 @@ pub(crate) fn master_key(row: &Row) -> Result<MasterKeyRecord, Error> {
     rows::master_key(row)
 }
 
+/// The key of a row of [`Table::Keys`].
+pub(crate) fn key(row: &Row) -> Result<KeyRecord, Error> {
+    rows::key(row)
+}
+
 impl Columns for Row {
     fn integer(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
         match self.value(column) {
@@ -156,7 +161,8 @@ impl Columns for Row {
 }
 
 impl Row {
-    fn value(&self, name: &str) -> Option<&Value> {
+    /// What stands in a column, if it has one of that name.
+    pub(crate) fn value(&self, name: &str) -> Option<&Value> {
         let place = self.table.columns().iter().position(|column| column.name == name)?;
         self.values.get(place)
     }

@@ -11,6 +11,7 @@ mod database;
 pub mod postgres;
 mod read;
 mod rows;
+mod schema;
 mod sql;
 pub mod sqlite;
 mod writer;
@@ -19,7 +20,8 @@ use async_trait::async_trait;
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash, TokenState};
 use pqc_core::{
-    AccountId, KeyId, PassphraseParameters, SealedRecord, Timestamp, TokenId, VerifyingKey,
+    AccountId, KeyId, PassphraseParameters, RecordName, SealedRecord, Timestamp, TokenId,
+    VerifyingKey,
 };
 
 use tokio::sync::mpsc;
@@ -87,6 +89,19 @@ pub struct KeyRecord {
     pub created_at: Timestamp,
     /// When a newer version took its place.
     pub retired_at: Option<Timestamp>,
+}
+
+impl KeyRecord {
+    /// The name under which its secret is sealed.
+    #[must_use]
+    pub fn name(&self) -> RecordName<'_> {
+        RecordName {
+            account: self.account,
+            kind: self.kind,
+            algorithm: &self.algorithm,
+            record_id: self.id.as_bytes(),
+        }
+    }
 }
 
 /// What is kept of a master key: all but the key.

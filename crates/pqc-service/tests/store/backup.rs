@@ -15,7 +15,7 @@ use pqc_service::keyring::SigningKeyChoice;
 use pqc_service::tokens::MintRequest;
 use pqc_service::{Custody, Error, PostgresStore, Service, Settings, SqliteStore, Store, System};
 
-use sqlx::ConnectOptions;
+use sqlx::{ConnectOptions, Executor};
 
 use crate::ground::{Database, Ground, on_every_ground};
 use crate::support::Place;
@@ -185,6 +185,43 @@ async fn a_store_lives_on_in_a_store_of_either_kind() {
         store.close().await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn keys_that_do_not_open_are_named() {
+    let place = Place::new();
+    let service = service_on(place.open().await).await;
+    filled(&service).await;
+    let damaged = |contents: &Contents| {
+        let keys = contents.accounts[0].keys.iter().filter(|key| !key.is_sound);
+        let mut kinds: Vec<_> = keys.map(|key| key.kind.name()).collect();
+        kinds.sort_unstable();
+        (contents.damaged_keys, kinds)
+    };
+    assert_eq!(damaged(&back_up(&service).await.1), (0, vec![]));
+    let mut raw = place.raw().await;
+    for (damage, kinds) in [
+        ("sealed = x'01' WHERE kind = 'aes'", vec!["aes"]),
+        (
+            "sealed = CAST(substr(sealed, 1, length(sealed) - 1) || x'00' AS BLOB) \
+             WHERE kind = 'sign'",
+            vec!["aes", "sign"],
+        ),
+        (
+            "public_key = zeroblob(length(public_key)) WHERE kind = 'kem'",
+            vec!["aes", "kem", "sign"],
+        ),
+    ] {
+        let sql = format!("UPDATE keys SET {damage}");
+        raw.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+        let (backup, contents) = back_up(&service).await;
+        let count = u64::try_from(kinds.len()).unwrap();
+        assert_eq!(damaged(&contents), (count, kinds), "{damage}");
+        // They are in it as they are in the store.
+        let elsewhere = Place::new();
+        let restored = restore(backup, Target::Sqlite(elsewhere.path())).await.unwrap();
+        assert_eq!(restored.contents, contents);
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use pqc_core::token::Refusal;
-use pqc_service::{Error, Store};
+use pqc_service::{Error, SqliteStore, Store};
 use sqlx::{Connection, Executor};
 
 use crate::support::{
@@ -57,7 +57,7 @@ async fn everything_survives_a_reopen() {
         store.replace_root_token(root(1, 3), false).await.unwrap();
         store.insert_key(key_pair(1, 1)).await.unwrap();
         store.add_master_key(master_key(1)).await.unwrap();
-        let everything = async |store: &pqc_service::SqliteStore| {
+        let everything = async |store: &SqliteStore| {
             (
                 store.accounts().await.unwrap(),
                 store.tokens(account_id(1), None, 10).await.unwrap(),
@@ -83,7 +83,7 @@ async fn everything_survives_a_reopen() {
 async fn no_character_of_a_path_means_anything_else() {
     let place = Place::new();
     let odd = place.folder.path().join("file:odd?mode=memory#%41.db");
-    let store = pqc_service::SqliteStore::open(&odd, place.host.clone()).await.unwrap();
+    let store = SqliteStore::open(&odd, place.host.clone()).await.unwrap();
     add_account(&store, 1).await;
     store.close().await;
     assert!(odd.metadata().unwrap().len() > 0);
@@ -93,11 +93,11 @@ async fn no_character_of_a_path_means_anything_else() {
 async fn a_folder_that_is_not_there_is_not_made() {
     let place = Place::new();
     let nowhere = place.folder.path().join("no/such/store.db");
-    let refused = pqc_service::SqliteStore::open(&nowhere, place.host.clone()).await;
+    let refused = SqliteStore::open(&nowhere, place.host.clone()).await;
     let Err(Error::Unavailable(why)) = refused else { panic!("{refused:?}") };
     assert!(why.contains("store.db"), "{why}");
     assert!(!place.folder.path().join("no").exists());
-    let refused = pqc_service::SqliteStore::open(place.folder.path(), place.host.clone()).await;
+    let refused = SqliteStore::open(place.folder.path(), place.host.clone()).await;
     assert!(matches!(refused, Err(Error::Unavailable(_))), "a folder in its place: {refused:?}");
 }
 
@@ -170,6 +170,36 @@ async fn a_database_of_another_program_is_refused_untouched() {
 async fn an_empty_file_becomes_a_store() {
     let place = Place::new();
     fs::write(place.path(), []).unwrap();
+    let store = place.open_with_account().await;
+    assert_eq!(store.accounts().await.unwrap(), [account(1)]);
+}
+
+/// As a first start leaves it that is killed before the file has a write-ahead log.
+#[tokio::test]
+async fn a_file_with_a_rollback_journal_becomes_a_store() {
+    let half_made = async |place: &Place| {
+        let first = Place::new();
+        fs::write(first.path(), []).unwrap();
+        let mut raw = first.raw().await;
+        raw.execute(
+            "PRAGMA cache_size = 2; BEGIN; CREATE TABLE half (made); WITH RECURSIVE n (i) AS \
+             (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) \
+             INSERT INTO half SELECT randomblob(4000) FROM n",
+        )
+        .await
+        .unwrap();
+        for end in ["", "-journal"] {
+            let name = |place: &Place| format!("{}{end}", place.path().display());
+            fs::copy(name(&first), name(place)).unwrap();
+        }
+        assert!(fs::metadata(place.path()).unwrap().len() > 0);
+        raw.close().await.unwrap();
+    };
+    let place = Place::new();
+    half_made(&place).await;
+    let none = SqliteStore::open_existing(&place.path(), place.host.clone()).await;
+    assert!(none.unwrap().is_none(), "it is none, and none is made");
+    half_made(&place).await;
     let store = place.open_with_account().await;
     assert_eq!(store.accounts().await.unwrap(), [account(1)]);
 }

@@ -1,8 +1,6 @@
 //! Opening the database: whose it is, of which version, and its schema brought up to date.
 
-use std::cmp::Ordering;
-
-use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection, Row};
 use tokio::sync::mpsc;
@@ -11,6 +9,7 @@ use super::connect::{CONNECT_TIMEOUT, connect, within};
 use super::failure;
 use crate::error::Error;
 use crate::store::copy::{self, Incoming};
+use crate::store::schema::{self, NOTHING, Schema};
 
 /// Connects, and brings the schema up to date.
 ///
@@ -32,17 +31,17 @@ pub(super) async fn open_existing(
     options: &PgConnectOptions,
 ) -> Result<Option<PgConnection>, Error> {
     let mut connection = connect(options).await.map_err(error)?;
-    let found = schema(&mut connection).await;
+    let found = look(&mut connection).await;
     let _ = connection.close().await;
     match found? {
-        Schema::Older { applied: 0 } => Ok(None),
+        NOTHING => Ok(None),
         _ => open(options).await.map(Some),
     }
 }
 
 async fn prepare(connection: &mut PgConnection) -> Result<(), Error> {
-    check_encoding(connection).await?;
-    if schema(connection).await? == Schema::Current {
+    check(connection).await?;
+    if look(connection).await? == Schema::Current {
         // A database that cannot be written is said now, and not by the first change.
         connection.execute("BEGIN READ WRITE; ROLLBACK").await.map_err(error)?;
         return Ok(());
@@ -68,7 +67,7 @@ async fn fill(
     connection: &mut PgConnection,
     rows: &mut mpsc::Receiver<Incoming>,
 ) -> Result<(), Error> {
-    check_encoding(connection).await?;
+    check(connection).await?;
     let mut transaction = connection.begin_with("BEGIN READ WRITE").await.map_err(error)?;
     bring_up_to_date(&mut transaction).await?;
     // Rows may come from a slow place, and servers that start meanwhile wait.
@@ -80,14 +79,24 @@ async fn fill(
     transaction.commit().await.map_err(|error| Error::OutcomeUnknown(error.to_string()))
 }
 
-async fn check_encoding(connection: &mut PgConnection) -> Result<(), Error> {
-    let encoding: String =
-        sqlx::query_scalar("SHOW server_encoding").fetch_one(connection).await.map_err(error)?;
-    if encoding == "UTF8" {
-        return Ok(());
+/// That the server is new enough, and the database can hold every text.
+async fn check(connection: &mut PgConnection) -> Result<(), Error> {
+    let said = "SELECT current_setting('server_version_num')::bigint AS number, \
+         current_setting('server_version') AS version, \
+         current_setting('server_encoding') AS encoding";
+    let said = sqlx::query(said).fetch_one(connection).await.map_err(error)?;
+    let text = |column: &str| said.try_get::<String, _>(column).map_err(error);
+    if said.try_get::<i64, _>("number").map_err(error)? < OLDEST_SERVER {
+        let version = text("version")?;
+        let why = format!("PostgreSQL is of version {version}: it must be 15 or later");
+        return Err(Error::Unavailable(why));
     }
-    let why = format!("the database's encoding is {encoding}: make one with ENCODING 'UTF8'");
-    Err(Error::Unavailable(why))
+    let encoding = text("encoding")?;
+    if encoding != "UTF8" {
+        let why = format!("the database's encoding is {encoding}: make one with ENCODING 'UTF8'");
+        return Err(Error::Unavailable(why));
+    }
+    Ok(())
 }
 
 /// Lets one in after the other, and makes what is missing of the schema.
@@ -102,7 +111,7 @@ async fn bring_up_to_date(transaction: &mut PgConnection) -> Result<(), Error> {
         .await
         .map_err(error)?;
     // Another server may have been here meanwhile.
-    if let Schema::Older { applied } = schema(transaction).await? {
+    if let Schema::Older { applied } = look(transaction).await? {
         transaction.ensure_migrations_table(MIGRATIONS_TABLE).await.map_err(migration_error)?;
         for migration in MIGRATIONS.iter().filter(|migration| migration.version > applied) {
             transaction.apply(MIGRATIONS_TABLE, migration).await.map_err(migration_error)?;
@@ -111,17 +120,8 @@ async fn bring_up_to_date(transaction: &mut PgConnection) -> Result<(), Error> {
     Ok(())
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Schema {
-    /// Older than this program's, or none at all (0).
-    Older {
-        applied: i64,
-    },
-    Current,
-}
-
 /// Compares the schema with the one that this program knows. Reads only.
-async fn schema(connection: &mut PgConnection) -> Result<Schema, Error> {
+async fn look(connection: &mut PgConnection) -> Result<Schema, Error> {
     let found = sqlx::query(
         "SELECT current_schema() IS NOT NULL AS there, \
          to_regclass(quote_ident(current_schema()) || '.' || $1) IS NOT NULL AS ours, \
@@ -140,42 +140,14 @@ async fn schema(connection: &mut PgConnection) -> Result<Schema, Error> {
     }
     if !is("ours")? {
         let what = "the database holds the tables of another program: make one for this store";
-        return if is("used")? {
-            Err(Error::Corrupt { what })
-        } else {
-            Ok(Schema::Older { applied: 0 })
-        };
+        return if is("used")? { Err(Error::Corrupt { what }) } else { Ok(NOTHING) };
     }
-    let applied =
-        sqlx::query("SELECT version, checksum, success FROM pqc_migrations ORDER BY version")
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(error)?;
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
-    let mut newest = 0;
-    let mut steps = 0;
-    for row in applied {
-        let version: i64 = row.try_get("version").map_err(|_| FOREIGN_SCHEMA)?;
-        let checksum: &[u8] = row.try_get("checksum").map_err(|_| FOREIGN_SCHEMA)?;
-        let is_it = |ours: &Migration| ours.version == version && *ours.checksum == *checksum;
-        let is_done = row.try_get::<bool, _>("success").map_err(|_| FOREIGN_SCHEMA)?;
-        if !is_done || version <= known && !MIGRATIONS.iter().any(is_it) {
-            return Err(FOREIGN_SCHEMA);
-        }
-        newest = newest.max(version);
-        steps += i64::from(version <= known);
-    }
-    // They are numbered from 1.
-    if steps != newest.min(known) {
-        return Err(FOREIGN_SCHEMA);
-    }
-    match newest.cmp(&known) {
-        // Its table is made with its first row.
-        _ if newest == 0 => Err(FOREIGN_SCHEMA),
-        Ordering::Greater => Err(Error::NewerSchema { found: newest, known }),
-        Ordering::Equal => Ok(Schema::Current),
-        Ordering::Less => Ok(Schema::Older { applied: newest }),
-    }
+    let applied = sqlx::query(
+        "SELECT version, checksum, success::integer::bigint AS success FROM pqc_migrations \
+         ORDER BY version",
+    );
+    let applied = applied.fetch_all(&mut *connection).await.map_err(error)?;
+    schema::compare(&applied, &MIGRATIONS)
 }
 
 fn error(cause: sqlx::Error) -> Error {
@@ -188,7 +160,7 @@ fn migration_error(cause: MigrateError) -> Error {
         MigrateError::ExecuteMigration(cause, _)
             if matches!(super::code(&cause).as_deref(), Some("42701" | "42P07" | "42710")) =>
         {
-            FOREIGN_SCHEMA
+            schema::FOREIGN
         }
         MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => error(cause),
         cause => Error::Unavailable(cause.to_string()),
@@ -199,8 +171,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 /// Where the library keeps what was applied. Its name tells this store from other programs' tables.
 const MIGRATIONS_TABLE: &str = "pqc_migrations";
-const FOREIGN_SCHEMA: Error = Error::Corrupt {
-    what: "its schema is not one that this program made: put it back from a backup",
-};
 /// "pqcs": the number of the lock that those take who make the schema.
 const LOCK: i64 = 0x7071_6373;
+/// 15.0, as `server_version_num` says it.
+const OLDEST_SERVER: i64 = 150_000;

@@ -304,7 +304,7 @@ fn failure(error: &sqlx::Error) -> Failure {
             Failure::Corrupt(FOREIGN)
         }
         error if is_for_want_of_room(error) => Failure::Unavailable(format!(
-            "there is no room to write: the disk is full, or a limit or quota is reached: {error}"
+            "it cannot be written: the disk is full or fails, or a limit or quota is reached: {error}"
         )),
         error => Failure::Unavailable(error.to_string()),
     }
@@ -347,6 +347,7 @@ const ERROR: i32 = 1;
 const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
 const READONLY: i32 = 8;
+const READONLY_ROLLBACK: i32 = READONLY | (3 << 8);
 const IOERR: i32 = 10;
 const IOERR_WRITE: i32 = IOERR | (3 << 8);
 const IOERR_SHMSIZE: i32 = IOERR | (19 << 8);

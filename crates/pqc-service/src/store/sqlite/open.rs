@@ -1,15 +1,17 @@
 //! Opening the file: whose it is, of which version, and how its connections behave.
 
-use std::cmp::Ordering;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use sqlx::migrate::{Migrate, MigrateError, Migration, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Executor, Row, SqliteConnection, SqlitePool};
 
-use super::{CANNOT_OPEN, ERROR, READONLY, code, error, is_locked};
+use super::{
+    CANNOT_OPEN, ERROR, READONLY, READONLY_ROLLBACK, code, error, extended_code, is_locked,
+};
 use crate::error::Error;
+use crate::store::schema::{self, NOTHING, Schema};
 
 /// How connections to `path` behave; none waits for a lock unless its user says so. A relative path
 /// holds for the folder of now.
@@ -64,6 +66,7 @@ async fn open_until_unlocked(
                 tokio::time::sleep(RETRY_AFTER).await;
             }
             Err(OpenError::Locked(error) | OpenError::Other(error)) => return Err(error),
+            Err(OpenError::HalfDone) => return Err(HALF_DONE),
             Ok(connection) => return Ok(connection),
         }
     }
@@ -109,24 +112,37 @@ async fn open_once(
 ) -> Result<Option<SqliteConnection>, OpenError> {
     // What is refused stays as it is: one that may write brings the log into the file when it is
     // closed.
-    let mut look = options.clone().read_only(true).connect().await?;
-    let found = schema(&mut look).await;
-    let _ = look.close().await;
-    if found? == NOTHING && !may_make {
-        return Ok(None);
-    }
-    let mut connection = options.connect().await?;
-    match prepare(&mut connection).await {
-        Ok(()) => Ok(Some(connection)),
-        Err(error) => {
-            let _ = connection.close().await;
-            Err(error)
+    match look_only(options).await {
+        // What a first start that was killed left half done: only who may write can undo it.
+        Err(OpenError::HalfDone) => {}
+        found => {
+            if found? == NOTHING && !may_make {
+                return Ok(None);
+            }
         }
     }
+    let mut connection = options.connect().await?;
+    let prepared = prepare(&mut connection, may_make).await;
+    if let Ok(true) = prepared {
+        return Ok(Some(connection));
+    }
+    let _ = connection.close().await;
+    prepared.map(|_| None)
 }
 
-async fn prepare(connection: &mut SqliteConnection) -> Result<(), OpenError> {
-    let found = schema(connection).await?;
+async fn look_only(options: &SqliteConnectOptions) -> Result<Schema, OpenError> {
+    let mut reading = options.clone().read_only(true).connect().await?;
+    let found = look(&mut reading).await;
+    let _ = reading.close().await;
+    found
+}
+
+/// Makes it a store that can be written; `false`: there is none, and none is to be made.
+async fn prepare(connection: &mut SqliteConnection, may_make: bool) -> Result<bool, OpenError> {
+    let found = look(connection).await?;
+    if found == NOTHING && !may_make {
+        return Ok(false);
+    }
     let mode: String =
         sqlx::query_scalar("PRAGMA journal_mode = WAL").fetch_one(&mut *connection).await?;
     if mode != "wal" {
@@ -139,38 +155,26 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<(), OpenError> {
         // something: without a write, SQLite takes it for one to be read.
         transaction.execute("UPDATE clock SET greatest = greatest").await?;
         transaction.rollback().await?;
-        return Ok(());
+        return Ok(true);
     }
     // Another process may have been here meanwhile.
-    if let Schema::Older { applied } = schema(&mut transaction).await? {
+    if let Schema::Older { applied } = look(&mut transaction).await? {
         transaction.ensure_migrations_table(MIGRATIONS_TABLE).await?;
         for migration in MIGRATIONS.iter().filter(|migration| migration.version > applied) {
             transaction.apply(MIGRATIONS_TABLE, migration).await?;
         }
     }
     transaction.commit().await?;
-    Ok(())
+    Ok(true)
 }
-
-#[derive(Debug, PartialEq, Eq)]
-enum Schema {
-    /// Older than this program's, or none at all (0).
-    Older {
-        applied: i64,
-    },
-    Current,
-}
-
-/// No schema at all.
-const NOTHING: Schema = Schema::Older { applied: 0 };
 
 /// Compares the schema with the one that this program knows. Reads only.
-async fn schema(connection: &mut SqliteConnection) -> Result<Schema, OpenError> {
+async fn look(connection: &mut SqliteConnection) -> Result<Schema, OpenError> {
     let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
         .fetch_one(&mut *connection)
         .await?;
     if tables == 0 {
-        return Ok(Schema::Older { applied: 0 });
+        return Ok(NOTHING);
     }
     let application: i64 =
         sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *connection).await?;
@@ -184,32 +188,10 @@ async fn schema(connection: &mut SqliteConnection) -> Result<Schema, OpenError> 
             .fetch_all(&mut *connection)
             .await
             .map_err(|error| match code(&error) {
-                Some(ERROR) => foreign_schema(),
+                Some(ERROR) => OpenError::Other(schema::FOREIGN),
                 _ => error.into(),
             })?;
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
-    let mut found = 0;
-    let mut steps = 0;
-    for row in applied {
-        let version: i64 = row.try_get("version").map_err(|_| foreign_schema())?;
-        let checksum: &[u8] = row.try_get("checksum").map_err(|_| foreign_schema())?;
-        let is_it = |ours: &Migration| ours.version == version && *ours.checksum == *checksum;
-        let is_done: bool = row.try_get("success").map_err(|_| foreign_schema())?;
-        if !is_done || version <= known && !MIGRATIONS.iter().any(is_it) {
-            return Err(foreign_schema());
-        }
-        found = found.max(version);
-        steps += i64::from(version <= known);
-    }
-    // They are numbered from 1.
-    if steps != found.min(known) {
-        return Err(foreign_schema());
-    }
-    match found.cmp(&known) {
-        Ordering::Greater => Err(OpenError::Other(Error::NewerSchema { found, known })),
-        Ordering::Equal => Ok(Schema::Current),
-        Ordering::Less => Ok(Schema::Older { applied: found }),
-    }
+    schema::compare(&applied, &MIGRATIONS).map_err(OpenError::Other)
 }
 
 /// Makes an empty file that only its owner can read; the log files beside it get the same mode.
@@ -232,21 +214,18 @@ fn cannot_open(path: &Path, error: &std::io::Error) -> Error {
     Error::Unavailable(format!("{}: {error}", path.display()))
 }
 
-fn foreign_schema() -> OpenError {
-    OpenError::Other(Error::Corrupt {
-        what: "its schema is not one that this program made: put it back from a backup",
-    })
-}
-
 enum OpenError {
     /// Another process holds a lock: worth another try.
     Locked(Error),
+    /// A write was killed before the file had its log, and one that only reads cannot undo it.
+    HalfDone,
     Other(Error),
 }
 
 impl From<sqlx::Error> for OpenError {
     fn from(cause: sqlx::Error) -> Self {
         match code(&cause) {
+            _ if extended_code(&cause) == Some(READONLY_ROLLBACK) => Self::HalfDone,
             Some(READONLY | CANNOT_OPEN) => {
                 let why = "the file, the files beside it and its folder must be writable for this \
                            user";
@@ -263,7 +242,7 @@ impl From<MigrateError> for OpenError {
         match cause {
             // What it makes is there already.
             MigrateError::ExecuteMigration(cause, _) if code(&cause) == Some(ERROR) => {
-                foreign_schema()
+                Self::Other(schema::FOREIGN)
             }
             MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => cause.into(),
             cause => Self::Other(Error::Unavailable(cause.to_string())),
@@ -285,3 +264,4 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 const CUT_TIMEOUT: Duration = Duration::from_millis(250);
 const RETRY_AFTER: Duration = Duration::from_millis(20);
 const READERS: u32 = 4;
+const HALF_DONE: Error = Error::Internal { what: "a store that is half made" };
