@@ -8,11 +8,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use pqc_http::KeyExchange;
 use pqc_service::{PostgresStore, Settings};
 
 use crate::args::{
     Grace, KeyPolicyArgs, Listen, PolicyArgs, PostgresUrl, ServeArgs, StoreArgs, StoreUrl,
 };
+use crate::certificate::TlsFiles;
 use crate::logging::{self, LogFormat};
 use crate::master_key::MasterSource;
 
@@ -36,6 +38,8 @@ pub(crate) struct ServeConfig {
     pub(crate) store: StoreConfig,
     /// The address.
     pub(crate) listen: SocketAddr,
+    /// Where its certificate is; `None`: nothing is encrypted.
+    pub(crate) tls: Option<TlsFiles>,
     /// The limits.
     pub(crate) http: pqc_http::Config,
     /// The form of the log.
@@ -73,10 +77,12 @@ impl ServeConfig {
         let store = raw.store()?;
         let listen = raw.listen.map_or(DEFAULT_LISTEN, |Listen(address)| address);
         let loopback = listen.ip().to_canonical().is_loopback();
-        if !loopback && raw.insecure_no_tls != Some(true) {
+        let tls = raw.tls()?;
+        if !loopback && tls.is_none() && raw.insecure_no_tls != Some(true) {
             bail!(
-                "{listen} is not a loopback address, and this server does not encrypt: listen on \
-                 loopback behind a proxy that ends TLS, or accept the risk with --insecure-no-tls"
+                "{listen} is not a loopback address: give --tls-cert and --tls-key, listen on \
+                 loopback behind a proxy that ends TLS, or accept with --insecure-no-tls that \
+                 nothing is encrypted"
             );
         }
         let mut http = pqc_http::Config { loopback, ..pqc_http::Config::default() };
@@ -84,7 +90,7 @@ impl ServeConfig {
             http.max_text_bytes = usize::try_from(in_range("max_text", bytes, MAX_MAX_TEXT)?)?;
         }
         let log = raw.log.unwrap_or_else(|| DEFAULT_LOG.to_owned());
-        Ok(Self { store, listen, http, log_format: raw.log_format.unwrap_or_default(), log })
+        Ok(Self { store, listen, tls, http, log_format: raw.log_format.unwrap_or_default(), log })
     }
 }
 
@@ -97,6 +103,9 @@ struct Raw {
     master_key_file: Option<PathBuf>,
     master_passphrase_file: Option<PathBuf>,
     listen: Option<Listen>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    tls_require_pq: Option<bool>,
     insecure_no_tls: Option<bool>,
     trust_any_issuer: Option<bool>,
     max_token_lifetime: Option<u64>,
@@ -119,6 +128,9 @@ impl Raw {
         };
         let ServeArgs {
             listen,
+            tls_cert,
+            tls_key,
+            tls_require_pq,
             insecure_no_tls,
             trust_any_issuer,
             policy: PolicyArgs { max_token_lifetime, max_live_tokens },
@@ -134,6 +146,9 @@ impl Raw {
             master_key_file: master_key_file.or(file.master_key_file),
             master_passphrase_file: master_passphrase_file.or(file.master_passphrase_file),
             listen: listen.or(file.listen),
+            tls_cert: tls_cert.or(file.tls_cert),
+            tls_key: tls_key.or(file.tls_key),
+            tls_require_pq: tls_require_pq.or(file.tls_require_pq),
             insecure_no_tls: insecure_no_tls.or(file.insecure_no_tls),
             trust_any_issuer: trust_any_issuer.or(file.trust_any_issuer),
             max_token_lifetime: max_token_lifetime.or(file.max_token_lifetime),
@@ -168,6 +183,25 @@ impl Raw {
             alone.try_into::<Self>().map_err(|error| wrong(key, error))?;
         }
         table.try_into().map_err(|error| wrong("settings", error))
+    }
+
+    fn tls(&self) -> anyhow::Result<Option<TlsFiles>> {
+        let exchange = match self.tls_require_pq {
+            Some(true) => KeyExchange::RequirePostQuantum,
+            _ => KeyExchange::PreferPostQuantum,
+        };
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(cert), Some(key)) => {
+                Ok(Some(TlsFiles { cert: cert.clone(), key: key.clone(), exchange }))
+            }
+            (None, None) if exchange == KeyExchange::RequirePostQuantum => {
+                bail!(
+                    "tls_require_pq is given without tls_cert and tls_key, and nothing is encrypted"
+                )
+            }
+            (None, None) => Ok(None),
+            _ => bail!("tls_cert and tls_key belong together: give both of them, or neither"),
+        }
     }
 
     fn store(&self) -> anyhow::Result<StoreConfig> {
@@ -261,12 +295,15 @@ fn in_range(setting: &str, value: u64, max: u64) -> anyhow::Result<u64> {
 }
 
 /// The keys of the TOML file.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 17] = [
     "data_dir",
     "store",
     "master_key_file",
     "master_passphrase_file",
     "listen",
+    "tls_cert",
+    "tls_key",
+    "tls_require_pq",
     "insecure_no_tls",
     "trust_any_issuer",
     "max_token_lifetime",
@@ -343,7 +380,7 @@ mod tests {
         let raw = Raw::parse(
             "data_dir = 'd'\nstore = 'sqlite:'\nmaster_key_file = 'k'\n\
              master_passphrase_file = 'p'\nlisten = '[::1]:0'\n\
-             insecure_no_tls = true\ntrust_any_issuer = true\nmax_token_lifetime = 5\n\
+             tls_cert = 'c'\ntls_key = 'k'\ntls_require_pq = true\ninsecure_no_tls = true\ntrust_any_issuer = true\nmax_token_lifetime = 5\n\
              key_destruction_grace = '5h'\nmax_live_tokens = 7\nmax_keys = 8\nmax_text = 6\n\
              log_format = 'json'\nlog = 'warn'\n",
         );
@@ -353,6 +390,9 @@ mod tests {
             master_key_file: Some(_),
             master_passphrase_file: Some(_),
             listen: Some(_),
+            tls_cert: Some(_),
+            tls_key: Some(_),
+            tls_require_pq: Some(true),
             insecure_no_tls: Some(true),
             trust_any_issuer: Some(true),
             max_token_lifetime: Some(5),
@@ -445,6 +485,9 @@ mod tests {
             "--store postgres://host --master-key-file k",
             "--listen 0.0.0.0:0",
             "--listen [::]:0",
+            "--tls-cert c",
+            "--tls-key k",
+            "--tls-require-pq",
         ] {
             assert!(ServeConfig::load(typed(line)).is_err(), "{line}");
         }
@@ -458,6 +501,8 @@ mod tests {
             "--store postgres://host/db --master-passphrase-file p",
             "--master-passphrase-file p",
             "--listen 0.0.0.0:0 --insecure-no-tls",
+            "--listen 0.0.0.0:0 --tls-cert c --tls-key k",
+            "--tls-cert c --tls-key k --tls-require-pq",
             "--listen [::ffff:127.0.0.1]:0",
         ] {
             assert!(ServeConfig::load(typed(line)).is_ok(), "{line}");

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod certificate;
 mod commands;
 mod config;
 mod data_dir;

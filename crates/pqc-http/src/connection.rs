@@ -17,7 +17,7 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinError;
 use tower::ServiceExt;
@@ -39,7 +39,7 @@ pub(crate) struct Patience {
 
 /// Serves a connection to its end; once `draining` says so, no longer than for what runs on it.
 pub(crate) async fn serve<S: HttpService>(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     builder: &Builder<TokioExecutor>,
     app: S,
     patience: Patience,

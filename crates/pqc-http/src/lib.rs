@@ -20,6 +20,8 @@ mod routes;
 mod server;
 #[cfg(test)]
 mod testing;
+mod tls;
 
 pub use app::{App, Config, paths};
 pub use server::serve;
+pub use tls::{Certificate, KeyExchange, Tls, TlsError};

@@ -13,19 +13,23 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Config};
 use crate::connection::{self, Patience};
+use crate::tls::Tls;
 
-/// Serves until `shutdown` comes; then accepts no more, lets running requests finish within
+/// Serves until `shutdown` comes, without encryption if there is no `tls`; then accepts no more, lets running requests finish within
 /// [`Config::drain_timeout`], and returns.
 ///
 /// # Errors
 /// The listener's address cannot be read.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<Tls>,
     service: Arc<Service>,
     mut config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    config.loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
+    // Over TLS it is the certificate that tells names of ours from others.
+    let is_loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
+    config.loopback = is_loopback && tls.is_none();
     let drain_timeout = config.drain_timeout;
     let most = config.max_connections;
     let places = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
@@ -46,8 +50,17 @@ pub async fn serve(
             let stream = accept.next().await;
             let _ = stream.set_nodelay(true);
             let (builder, app, draining) = (Arc::clone(&builder), app.clone(), draining.clone());
+            let tls = tls.clone();
             tokio::spawn(async move {
-                connection::serve(stream, &builder, app, patience, draining).await;
+                match tls {
+                    None => connection::serve(stream, &builder, app, patience, draining).await,
+                    Some(tls) => {
+                        let handshake = tls.accept(stream, patience.first_request);
+                        if let Some(stream) = or_drained(handshake, draining.clone()).await {
+                            connection::serve(stream, &builder, app, patience, draining).await;
+                        }
+                    }
+                }
                 drop(place);
             });
         }
@@ -62,6 +75,17 @@ pub async fn serve(
         tracing::warn!("requests were still running at the end of the time for them");
     }
     Ok(())
+}
+
+/// Nothing, once the server ends.
+async fn or_drained<T>(
+    handshake: impl Future<Output = Option<T>>,
+    mut draining: watch::Receiver<bool>,
+) -> Option<T> {
+    tokio::select! {
+        shaken = handshake => shaken,
+        _ = draining.wait_for(|draining| *draining) => None,
+    }
 }
 
 /// Accepts on and on.

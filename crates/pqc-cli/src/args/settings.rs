@@ -83,6 +83,26 @@ pub(crate) struct ServeArgs {
     /// The address to listen on; port 0 picks a free one [default: 127.0.0.1:8000]
     #[arg(long, env = "PQC_LISTEN", hide_env_values = true, value_name = "IP:PORT")]
     pub(crate) listen: Option<Listen>,
+    /// The certificate for TLS, then those that lead to its issuer (PEM) [default: no TLS]
+    ///
+    /// Read again when it changes, and on SIGHUP; connections that are there go on.
+    #[arg(long, env = "PQC_TLS_CERT", hide_env_values = true, value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate (PEM)
+    #[arg(long, env = "PQC_TLS_KEY", hide_env_values = true, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Refuse clients that cannot agree on a key by a post-quantum hybrid (X25519MLKEM768)
+    #[arg(
+        long,
+        env = "PQC_TLS_REQUIRE_PQ",
+        hide_env_values = true,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub(crate) tls_require_pq: Option<bool>,
     /// Listen beyond loopback although nothing is encrypted: anyone on the way reads tokens and keys
     #[arg(
         long,

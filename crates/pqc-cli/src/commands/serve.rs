@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::args::ServeArgs;
+use crate::certificate::{Followed, TlsFiles};
 use crate::config::ServeConfig;
 use crate::data_dir::{DataDir, KeyOrigin};
 use crate::exit::OutputClosed;
@@ -29,7 +30,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     let mut config = ServeConfig::load(args)?;
     let log = logging::start(&config.log, config.log_format)?;
     let report = pqc_core::selftest::run(&mut getrandom::SysRng)?;
-
+    let certificate = config.tls.take().map(TlsFiles::load).transpose()?;
     config.http.max_connections = most_connections(config.http.max_connections);
     let signals = Signals::listen().context("cannot listen for signals")?;
     let postgres = config.store.postgres.as_ref();
@@ -72,16 +73,25 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
             }
             None => first_start::begin(&opened.service, &data_dir).await?,
         }
-        warn(&config, &data_dir, origin, address);
+        warn(&config, certificate.is_some(), &data_dir, origin, address);
         let stopped = signals.stop();
-        match output.show(&Listening { listening: format!("http://{address}") }) {
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        match output.show(&Listening { listening: format!("{scheme}://{address}") }) {
             Err(error) if error.is::<OutputClosed>() => {} // Nobody reads it; the server serves.
             shown => shown?,
         }
         let service = Arc::clone(&opened.service);
-        let serving = pqc_http::serve(listener, service, config.http.clone(), stopped);
+        let tls = certificate.as_ref().map(Followed::tls);
+        let serving = pqc_http::serve(listener, tls, service, config.http.clone(), stopped);
+        let following = async {
+            match certificate {
+                Some(certificate) => certificate.follow().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             served = serving => served.context("the server ended"),
+            never = following => match never {},
             never = opened.service.keep_house() => match never {},
         }
     };
@@ -123,7 +133,13 @@ fn most_connections(wanted: u32) -> u32 {
     wanted
 }
 
-fn warn(config: &ServeConfig, data_dir: &DataDir, origin: KeyOrigin, address: SocketAddr) {
+fn warn(
+    config: &ServeConfig,
+    is_encrypted: bool,
+    data_dir: &DataDir,
+    origin: KeyOrigin,
+    address: SocketAddr,
+) {
     if origin == KeyOrigin::Made {
         tracing::warn!(
             "{} protects backups of the store, not a stolen disk: against that, move it to another \
@@ -131,7 +147,7 @@ fn warn(config: &ServeConfig, data_dir: &DataDir, origin: KeyOrigin, address: So
             data_dir.own_key().display()
         );
     }
-    if !config.http.loopback {
+    if !is_encrypted && !config.http.loopback {
         tracing::warn!(
             "--insecure-no-tls: {address} is not a loopback address and nothing is encrypted: \
              anyone on the way reads tokens and keys"

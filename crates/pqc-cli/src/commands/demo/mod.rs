@@ -39,6 +39,7 @@ pub(crate) async fn run(output: Output) -> anyhow::Result<()> {
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(pqc_http::serve(
         listener,
+        None,
         Arc::clone(&opened.service),
         pqc_http::Config::default(),
         async move { drop(stopped.await) },

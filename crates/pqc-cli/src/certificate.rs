@@ -1,0 +1,135 @@
+//! The server's certificate: two PEM files, read at the start and again when they change.
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use pqc_http::{Certificate, KeyExchange, Tls, TlsError};
+use zeroize::Zeroizing;
+
+use crate::{key_files, private_file};
+
+/// Where the certificate is, and how clients agree on a key.
+#[derive(Debug, Clone)]
+pub(crate) struct TlsFiles {
+    /// The chain, the server's own certificate first.
+    pub(crate) cert: PathBuf,
+    /// Its private key.
+    pub(crate) key: PathBuf,
+    /// By what.
+    pub(crate) exchange: KeyExchange,
+}
+
+/// A certificate in force, and what its files held when it was read.
+pub(crate) struct Followed {
+    files: TlsFiles,
+    read: Read,
+    tls: Tls,
+}
+
+/// The bytes of both files.
+#[derive(PartialEq)]
+struct Read {
+    chain: Zeroizing<Vec<u8>>,
+    key: Zeroizing<Vec<u8>>,
+}
+
+impl TlsFiles {
+    /// Reads both.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or what they hold cannot be used.
+    pub(crate) fn load(self) -> anyhow::Result<Followed> {
+        let read = self.read()?;
+        let tls = Tls::new(self.certificate(&read)?, self.exchange)?;
+        key_files::warn_if_open(&self.key);
+        Ok(Followed { files: self, read, tls })
+    }
+
+    fn read(&self) -> anyhow::Result<Read> {
+        let bytes = |path: &Path| {
+            private_file::read(path, MAX_FILE_BYTES)
+                .with_context(|| format!("cannot read {}", path.display()))
+        };
+        Ok(Read { chain: bytes(&self.cert)?, key: bytes(&self.key)? })
+    }
+
+    fn certificate(&self, read: &Read) -> anyhow::Result<Certificate> {
+        Certificate::from_pem(&read.chain, &read.key).map_err(|error| {
+            let file = match error {
+                TlsError::NoCertificate => &self.cert,
+                _ => &self.key,
+            };
+            anyhow::Error::new(error).context(file.display().to_string())
+        })
+    }
+}
+
+impl Followed {
+    /// TLS by this certificate, whichever it becomes.
+    pub(crate) fn tls(&self) -> Tls {
+        self.tls.clone()
+    }
+
+    /// Puts in force what the files come to hold. What cannot be used leaves the one before.
+    pub(crate) async fn follow(mut self) -> Infallible {
+        let mut hangup = Hangup::listen();
+        loop {
+            let is_asked = tokio::select! {
+                () = hangup.next() => true,
+                () = tokio::time::sleep(LOOK_EVERY) => false,
+            };
+            if let Err(error) = self.look(is_asked) {
+                tracing::error!("the certificate in force stays: {error:#}");
+            }
+        }
+    }
+
+    fn look(&mut self, is_asked: bool) -> anyhow::Result<()> {
+        let read = match self.files.read() {
+            // One that is being replaced may be missing for a moment.
+            Err(error) if is_asked => return Err(error),
+            Err(_) => return Ok(()),
+            Ok(read) => read,
+        };
+        if read == self.read && !is_asked {
+            return Ok(());
+        }
+        let certificate = self.files.certificate(&read);
+        // One that is of no use is said once.
+        self.read = read;
+        self.tls.replace(certificate?);
+        tracing::info!("the certificate was read again");
+        Ok(())
+    }
+}
+
+/// The signal by which operators ask for it.
+struct Hangup(#[cfg(unix)] Option<tokio::signal::unix::Signal>);
+
+impl Hangup {
+    #[cfg(unix)]
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self(signal(SignalKind::hangup()).ok())
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Self {
+        Self()
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.0
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
+const MAX_FILE_BYTES: usize = 1024 * 1024;
+const LOOK_EVERY: Duration = Duration::from_secs(2);
