@@ -15,8 +15,8 @@ use crate::app::{App, Config};
 use crate::connection::{self, Patience};
 use crate::tls::Tls;
 
-/// Serves until `shutdown` comes, without encryption if there is no `tls`; then accepts no more, lets running requests finish within
-/// [`Config::drain_timeout`], and returns.
+/// Serves until `shutdown` comes, without encryption if there is no `tls`; then accepts no more, lets
+/// running requests finish within [`Config::drain_timeout`], and returns.
 ///
 /// # Errors
 /// The listener's address cannot be read.

@@ -9,7 +9,7 @@ if (major < 3 || (major === 3 && minor < 5)) {
   console.error(`its OpenSSL ${process.versions.openssl} has no hybrid groups`);
   process.exit(77);
 }
-const { port, certificate, groups, protocols } = JSON.parse(readFileSync(0, "utf8"));
+const { port, certificate, groups, protocols, newest } = JSON.parse(readFileSync(0, "utf8"));
 const answer = (value) => {
   console.log(JSON.stringify(value));
   process.exit(0);
@@ -21,6 +21,7 @@ const socket = tls.connect({
   ca: certificate,
   ecdhCurve: groups,
   ALPNProtocols: protocols,
+  maxVersion: newest,
 });
 socket.on("error", (error) => answer({ refused: error.code ?? error.message }));
 socket.on("secureConnect", () => {

@@ -44,6 +44,7 @@ mod quotas;
 mod store_unavailable;
 mod support;
 mod texts;
+mod tls;
 mod token_spending;
 #[path = "../../../pqc-service/tests/store/torture.rs"]
 mod torture;

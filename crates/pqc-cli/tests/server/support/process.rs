@@ -84,6 +84,7 @@ pub(crate) struct Server {
     pub(crate) folder: Folder,
     /// Its address.
     pub(crate) address: SocketAddr,
+    url: String,
     /// From the start of the process to the line that says that it listens.
     pub(crate) ready_in: Duration,
     /// What it logs.
@@ -122,15 +123,16 @@ impl Server {
         }
         let ready_in = started.elapsed();
         let line = stdout.so_far();
-        let address = line.trim_end().strip_prefix("listening on http://").unwrap();
-        let address = address.parse().unwrap();
+        let url = line.trim_end().strip_prefix("listening on ").unwrap();
+        let (_, address) = url.split_once("://").unwrap();
+        let (url, address) = (url.to_owned(), address.parse().unwrap());
         let folder = folder.clone();
-        Self { child, watchdog, folder, address, ready_in, stderr, stdout }
+        Self { child, watchdog, folder, address, url, ready_in, stderr, stdout }
     }
 
     /// Its address as a URL.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
     }
 
     /// A client without a token.
