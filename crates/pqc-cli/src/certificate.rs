@@ -57,11 +57,13 @@ impl TlsFiles {
 
     fn certificate(&self, read: &Read) -> anyhow::Result<Certificate> {
         Certificate::from_pem(&read.chain, &read.key).map_err(|error| {
-            let file = match error {
-                TlsError::NoCertificate => &self.cert,
-                _ => &self.key,
+            let (cert, key) = (self.cert.display(), self.key.display());
+            let files = match error {
+                TlsError::NoCertificate => cert.to_string(),
+                TlsError::NoKey => key.to_string(),
+                _ => format!("{cert} and {key}"),
             };
-            anyhow::Error::new(error).context(file.display().to_string())
+            anyhow::Error::new(error).context(files)
         })
     }
 }

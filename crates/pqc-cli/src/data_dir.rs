@@ -80,15 +80,6 @@ impl Drop for NewStore {
     }
 }
 
-/// Where the master key came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeyOrigin {
-    /// A file that was there.
-    Read,
-    /// It was made now, and lies beside the store.
-    Made,
-}
-
 impl DataDir {
     /// The folder, made for its owner alone if it is not there.
     ///
@@ -222,7 +213,7 @@ impl DataDir {
     pub(crate) fn master_secret_or_new(
         &self,
         source: &MasterSource,
-    ) -> anyhow::Result<(MasterSecret, KeyOrigin)> {
+    ) -> anyhow::Result<MasterSecret> {
         if self.root_token_file().exists() && !self.has_store() {
             bail!(
                 "{} is here and the store {} is not: put the store back from its backup, or remove \
@@ -233,13 +224,13 @@ impl DataDir {
         }
         self.check_no_stray_log()?;
         if *source != MasterSource::Own || self.has_store() || self.own_key().exists() {
-            return Ok((self.master_secret(source)?, KeyOrigin::Read));
+            return self.master_secret(source);
         }
         let key = Secret::generate(&mut getrandom::SysRng)?;
         let path = self.own_key();
         private_file::write(&path, &master_key::line(&key), Existing::Keep)
             .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok((key.into(), KeyOrigin::Made))
+        Ok(key.into())
     }
 
     /// Where the root token of the first account is written.
@@ -363,16 +354,13 @@ mod tests {
     fn a_key_is_made_once() {
         let (_folder, data) = empty();
         let key = || match data.master_secret_or_new(&MasterSource::Own).unwrap() {
-            (MasterSecret::Key(key), origin) => (key, origin),
+            MasterSecret::Key(key) => key,
             _ => panic!("no key"),
         };
-        let (made, origin) = key();
-        assert_eq!(origin, KeyOrigin::Made);
+        let made = key();
         let text = fs::read_to_string(data.own_key()).unwrap();
         assert_eq!(text, format!("{}\n", hex::encode(made.expose_bytes())));
-        let (read, origin) = key();
-        assert_eq!(origin, KeyOrigin::Read);
-        assert!(made.ct_eq(&read));
+        assert!(made.ct_eq(&key()));
     }
 
     #[test]

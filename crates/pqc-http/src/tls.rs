@@ -37,7 +37,7 @@ pub enum TlsError {
     #[error("it holds no private key (PEM: PKCS#8, PKCS#1 or SEC1, not encrypted)")]
     NoKey,
     /// The key is of a kind that is not taken, or not that of the certificate.
-    #[error("certificate and key cannot be used: {0}")]
+    #[error("they cannot be used as certificate and key: {0}")]
     Unusable(rustls::Error),
 }
 

@@ -11,10 +11,11 @@ use tokio::net::{TcpListener, TcpSocket};
 use crate::args::ServeArgs;
 use crate::certificate::{Followed, TlsFiles};
 use crate::config::ServeConfig;
-use crate::data_dir::{DataDir, KeyOrigin};
+use crate::data_dir::DataDir;
 use crate::exit::OutputClosed;
 use crate::first_start;
 use crate::logging;
+use crate::master_key::MasterSource;
 use crate::opened::Opened;
 use crate::output::{Human, Output};
 use crate::signals::Signals;
@@ -49,17 +50,16 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
 
     let source = &config.store.master;
     let settings = config.store.settings;
-    let (opened, origin) = match postgres {
+    let opened = match postgres {
         Some(url) => {
             let master_key = data_dir.master_secret(source)?;
             let folder = &config.store.data_dir;
             let check = || first_start::check_folder_of_many(folder);
-            let opened = Opened::open_postgres(url, master_key, settings, check).await;
-            (opened, KeyOrigin::Read)
+            Opened::open_postgres(url, master_key, settings, check).await
         }
         None => {
-            let (master_key, origin) = data_dir.master_secret_or_new(source)?;
-            (Opened::open_embedded(&data_dir, master_key, settings).await, origin)
+            let master_key = data_dir.master_secret_or_new(source)?;
+            Opened::open_embedded(&data_dir, master_key, settings).await
         }
     };
     let opened = opened.map_err(|error| source.explain(error, &data_dir.own_key()))?;
@@ -73,7 +73,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
             }
             None => first_start::begin(&opened.service, &data_dir).await?,
         }
-        warn(&config, certificate.is_some(), &data_dir, origin, address);
+        warn(&config, certificate.is_some(), &data_dir, address);
         let stopped = signals.stop();
         let scheme = if certificate.is_some() { "https" } else { "http" };
         match output.show(&Listening { listening: format!("{scheme}://{address}") }) {
@@ -133,14 +133,8 @@ fn most_connections(wanted: u32) -> u32 {
     wanted
 }
 
-fn warn(
-    config: &ServeConfig,
-    is_encrypted: bool,
-    data_dir: &DataDir,
-    origin: KeyOrigin,
-    address: SocketAddr,
-) {
-    if origin == KeyOrigin::Made {
+fn warn(config: &ServeConfig, is_encrypted: bool, data_dir: &DataDir, address: SocketAddr) {
+    if config.store.master == MasterSource::Own {
         tracing::warn!(
             "{} protects backups of the store, not a stolen disk: against that, move it to another \
              medium and name it with --master-key-file",

@@ -88,10 +88,18 @@ fn a_second_start_shows_no_secret_and_keeps_the_first_ones() {
     assert_eq!(server.holder(&token).token_self()["kind"], "root");
     assert_eq!((folder.root_token(), fs::read(folder.file("master.key")).unwrap()), (token, key));
     let ended = server.stop();
-    for word in ["pqc_r_", "root token", "master.key"] {
+    for word in ["pqc_r_", "root token"] {
         assert!(!ended.stderr.contains(word), "{}", ended.stderr);
     }
     assert_eq!(ended.stdout.lines().count(), 1);
+    // Each start warns of the key beside the store; its twin has it elsewhere.
+    let warns = |said: &str| said.matches("protects backups of the store").count();
+    assert_eq!(warns(&ended.stderr), 1, "{}", ended.stderr);
+    let elsewhere = folder.beside("master.key");
+    fs::rename(folder.file("master.key"), &elsewhere).unwrap();
+    let server =
+        folder.serve_with(&format!("--log info --master-key-file {}", elsewhere.display()));
+    assert_eq!(warns(&server.stop().stderr), 0);
 }
 
 #[test]

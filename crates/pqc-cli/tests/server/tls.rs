@@ -174,7 +174,7 @@ fn a_certificate_that_cannot_be_used_is_refused_at_the_start() {
         (Some(""), Some(&*pem.key), "cert.pem", "no certificate"),
         (Some(&*pem.chain), Some(""), "key.pem", "no private key"),
         (Some(&*pem.key), Some(&*pem.chain), "cert.pem", "no certificate"),
-        (Some(&*pem.chain), Some(&*other.key), "key.pem", "certificate and key"),
+        (Some(&*pem.chain), Some(&*other.key), "key.pem", "cannot be used as certificate and key"),
     ] {
         let folder = Folder::new();
         for (name, text) in [("cert.pem", chain), ("key.pem", key)] {
