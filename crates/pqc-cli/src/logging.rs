@@ -17,11 +17,9 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use crate::output;
 
 /// The form of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogFormat {
     /// A line of text for each event.
-    #[default]
     Human,
     /// A JSON object on a line for each event.
     Json,

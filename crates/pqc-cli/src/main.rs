@@ -24,20 +24,20 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
 
-use crate::args::Args;
+use crate::args::Refusal;
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
     logging::keep_panics_silent();
-    let args = match Args::try_parse() {
+    let args = match args::parse(std::env::args_os()) {
         Ok(args) => args,
-        Err(refusal) => {
+        Err(Refusal::Usage(refusal)) => {
             // Help and version come this way too; a reader that went away needs no word.
             let _ = refusal.print();
             return if refusal.use_stderr() { Exit::Bad } else { Exit::Done }.into();
         }
+        Err(Refusal::File(error)) => return exit::report(&error).into(),
     };
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

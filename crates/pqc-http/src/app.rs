@@ -1,5 +1,6 @@
 //! The application: what every handler shares, and which path leads where.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
 use pqc_service::Service;
 use tower::{Layer, Service as TowerService};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -15,7 +17,10 @@ use tower_http::normalize_path::NormalizePathLayer;
 use crate::api;
 use crate::around;
 use crate::body::Ceiling;
+use crate::client::{Proxies, Source};
+use crate::cross_origin;
 use crate::problem::Problem;
+use crate::rates::{RateConfig, Rates};
 use crate::routes::Routes;
 
 /// The limits of the server. Sizes in bytes.
@@ -38,8 +43,26 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// The most connections at a time; more wait to be accepted.
     pub max_connections: u32,
-    /// Whether the listener is on a loopback address: then a foreign `Host` is refused.
+    /// The most connections of one address at a time; more are closed at once.
+    pub max_connections_per_address: u32,
+    /// The limit for all headers of a request, at most 64 KiB.
+    pub max_header_bytes: usize,
+    /// The most requests at a time on one connection of HTTP/2.
+    pub http2_streams: u32,
+    /// How many streams of a connection a client may reset before they were looked at; with more
+    /// the connection ends.
+    pub http2_resets: usize,
+    /// How often one may call.
+    pub rates: RateConfig,
+    /// Who is believed about whom he calls for.
+    pub proxies: Proxies,
+    /// The origins whose pages may read the answers (CORS), such as `https://app.example`.
+    pub origins: Vec<HeaderValue>,
+    /// Whether the listener is on a loopback address: then a foreign `Host` is refused, and limits
+    /// by address hold only for clients of proxies.
     pub loopback: bool,
+    /// Whether clients speak TLS to this server.
+    pub tls: bool,
 }
 
 impl Default for Config {
@@ -53,12 +76,26 @@ impl Default for Config {
             answer_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(30),
             max_connections: 4096,
+            max_connections_per_address: 256,
+            max_header_bytes: 16 * 1024,
+            http2_streams: 100,
+            http2_resets: 20,
+            rates: RateConfig::default(),
+            proxies: Proxies::default(),
+            origins: Vec::new(),
             loopback: true,
+            tls: false,
         }
     }
 }
 
 impl Config {
+    /// Whom a limit by address holds for: nobody who is on this machine, and no proxy.
+    pub(crate) fn source(&self, client: IpAddr) -> Option<Source> {
+        let is_ours = self.loopback && self.proxies.are_none();
+        (!is_ours && !self.proxies.have(client)).then(|| Source::from(client))
+    }
+
     /// The limit for the body of a call that carries a text.
     pub(crate) fn text_body_limit(&self) -> usize {
         self.max_text_bytes.saturating_mul(2).saturating_add(64 * 1024)
@@ -71,6 +108,7 @@ pub struct App {
     pub(crate) service: Arc<Service>,
     pub(crate) config: Config,
     pub(crate) bodies: Ceiling,
+    pub(crate) rates: Rates,
 }
 
 impl App {
@@ -78,7 +116,8 @@ impl App {
     #[must_use]
     pub fn new(service: Arc<Service>, config: Config) -> Arc<Self> {
         let bodies = Ceiling::new(config.max_bodies_bytes);
-        Arc::new(Self { service, config, bodies })
+        let rates = Rates::new(config.rates);
+        Arc::new(Self { service, config, bodies, rates })
     }
 
     /// All routes of the contract, without what stands around them.
@@ -98,7 +137,9 @@ impl App {
         let routes = NormalizePathLayer::trim_trailing_slash().layer(routes);
         let routes = from_fn_with_state(Arc::clone(&self), around::limit).layer(routes);
         let routes = CatchPanicLayer::custom(after_panic).layer(routes);
-        from_fn(around::name_and_log).layer(routes)
+        let pages = cross_origin::layer(&self.config.origins);
+        let routes = from_fn_with_state(pages, cross_origin::answer).layer(routes);
+        from_fn_with_state(self, around::name_and_log).layer(routes)
     }
 }
 

@@ -8,7 +8,10 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, EXPECT, HOST, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, EXPECT, HOST, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use http_body::Body as _;
@@ -22,7 +25,11 @@ use crate::problem::Problem;
 
 /// The outermost: names the request, writes problems down, and logs one line without a secret: no
 /// path (it may be anything), no query, no body, no token.
-pub(crate) async fn name_and_log(request: Request, next: Next) -> Response {
+pub(crate) async fn name_and_log(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let id = request_id(request.headers());
@@ -40,7 +47,13 @@ pub(crate) async fn name_and_log(request: Request, next: Next) -> Response {
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in SECURITY_HEADERS {
+        // A page has its own.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if app.config.tls {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
     headers.insert(REQUEST_ID, id.clone());
 
     let route = response.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
@@ -69,8 +82,9 @@ pub(crate) async fn limit(State(app): State<Arc<App>>, request: Request, next: N
     // As in HTTP/1.1: name, colon, space, value, line end.
     let size: usize =
         headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if size > MAX_HEADER_BYTES {
-        let refused = Problem::HeadersTooLarge { limit: MAX_HEADER_BYTES };
+    let limit = app.config.max_header_bytes;
+    if size > limit {
+        let refused = Problem::HeadersTooLarge { limit };
         return without_body(request, refused.into_response()).await;
     }
     if app.config.loopback && !host_is_local(request.uri(), headers, request.version()) {
@@ -175,7 +189,16 @@ fn known_method(method: &Method) -> &'static str {
 
 /// Room for a query with a public key and a ciphertext of ML-KEM-1024 in hex (6.3 kB).
 const MAX_URL_BYTES: usize = 8 * 1024;
-const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// What an answer may be taken for, and by whom: by browsers, which find nothing to run in it.
+const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (REFERRER_POLICY, "no-referrer"),
+    (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+];
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
 /// Whoever mistakes a token for an id shall not find it in the log.
 const TOKEN_PREFIX: &[u8] = b"pqc_";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -2,15 +2,35 @@
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 use pqc_service::{Caller, Error, Service};
 
+use crate::app::App;
+use crate::client::Source;
+use crate::connection::Peer;
 use crate::problem::{Attempt, Problem, Unavailable};
 
-/// Finds the living token that the request carries. Spends nothing.
-pub(crate) async fn authenticate(
-    service: &Service,
-    headers: &HeaderMap,
-) -> Result<Caller, Problem> {
+/// Steps 2 and 3 of the contract: finds the living token that the request carries, unless its
+/// address calls too often. Spends nothing.
+pub(crate) async fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Problem> {
+    let source = source(app, parts);
+    if let Some(source) = source {
+        app.rates.call_from(source)?;
+    }
+    let found = find(&app.service, &parts.headers).await;
+    if let (Err(Problem::Unauthorized), Some(source)) = (&found, source) {
+        app.rates.refused_from(source);
+    }
+    found
+}
+
+/// Whom limits by address hold for, if they do.
+fn source(app: &App, parts: &Parts) -> Option<Source> {
+    let Peer(peer) = parts.extensions.get()?;
+    app.config.source(app.config.proxies.client(*peer, &parts.headers))
+}
+
+async fn find(service: &Service, headers: &HeaderMap) -> Result<Caller, Problem> {
     let token = token(headers).ok_or(Problem::Unauthorized)?;
     service.authenticate(token).await.map_err(|error| match error {
         Error::Unauthorized(refusal) => {

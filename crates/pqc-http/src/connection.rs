@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -37,16 +38,21 @@ pub(crate) struct Patience {
     pub(crate) ending: Duration,
 }
 
+/// Whose connection a request came by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// Serves a connection to its end; once `draining` says so, no longer than for what runs on it.
 pub(crate) async fn serve<S: HttpService>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
     builder: &Builder<TokioExecutor>,
     app: S,
     patience: Patience,
     mut draining: watch::Receiver<bool>,
 ) {
     let activity = Arc::new(Activity::new(Instant::now(), patience));
-    let service = Tracked { app, activity: Arc::clone(&activity) };
+    let service = Tracked { app, peer, activity: Arc::clone(&activity) };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut look = tokio::time::interval(patience.between_looks());
     let mut ending_since = None;
@@ -180,6 +186,7 @@ impl Drop for Running {
 /// The application, on one connection.
 struct Tracked<S> {
     app: S,
+    peer: Peer,
     activity: Arc<Activity>,
 }
 
@@ -190,7 +197,9 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Tracked<S> {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let running = Arc::new(self.activity.begin());
-        let answer = carried_through(self.app.clone(), request.map(Body::new));
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(self.peer);
+        let answer = carried_through(self.app.clone(), request);
         Box::pin(async move {
             let response = answer.await?;
             running.answer_is_ready();

@@ -1,7 +1,7 @@
 //! The HTTP adapter of pqc: the wire contract, its errors, and the server.
 //!
-//! A request goes one way: `server` accepts its connection, `connection` serves it within limits, `around` gives it a name and a
-//! log line, `operation` takes it through the contract's order of checks, and a row of `api`
+//! A request goes one way: `server` accepts its connection, `connection` serves it within limits,
+//! `around` gives it a name and a log line, `operation` takes it through the contract's order of checks, and a row of `api`
 //! turns fields into the core's types, calls one method of the service and writes the answer. No
 //! handler holds cryptography, and nothing below this crate knows a wire name.
 #![forbid(unsafe_code)]
@@ -11,11 +11,15 @@ mod app;
 mod around;
 mod auth;
 mod body;
+mod client;
 mod connection;
+mod cross_origin;
 mod fields;
 mod json;
 mod operation;
+mod places;
 mod problem;
+mod rates;
 mod routes;
 mod server;
 #[cfg(test)]
@@ -23,5 +27,7 @@ mod testing;
 mod tls;
 
 pub use app::{App, Config, paths};
+pub use client::{Proxies, ProxyHeader};
+pub use rates::RateConfig;
 pub use server::serve;
 pub use tls::{Certificate, KeyExchange, Tls, TlsError};

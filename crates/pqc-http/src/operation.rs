@@ -26,6 +26,7 @@ use crate::auth::authenticate;
 use crate::body::{self, Room, off_the_runtime};
 use crate::fields::Fields;
 use crate::problem::{Attempt, Forbidden, Problem, Unavailable};
+use crate::rates::Standing;
 use crate::routes::Routes;
 
 /// A row of the contract.
@@ -118,25 +119,31 @@ pub(crate) fn route<O: Operation>(routes: Routes, path: &'static str) -> Routes 
             if let Some(answer) = other_method(request.method(), O::ALLOW) {
                 return without_body(request, answer).await;
             }
-            let mut account = None;
-            let mut response = run::<O>(&app, request, &mut account).await;
-            if let Some(account) = account {
+            let mut known = Known::default();
+            let mut response = run::<O>(&app, request, &mut known).await;
+            if let Some(account) = known.account {
                 response.extensions_mut().insert::<AccountId>(account);
+            }
+            if let Some(standing) = known.standing {
+                standing.write(response.headers_mut());
             }
             response
         }),
     )
 }
 
-/// Steps 3 to 7 of the contract.
-async fn run<O: Operation>(
-    app: &App,
-    request: Request,
-    account: &mut Option<AccountId>,
-) -> Response {
+/// What a call came to know, for the log and the headers of its answer.
+#[derive(Debug, Default)]
+struct Known {
+    account: Option<AccountId>,
+    standing: Option<Standing>,
+}
+
+/// Steps 2 to 7 of the contract.
+async fn run<O: Operation>(app: &App, request: Request, known: &mut Known) -> Response {
     let (parts, mut body) = request.into_parts();
     let mut room = app.bodies.room();
-    let admitted = match admit::<O>(app, &parts, &mut body, &mut room, account).await {
+    let admitted = match admit::<O>(app, &parts, &mut body, &mut room, known).await {
         Ok(admitted) => admitted,
         Err(refused) => {
             let request = Request::from_parts(parts, body);
@@ -163,17 +170,19 @@ struct Ready {
     counted: bool,
 }
 
-/// Steps 3 to 6: what is refused here has spent nothing.
+/// Steps 2 to 6: what is refused here has spent nothing.
 async fn admit<O: Operation>(
     app: &App,
     parts: &Parts,
     body: &mut Body,
     room: &mut Room,
-    account: &mut Option<AccountId>,
+    known: &mut Known,
 ) -> Result<Ready, Problem> {
-    let caller = authenticate(&app.service, &parts.headers).await?;
-    *account = Some(caller.account_id());
+    let caller = authenticate(app, parts).await?;
+    known.account = Some(caller.account_id());
+    let token = caller.token_id();
     let authorized = caller.authorize(O::DEMAND).map_err(from_service)?;
+    known.standing = app.rates.call_by(token)?;
     let fields = receive::<O>(app, parts, body, room).await?;
     if authorized.scope().key_id.is_some() {
         check_key::<O>(app, &authorized, &fields).await?;

@@ -5,12 +5,15 @@
 //! [`crate::around`] writes it down with the request's id.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+
+use crate::rates::{Standing, seconds};
 
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub(crate) enum Problem {
     MediaType,
     /// 422, with each field that is wrong.
     Invalid(Vec<FieldError>),
+    /// 429.
+    TooMany(TooMany),
     /// 431, with the limit in bytes.
     HeadersTooLarge { limit: usize },
     /// 500: our fault.
@@ -45,6 +50,49 @@ pub(crate) enum Problem {
     Unavailable { reason: Unavailable, attempt: Attempt },
     /// 503, of a health check: why the server cannot serve.
     NotReady(String),
+}
+
+/// Who calls too often, and how long to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMany {
+    who: Limited,
+    wait: Duration,
+    standing: Option<Standing>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limited {
+    Address,
+    Refused,
+    Token,
+}
+
+impl TooMany {
+    /// Calls from this address.
+    pub(crate) fn of_address(wait: Duration) -> Self {
+        Self { who: Limited::Address, wait, standing: None }
+    }
+
+    /// Calls from this address whose tokens were not accepted.
+    pub(crate) fn refused(wait: Duration) -> Self {
+        Self { who: Limited::Refused, wait, standing: None }
+    }
+
+    /// Calls by this token.
+    pub(crate) fn of_token(wait: Duration, standing: Standing) -> Self {
+        Self { who: Limited::Token, wait, standing: Some(standing) }
+    }
+
+    /// In seconds.
+    pub(crate) fn retry_after(&self) -> u64 {
+        seconds(self.wait)
+    }
+}
+
+impl From<TooMany> for Problem {
+    fn from(too_many: TooMany) -> Self {
+        Self::TooMany(too_many)
+    }
 }
 
 /// Why a living token or a right request may not go on.
@@ -103,6 +151,7 @@ impl Problem {
             Self::UrlTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable { .. } | Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -127,6 +176,7 @@ impl Problem {
             Self::UrlTooLong { .. } => "url-too-long",
             Self::MediaType => "media-type",
             Self::Invalid(_) => "invalid",
+            Self::TooMany(_) => "rate-limit",
             Self::HeadersTooLarge { .. } => "headers-too-large",
             Self::Internal => "internal",
             Self::Unavailable { reason: Unavailable::Store, .. } | Self::NotReady(_) => {
@@ -167,6 +217,12 @@ impl Problem {
                 [only] => format!("{}: {}", only.loc.join("."), only.msg),
                 several => format!("{} fields are wrong; see errors.", several.len()),
             },
+            Self::TooMany(too_many) => match too_many.who {
+                Limited::Address => "This address calls too often.",
+                Limited::Refused => "Too many tokens from this address were not accepted.",
+                Limited::Token => "This token is used too often.",
+            }
+            .to_owned(),
             Self::HeadersTooLarge { limit } => {
                 format!("The headers are limited to {limit} bytes.")
             }
@@ -219,6 +275,12 @@ impl IntoResponse for Problem {
             }
             Self::Unavailable { .. } | Self::NotReady(_) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::TooMany(too_many) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(too_many.retry_after()));
+                if let Some(standing) = too_many.standing {
+                    standing.write(headers);
+                }
             }
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,10 +10,11 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use pqc_service::Service;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::app::{App, Config};
-use crate::connection::{self, Patience};
+use crate::connection::{self, Patience, Peer};
+use crate::places::Places;
 use crate::tls::Tls;
 
 /// Serves until `shutdown` comes, without encryption if there is no `tls`; then accepts no more, lets
@@ -31,33 +33,41 @@ pub async fn serve(
     let is_loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
     config.loopback = is_loopback && tls.is_none();
     let drain_timeout = config.drain_timeout;
-    let most = config.max_connections;
-    let places = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
+    config.tls = tls.is_some();
+    let places = Places::new(config.max_connections, config.max_connections_per_address);
     let patience = Patience {
         first_request: config.header_timeout,
         idle: config.idle_timeout,
         answer: config.answer_timeout,
         ending: ENDING_TIMEOUT,
     };
-    let builder = Arc::new(connection_builder());
-    let app = App::new(service, config).into_service();
+    let builder = Arc::new(connection_builder(&config));
+    let app = App::new(service, config);
+    let shared = Arc::clone(&app);
+    let app = app.into_service();
     let (drain, draining) = watch::channel(false);
 
     let accepting = async {
         let mut accept = Accept { listener, warned_at: None };
-        // Without a place, those who connect wait in the system's queue.
-        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-            let stream = accept.next().await;
+        while let Ok(place) = places.next().await {
+            let (stream, peer) = accept.next().await;
+            let source = shared.config.source(peer);
+            // Who has as many as he may have is told by the end of this one.
+            let Some(place) = places.take(place, source) else { continue };
+            let peer = Peer(peer);
             let _ = stream.set_nodelay(true);
             let (builder, app, draining) = (Arc::clone(&builder), app.clone(), draining.clone());
             let tls = tls.clone();
             tokio::spawn(async move {
                 match tls {
-                    None => connection::serve(stream, &builder, app, patience, draining).await,
+                    None => {
+                        connection::serve(stream, peer, &builder, app, patience, draining).await
+                    }
                     Some(tls) => {
                         let handshake = tls.accept(stream, patience.first_request);
                         if let Some(stream) = or_drained(handshake, draining.clone()).await {
-                            connection::serve(stream, &builder, app, patience, draining).await;
+                            connection::serve(stream, peer, &builder, app, patience, draining)
+                                .await;
                         }
                     }
                 }
@@ -65,13 +75,20 @@ pub async fn serve(
             });
         }
     };
+    let forgetting = async {
+        loop {
+            tokio::time::sleep(FORGET_EVERY).await;
+            shared.rates.forget();
+        }
+    };
     tokio::select! {
         () = accepting => {}
         () = shutdown => {}
+        () = forgetting => {}
     }
     let _ = drain.send(true);
     tracing::info!("shutting down: finishing what runs");
-    if tokio::time::timeout(drain_timeout, places.acquire_many(most)).await.is_err() {
+    if tokio::time::timeout(drain_timeout, places.all_free()).await.is_err() {
         tracing::warn!("requests were still running at the end of the time for them");
     }
     Ok(())
@@ -95,10 +112,10 @@ struct Accept {
 }
 
 impl Accept {
-    async fn next(&mut self) -> TcpStream {
+    async fn next(&mut self) -> (TcpStream, IpAddr) {
         loop {
             let error = match self.listener.accept().await {
-                Ok((stream, _)) => return stream,
+                Ok((stream, peer)) => return (stream, peer.ip().to_canonical()),
                 Err(error) => error,
             };
             // That connection is gone, or file descriptors are: others go on.
@@ -111,7 +128,7 @@ impl Accept {
     }
 }
 
-fn connection_builder() -> Builder<TokioExecutor> {
+fn connection_builder(config: &Config) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     // No time for headers here: it would end connections that wait for their next request. Their
     // time is looked after by `connection`.
@@ -127,18 +144,20 @@ fn connection_builder() -> Builder<TokioExecutor> {
         .keep_alive_interval(HTTP2_PING_INTERVAL)
         .keep_alive_timeout(HTTP2_PING_TIMEOUT)
         .max_header_list_size(HTTP2_HEADER_BYTES)
-        .max_concurrent_streams(HTTP2_STREAMS);
+        .max_concurrent_streams(config.http2_streams)
+        .max_pending_accept_reset_streams(config.http2_resets);
     builder
 }
 
 /// Larger than what the application admits, so that it is the one to refuse with a problem.
 const HTTP1_BUFFER_BYTES: usize = 64 * 1024;
 const HTTP2_HEADER_BYTES: u32 = 64 * 1024;
-const HTTP2_STREAMS: u32 = 100;
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection without a request may take to end at shutdown.
 const ENDING_TIMEOUT: Duration = Duration::from_secs(1);
+/// Between two looks for those who need not be remembered any more.
+const FORGET_EVERY: Duration = Duration::from_secs(10);
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -83,6 +83,12 @@ impl Caller {
     pub fn account_id(&self) -> AccountId {
         self.account.id
     }
+
+    /// Its token.
+    #[must_use]
+    pub fn token_id(&self) -> TokenId {
+        self.token.id
+    }
 }
 
 impl Authorized {

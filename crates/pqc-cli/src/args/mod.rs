@@ -2,7 +2,9 @@
 //! [`crate::commands`].
 
 mod backup;
+mod file;
 mod keys;
+mod limits;
 mod settings;
 mod values;
 
@@ -13,9 +15,10 @@ use pqc_core::{KeyId, TokenId};
 use pqc_service::Custody;
 
 pub(crate) use backup::{BackupArgs, KemArgs, KemVerb, RestoreArgs};
+pub(crate) use file::{Refusal, Setting, keys as setting_names, parse};
 pub(crate) use keys::{KeysArgs, KeysVerb, RotatedKind};
 pub(crate) use settings::{KeyPolicyArgs, PolicyArgs, ServeArgs, StoreArgs};
-pub(crate) use values::{Grace, Listen, PostgresUrl, Seconds, StoreUrl};
+pub(crate) use values::{Listen, PostgresUrl, Seconds, StoreUrl};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -354,7 +357,7 @@ mod tests {
         for line in ["pqc account --data-dir d list --json", "pqc account list --data-dir d"] {
             let args = Args::try_parse_from(line.split(' ')).unwrap();
             let Command::Account(account) = args.command else { panic!("not account") };
-            assert_eq!(account.store.data_dir, Some(PathBuf::from("d")), "{line}");
+            assert_eq!(account.store.data_dir, PathBuf::from("d"), "{line}");
         }
     }
 }

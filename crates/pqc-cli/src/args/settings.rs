@@ -1,28 +1,45 @@
-//! The options that are settings: each is also an environment variable and a key of the TOML file.
-//!
-//! None has a default here: what is not given stays open until all three places are merged.
+//! The options that are settings: each is also an environment variable, and a key of the TOML file
+//! ([`super::file`]), whose values take the place of the defaults that stand here.
 
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
+use clap::value_parser;
+use pqc_service::Settings;
 
+use super::file::Setting;
+use super::limits::LimitArgs;
 use super::values::{Grace, Listen, StoreUrl};
 use crate::logging::LogFormat;
 
 /// Where the store and its key are.
-#[derive(Debug, Default, Clone, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Store")]
 pub(crate) struct StoreArgs {
-    /// The folder of the embedded store [default: ./pqc-data]
-    #[arg(long, env = "PQC_DATA_DIR", hide_env_values = true, value_name = "DIR", global = true)]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// The store: sqlite: in the data folder, or postgres://USER@HOST/DATABASE [default: sqlite:]
+    /// The folder of the embedded store
+    #[arg(
+        long,
+        env = "PQC_DATA_DIR",
+        hide_env_values = true,
+        value_name = "DIR",
+        global = true,
+        default_value = "./pqc-data"
+    )]
+    pub(crate) data_dir: PathBuf,
+    /// The store: sqlite: in the data folder, or postgres://USER@HOST/DATABASE
     ///
     /// Any number of servers share a PostgreSQL database; each needs the same master key. A
     /// password does not belong on the command line, which others can see: write the URL into
     /// PQC_STORE or the file of --config, or leave the password to ~/.pgpass.
-    #[arg(long, env = "PQC_STORE", hide_env_values = true, value_name = "URL", global = true)]
-    pub(crate) store: Option<StoreUrl>,
+    #[arg(
+        long,
+        env = "PQC_STORE",
+        hide_env_values = true,
+        value_name = "URL",
+        global = true,
+        default_value = "sqlite:"
+    )]
+    pub(crate) store: StoreUrl,
     /// A TOML file with settings
     #[arg(long, env = "PQC_CONFIG", hide_env_values = true, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
@@ -50,39 +67,85 @@ pub(crate) struct StoreArgs {
 }
 
 /// The bounds for temporary tokens.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct PolicyArgs {
-    /// The longest lifetime of a temporary token [default: 86400]
-    #[arg(long, env = "PQC_MAX_TOKEN_LIFETIME", hide_env_values = true, value_name = "SECONDS")]
-    pub(crate) max_token_lifetime: Option<u64>,
-    /// How many temporary tokens of an account may live at a time [default: 100000]
-    #[arg(long, env = "PQC_MAX_LIVE_TOKENS", hide_env_values = true, value_name = "COUNT")]
-    pub(crate) max_live_tokens: Option<u64>,
+    /// The longest lifetime of a temporary token
+    #[arg(
+        long,
+        env = "PQC_MAX_TOKEN_LIFETIME",
+        hide_env_values = true,
+        value_name = "SECONDS",
+        default_value = "86400",
+        value_parser = value_parser!(u64).range(1..=MAX_LIFETIME)
+    )]
+    pub(crate) max_token_lifetime: u64,
+    /// How many temporary tokens of an account may live at a time
+    #[arg(
+        long,
+        env = "PQC_MAX_LIVE_TOKENS",
+        hide_env_values = true,
+        value_name = "COUNT",
+        default_value = "100000",
+        value_parser = value_parser!(u64).range(1..=MAX_QUOTA)
+    )]
+    pub(crate) max_live_tokens: u64,
+}
+
+impl PolicyArgs {
+    /// Puts them in force.
+    pub(crate) fn apply(&self, settings: &mut Settings) {
+        settings.mint.max_lifetime_seconds = self.max_token_lifetime;
+        settings.max_live_tokens = self.max_live_tokens;
+    }
 }
 
 /// The bounds for stored keys.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct KeyPolicyArgs {
-    /// How long a destroyed key can be brought back, in days, or such as 30d or 12h [default: 30d]
+    /// How long a destroyed key can be brought back, in days, or such as 30d or 12h
     #[arg(
         long,
         env = "PQC_KEY_DESTRUCTION_GRACE",
         hide_env_values = true,
         value_name = "TIME",
-        global = true
+        global = true,
+        default_value = "30d"
     )]
-    pub(crate) key_destruction_grace: Option<Grace>,
-    /// How many keys an account may store [default: 1000000]
-    #[arg(long, env = "PQC_MAX_KEYS", hide_env_values = true, value_name = "COUNT", global = true)]
-    pub(crate) max_keys: Option<u64>,
+    pub(crate) key_destruction_grace: Grace,
+    /// How many keys an account may store
+    #[arg(
+        long,
+        env = "PQC_MAX_KEYS",
+        hide_env_values = true,
+        value_name = "COUNT",
+        global = true,
+        default_value = "1000000",
+        value_parser = value_parser!(u64).range(1..=MAX_QUOTA)
+    )]
+    pub(crate) max_keys: u64,
+}
+
+impl KeyPolicyArgs {
+    /// Puts them in force.
+    pub(crate) fn apply(&self, settings: &mut Settings) {
+        let Grace(grace) = self.key_destruction_grace;
+        settings.key_grace = grace;
+        settings.max_keys = self.max_keys;
+    }
 }
 
 /// `pqc serve`.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
-    /// The address to listen on; port 0 picks a free one [default: 127.0.0.1:8000]
-    #[arg(long, env = "PQC_LISTEN", hide_env_values = true, value_name = "IP:PORT")]
-    pub(crate) listen: Option<Listen>,
+    /// The address to listen on; port 0 picks a free one
+    #[arg(
+        long,
+        env = "PQC_LISTEN",
+        hide_env_values = true,
+        value_name = "IP:PORT",
+        default_value = "127.0.0.1:8000"
+    )]
+    pub(crate) listen: Listen,
     /// The certificate for TLS, then those that lead to its issuer (PEM) [default: no TLS]
     ///
     /// Read again when it changes, and on SIGHUP; connections that are there go on.
@@ -99,10 +162,11 @@ pub(crate) struct ServeArgs {
         value_name = "BOOL",
         num_args = 0..=1,
         require_equals = true,
+        default_value = "false",
         default_missing_value = "true",
         value_parser = BoolishValueParser::new()
     )]
-    pub(crate) tls_require_pq: Option<bool>,
+    pub(crate) tls_require_pq: bool,
     /// Listen beyond loopback although nothing is encrypted: anyone on the way reads tokens and keys
     #[arg(
         long,
@@ -111,10 +175,11 @@ pub(crate) struct ServeArgs {
         value_name = "BOOL",
         num_args = 0..=1,
         require_equals = true,
+        default_value = "false",
         default_missing_value = "true",
         value_parser = BoolishValueParser::new()
     )]
-    pub(crate) insecure_no_tls: Option<bool>,
+    pub(crate) insecure_no_tls: bool,
     /// Accept the word of any issuer: an attested key then proves nothing
     #[arg(
         long,
@@ -123,23 +188,46 @@ pub(crate) struct ServeArgs {
         value_name = "BOOL",
         num_args = 0..=1,
         require_equals = true,
+        default_value = "false",
         default_missing_value = "true",
         value_parser = BoolishValueParser::new()
     )]
-    pub(crate) trust_any_issuer: Option<bool>,
+    pub(crate) trust_any_issuer: bool,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
     pub(crate) key_policy: KeyPolicyArgs,
-    /// The longest text to encrypt, in bytes of UTF-8 [default: 16777216]
-    #[arg(long, env = "PQC_MAX_TEXT", hide_env_values = true, value_name = "BYTES")]
-    pub(crate) max_text: Option<u64>,
-    /// The form of the log on stderr [default: human]
-    #[arg(long, env = "PQC_LOG_FORMAT", hide_env_values = true, value_name = "FORMAT")]
-    pub(crate) log_format: Option<LogFormat>,
-    /// What to log, such as warn, or info,pqc_http=debug [default: info]
-    #[arg(long, env = "PQC_LOG", hide_env_values = true, value_name = "FILTER")]
-    pub(crate) log: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    /// The form of the log on stderr
+    #[arg(
+        long,
+        env = "PQC_LOG_FORMAT",
+        hide_env_values = true,
+        value_name = "FORMAT",
+        default_value = "human"
+    )]
+    pub(crate) log_format: LogFormat,
+    /// What to log, such as warn, or info,pqc_http=debug
+    #[arg(
+        long,
+        env = "PQC_LOG",
+        hide_env_values = true,
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    pub(crate) log: String,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+    /// Print every setting with its value and where it comes from, and serve nothing
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    /// What [`Self::print_config`] prints.
+    #[arg(skip)]
+    pub(crate) settings: Vec<Setting>,
 }
+
+/// A year: who needs longer needs an account.
+const MAX_LIFETIME: u64 = 366 * 86_400;
+/// More than a store can hold.
+const MAX_QUOTA: u64 = 1_000_000_000_000;

@@ -1,17 +1,18 @@
 //! Single values, as they are typed or stand in the TOML file.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
+use http::HeaderValue;
+use ipnet::IpNet;
 use jiff::{Span, SpanRelativeTo};
 use pqc_core::{KeyId, SignatureAlgorithm, TokenId};
 use zeroize::Zeroizing;
 
 /// An address to listen on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Listen(pub(crate) SocketAddr);
 
 impl FromStr for Listen {
@@ -23,18 +24,9 @@ impl FromStr for Listen {
     }
 }
 
-impl TryFrom<String> for Listen {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
 /// Which store is meant. Reading never fails, and an unknown one keeps nothing but its scheme: a
 /// store's URL may hold a password, and errors show what was typed.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoreUrl {
     /// `sqlite:`, the one in the data folder.
     Embedded,
@@ -79,9 +71,19 @@ impl From<&str> for StoreUrl {
     }
 }
 
-impl From<String> for StoreUrl {
-    fn from(text: String) -> Self {
-        Self::from(text.as_str())
+impl StoreUrl {
+    /// A URL without what may be secret in it.
+    pub(crate) fn redacted(url: &str) -> String {
+        let (url, query) = match url.split_once('?') {
+            Some((url, _)) => (url, "?[redacted]"),
+            None => (url, ""),
+        };
+        match (url.split_once("://"), url.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, place))) => {
+                format!("{scheme}://[redacted]@{place}{query}")
+            }
+            _ => format!("{url}{query}"),
+        }
     }
 }
 
@@ -117,8 +119,7 @@ impl FromStr for Seconds {
 }
 
 /// How long something is kept: as [`Seconds`], but a bare number is days. At most 100 years.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "toml::Value")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Grace(pub(crate) Duration);
 
 impl FromStr for Grace {
@@ -136,15 +137,32 @@ impl FromStr for Grace {
     }
 }
 
-impl TryFrom<toml::Value> for Grace {
-    type Error = &'static str;
+/// A limit of time, from a second to an hour.
+pub(crate) fn timeout(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().map(|Seconds(seconds)| seconds);
+    let seconds = seconds.filter(|seconds| (1..=3600).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or("a limit of time is from 1s to 1h, such as 30s")
+}
 
-    fn try_from(value: toml::Value) -> Result<Self, Self::Error> {
-        match value {
-            toml::Value::String(text) => text.parse(),
-            value => value.to_string().parse(),
-        }
+/// A network, or a single address.
+pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
+    let single = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    let network = text.parse().ok().or_else(single);
+    network.ok_or("a network is such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32")
+}
+
+/// The origin of a page: scheme and host, and the port if it is not the scheme's own.
+pub(crate) fn origin(text: &str) -> Result<HeaderValue, &'static str> {
+    let what = "an origin is such as https://app.example or http://localhost:3000";
+    let (_, host) = text
+        .split_once("://")
+        .filter(|(scheme, _)| ["http", "https"].contains(scheme))
+        .ok_or(what)?;
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-:[]".contains(c);
+    if host.is_empty() || !host.chars().all(is_plain) {
+        return Err(what);
     }
+    HeaderValue::try_from(text).map_err(|_| what)
 }
 
 /// The name of an algorithm for signatures.
@@ -193,13 +211,31 @@ mod tests {
         {
             assert_eq!(text.parse(), of(seconds), "{text}");
         }
-        assert_eq!(Grace::try_from(toml::Value::from(2)), of(172_800));
-        assert_eq!(Grace::try_from(toml::Value::from("2h")), of(7200));
+        assert_eq!("2h".parse(), of(7200));
         for text in ["", "-1", "1.5", "36501", "876001h", "soon", "99999999999999999999"] {
             assert!(text.parse::<Grace>().is_err(), "{text}");
         }
-        for value in [toml::Value::from(-1), toml::Value::from(1.5), toml::Value::from(true)] {
-            assert!(Grace::try_from(value).is_err());
+    }
+
+    #[test]
+    fn limits_of_time_networks_and_origins_have_their_forms() {
+        assert_eq!(timeout("30s"), Ok(Duration::from_secs(30)));
+        for text in ["0", "0s", "3601", "2h", "soon", ""] {
+            assert!(timeout(text).is_err(), "{text}");
+        }
+        for text in ["192.0.2.7", "10.0.0.0/8", "::1", "2001:db8::/32"] {
+            assert!(network(text).is_ok(), "{text}");
+        }
+        for text in ["", "10.0.0.0/33", "proxy.example", "192.0.2.7:80"] {
+            assert!(network(text).is_err(), "{text}");
+        }
+        for text in ["https://app.example", "http://localhost:3000", "https://[2001:db8::1]:8443"] {
+            assert!(origin(text).is_ok(), "{text}");
+        }
+        for text in
+            ["", "*", "null", "app.example", "https://", "https://app.example/", "https://A"]
+        {
+            assert!(origin(text).is_err(), "{text}");
         }
     }
 

@@ -7,7 +7,7 @@ use pqc_service::{AccountRecord, Custody};
 use serde::Serialize;
 
 use super::rfc3339;
-use crate::args::{AccountArgs, AccountVerb, PolicyArgs};
+use crate::args::{AccountArgs, AccountVerb};
 use crate::config::StoreConfig;
 use crate::opened::Opened;
 use crate::output::{self, Human, Output};
@@ -17,7 +17,7 @@ use crate::output::{self, Human, Output};
 /// # Errors
 /// Those of the store; the name is unknown, taken or none.
 pub(crate) async fn run(args: AccountArgs, output: Output) -> anyhow::Result<()> {
-    let config = StoreConfig::load(args.store, PolicyArgs::default())?;
+    let config = StoreConfig::new(args.store)?;
     let (opened, _) = Opened::open_existing(&config).await?;
     let done = act(&opened, args.verb, output).await;
     opened.close().await;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::keys::kind_name;
 use super::rfc3339;
-use crate::args::{BackupArgs, PolicyArgs};
+use crate::args::BackupArgs;
 use crate::config::StoreConfig;
 use crate::exit::Refused;
 use crate::key_files;
@@ -29,7 +29,7 @@ pub(crate) async fn run(args: BackupArgs, output: Output) -> anyhow::Result<()> 
     if recipient.is_empty() && passphrase_file.is_none() {
         bail!("give --recipient or --passphrase-file: a backup is encrypted");
     }
-    let config = StoreConfig::load(store, PolicyArgs::default())?;
+    let config = StoreConfig::new(store)?;
     let keys: Vec<_> = recipient
         .iter()
         .map(|file| key_files::encapsulation_key(file))

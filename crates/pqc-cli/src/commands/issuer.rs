@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::keys;
-use crate::args::{IssuerArgs, IssuerVerb, PolicyArgs};
+use crate::args::{IssuerArgs, IssuerVerb};
 use crate::config::StoreConfig;
 use crate::exit::Refused;
 use crate::opened::Opened;
@@ -23,7 +23,7 @@ use crate::private_file;
 /// # Errors
 /// Those of the store; the file holds no public ML-DSA key.
 pub(crate) async fn run(args: IssuerArgs, output: Output) -> anyhow::Result<()> {
-    let config = StoreConfig::load(args.store, PolicyArgs::default())?;
+    let config = StoreConfig::new(args.store)?;
     // What is wrong with the file is said before the store is touched.
     let task = match args.verb {
         IssuerVerb::Show => Task::Show,

@@ -19,7 +19,8 @@ use crate::output::{Human, Output, Row};
 /// # Errors
 /// Those of the store; the account or key is unknown.
 pub(crate) async fn run(args: KeysArgs, output: Output) -> anyhow::Result<()> {
-    let config = StoreConfig::load_for_keys(args.store, args.policy)?;
+    let mut config = StoreConfig::new(args.store)?;
+    args.policy.apply(&mut config.settings);
     // What is wrong with the options is said before the store is touched.
     if let KeysVerb::Rotate { kind, algorithm, account } = &args.verb {
         if algorithm.is_some() && *kind != RotatedKind::Signing {

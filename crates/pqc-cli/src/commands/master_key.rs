@@ -9,7 +9,7 @@ use pqc_service::{MasterKeyStatus, MasterSecret, Service};
 use serde::Serialize;
 
 use super::rfc3339;
-use crate::args::{MasterKeyVerb, PolicyArgs, RotateArgs};
+use crate::args::{MasterKeyVerb, RotateArgs};
 use crate::config::StoreConfig;
 use crate::data_dir::DataDir;
 use crate::master_key::{self, MasterSource, RetiredKeyGiven};
@@ -26,7 +26,7 @@ pub(crate) async fn run(verb: MasterKeyVerb, output: Output) -> anyhow::Result<(
         MasterKeyVerb::New { out, force } => make(&out, force, output),
         MasterKeyVerb::Rotate(args) => rotate(args, output).await,
         MasterKeyVerb::Status { store } => {
-            let config = StoreConfig::load(store, PolicyArgs::default())?;
+            let config = StoreConfig::new(store)?;
             let (opened, _) = Opened::open_existing(&config).await?;
             let done = show_status(&opened.service, output).await;
             opened.close().await;
@@ -51,7 +51,7 @@ fn make(out: &Path, force: bool, output: Output) -> anyhow::Result<()> {
 }
 
 async fn rotate(args: RotateArgs, output: Output) -> anyhow::Result<()> {
-    let mut config = StoreConfig::load(args.store, PolicyArgs::default())?;
+    let mut config = StoreConfig::new(args.store)?;
     // What is wrong with the file is said before the store is touched.
     let to = match (args.to, args.to_passphrase_file) {
         (Some(file), _) => MasterSource::KeyFile(file),

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::backup::PURPOSE;
 use super::keys::kind_name;
 use super::rfc3339;
-use crate::args::{PolicyArgs, RestoreArgs};
+use crate::args::RestoreArgs;
 use crate::config::StoreConfig;
 use crate::data_dir::DataDir;
 use crate::key_files;
@@ -29,7 +29,7 @@ use crate::output::{self, Human, Output};
 /// # Errors
 /// The keys or the backup cannot be used; there is a store already.
 pub(crate) async fn run(args: RestoreArgs, output: Output) -> anyhow::Result<()> {
-    let config = StoreConfig::load(args.store.clone(), PolicyArgs::default())?;
+    let config = StoreConfig::new(args.store.clone())?;
     let folder = DataDir::at(&config.data_dir);
     let old_token = folder.root_token_file();
     let master_key = folder.master_secret(&config.master)?;

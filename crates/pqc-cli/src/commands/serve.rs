@@ -8,7 +8,7 @@ use anyhow::Context;
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::args::ServeArgs;
+use crate::args::{ServeArgs, Setting};
 use crate::certificate::{Followed, TlsFiles};
 use crate::config::ServeConfig;
 use crate::data_dir::DataDir;
@@ -28,7 +28,12 @@ use crate::signals::Signals;
 /// # Errors
 /// The settings, the self-test, the folder, the port, the master key or the store.
 pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
-    let mut config = ServeConfig::load(args)?;
+    if args.print_config {
+        let settings = Settings { settings: args.settings.clone() };
+        ServeConfig::new(args)?;
+        return output.show(&settings);
+    }
+    let mut config = ServeConfig::new(args)?;
     let log = logging::start(&config.log, config.log_format)?;
     let report = pqc_core::selftest::run(&mut getrandom::SysRng)?;
     let certificate = config.tls.take().map(TlsFiles::load).transpose()?;
@@ -151,6 +156,24 @@ fn warn(config: &ServeConfig, is_encrypted: bool, data_dir: &DataDir, address: S
         tracing::warn!(
             "--trust-any-issuer: an attested key proves nothing, for anyone may have attested it"
         );
+    }
+}
+
+/// What the server would be told.
+#[derive(Debug, Serialize)]
+struct Settings {
+    settings: Vec<Setting>,
+}
+
+impl Human for Settings {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        for Setting { key, value, source } in &self.settings {
+            match value {
+                Some(value) => writeln!(out, "{key} = {value:?}  # {source}")?,
+                None => writeln!(out, "# {key} is not set")?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use pqc_service::{Error, Service, TokenRecord};
 use serde::Serialize;
 
 use super::rfc3339;
-use crate::args::{DEFAULT_ACCOUNT, PolicyArgs, TempArgs, TokenArgs, TokenVerb};
+use crate::args::{DEFAULT_ACCOUNT, TempArgs, TokenArgs, TokenVerb};
 use crate::config::StoreConfig;
 use crate::data_dir::DataDir;
 use crate::opened::Opened;
@@ -20,12 +20,11 @@ use crate::output::{self, Human, Output, Row};
 /// # Errors
 /// Those of the store; the account or token is unknown; the policy refuses.
 pub(crate) async fn run(args: TokenArgs, output: Output) -> anyhow::Result<()> {
-    let TokenArgs { store, mut verb } = args;
-    let policy = match &mut verb {
-        TokenVerb::Temp(temp) => std::mem::take(&mut temp.policy),
-        _ => PolicyArgs::default(),
-    };
-    let config = StoreConfig::load(store, policy)?;
+    let TokenArgs { store, verb } = args;
+    let mut config = StoreConfig::new(store)?;
+    if let TokenVerb::Temp(temp) = &verb {
+        temp.policy.apply(&mut config.settings);
+    }
     let (opened, data_dir) = Opened::open_existing(&config).await?;
     let service = &opened.service;
     let done = match verb {

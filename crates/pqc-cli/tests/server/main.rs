@@ -34,6 +34,7 @@ mod isolation;
 mod keys;
 mod keys_survive;
 mod killed;
+mod limits;
 mod master_key;
 mod moved_rows;
 mod no_secret_leaks;

@@ -32,7 +32,7 @@ fn a_full_account_is_told_so_and_has_spent_its_attempt() {
     // The operator's own minting goes by the same rule, as it is told.
     let temp = |options: &str| server.verb(&format!("token temp{options}"));
     temp(" --max-live-tokens 3").refused(1, "the account's token quota is full: it has 3");
-    temp(" --max-live-tokens 0").refused(2, "max_live_tokens must be from 1");
+    temp(" --max-live-tokens 0").refused(2, "0 is not in 1..");
     temp("").line();
     // Tokens that end make room.
     for ended in others.iter().chain([&single]) {

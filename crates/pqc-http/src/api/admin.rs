@@ -24,7 +24,8 @@ pub(crate) fn routes() -> Routes {
 async fn token_self(State(app): State<Arc<App>>, request: Request) -> Response {
     answer_bodiless(request, "GET", async |parts| {
         let answer = async {
-            let caller = authenticate(&app.service, &parts.headers).await?;
+            let caller = authenticate(&app, parts).await?;
+            app.rates.call_by(caller.token_id())?;
             let authorized = caller.authorize(Demand::Itself).map_err(from_service)?;
             Answer::json(&TokenSelf::from(authorized.token()))
         };

@@ -86,15 +86,17 @@ async fn undelete(
     named(answer.await, account)
 }
 
-/// Steps 3 to 6 of the contract, for calls of root tokens without a body.
+/// Steps 2 to 6 of the contract, for calls of root tokens without a body.
 async fn admit(
     app: &App,
     parts: &Parts,
     account: &mut Option<AccountId>,
 ) -> Result<Fields, Problem> {
-    let caller = authenticate(&app.service, &parts.headers).await?;
+    let caller = authenticate(app, parts).await?;
     *account = Some(caller.account_id());
+    let token = caller.token_id();
     let authorized = caller.authorize(Demand::Root).map_err(from_service)?;
+    app.rates.call_by(token)?;
     let fields = Fields::from_query(parts.uri.query())?;
     app.service.spend(authorized).await.map_err(from_service)?;
     fields.refuse_secrets_in_query()?;

@@ -59,6 +59,36 @@ impl Server {
     }
 }
 
+/// Networks that nobody here is in: so this machine is limited like any other.
+fn proxies_elsewhere() -> crate::Proxies {
+    crate::Proxies { networks: vec!["192.0.2.0/24".parse().unwrap()], ..Default::default() }
+}
+
+#[tokio::test]
+async fn an_address_with_too_many_connections_gets_no_more() {
+    let config = Config {
+        max_connections_per_address: 2,
+        proxies: proxies_elsewhere(),
+        ..Config::default()
+    };
+    let server = server(config).await;
+    let mut first = server.send(HEALTH).await;
+    let mut second = server.send(HEALTH).await;
+    assert_eq!((status(&mut first).await, status(&mut second).await), (200, 200));
+    let mut third = server.send(b"").await;
+    assert!(is_closed(&mut third, IN_TIME).await);
+    // Once one has gone there is a place.
+    drop(first);
+    loop {
+        let mut next = TcpStream::connect(server.address).await.unwrap();
+        let _ = next.write_all(HEALTH).await;
+        let mut start = [0; 12];
+        if matches!(timeout(IN_TIME, next.read_exact(&mut start)).await.unwrap(), Ok(12)) {
+            break;
+        }
+    }
+}
+
 const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
 const SOON: Duration = Duration::from_millis(400);

@@ -1,0 +1,49 @@
+//! Pages of other origins (CORS): which of them may call, and read the answers.
+//!
+//! They bring a token in a header; cookies are not asked for, and none is taken.
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Method};
+use tower::{Layer, ServiceExt};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+/// What the configured origins may do; `None`: there is none.
+pub(crate) fn layer(origins: &[HeaderValue]) -> Option<CorsLayer> {
+    if origins.is_empty() {
+        return None;
+    }
+    let layer = CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, REQUEST_ID, IDEMPOTENCY_KEY])
+        .expose_headers([REQUEST_ID, RETRY_AFTER, RATE_LIMIT, RATE_LIMIT_POLICY])
+        .max_age(Duration::from_secs(600));
+    Some(layer)
+}
+
+/// Answers what a browser asks on behalf of a page; other calls go on as they are.
+pub(crate) async fn answer(
+    State(layer): State<Option<CorsLayer>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match layer {
+        Some(layer) if request.headers().contains_key(ORIGIN) => {
+            match layer.layer(next).oneshot(request).await {
+                Ok(response) => response.into_response(),
+                Err(never) => match never {},
+            }
+        }
+        _ => next.run(request).await,
+    }
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
