@@ -58,8 +58,8 @@ pub struct Config {
     pub proxies: Proxies,
     /// The origins whose pages may read the answers (CORS), such as `https://app.example`.
     pub origins: Vec<HeaderValue>,
-    /// Whether the listener is on a loopback address: then a foreign `Host` is refused, and limits
-    /// by address hold only for clients of proxies.
+    /// Whether the listener is on a loopback address: then a foreign `Host` is refused if there is no
+    /// TLS, and limits by address hold only for clients of proxies.
     pub loopback: bool,
     /// Whether clients speak TLS to this server.
     pub tls: bool,

@@ -87,7 +87,9 @@ pub(crate) async fn limit(State(app): State<Arc<App>>, request: Request, next: N
         let refused = Problem::HeadersTooLarge { limit };
         return without_body(request, refused.into_response()).await;
     }
-    if app.config.loopback && !host_is_local(request.uri(), headers, request.version()) {
+    // Over TLS it is the certificate that tells names of ours from others.
+    let by_name = app.config.loopback && !app.config.tls;
+    if by_name && !host_is_local(request.uri(), headers, request.version()) {
         let refused = Problem::BadRequest("Host is not a name of this machine's loopback.");
         return without_body(request, refused.into_response()).await;
     }

@@ -29,9 +29,7 @@ pub async fn serve(
     mut config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    // Over TLS it is the certificate that tells names of ours from others.
-    let is_loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
-    config.loopback = is_loopback && tls.is_none();
+    config.loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
     let drain_timeout = config.drain_timeout;
     config.tls = tls.is_some();
     let places = Places::new(config.max_connections, config.max_connections_per_address);

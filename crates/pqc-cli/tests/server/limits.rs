@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Answer, Call, Client, Folder, together};
+use crate::support::{Answer, Call, Client, Folder, block_on, together};
 
 /// A call that a proxy passes on for a client at this address.
 fn from(address: &str, call: &Call) -> Call {
@@ -54,6 +54,27 @@ fn on_loopback_nobody_is_limited_by_address_and_no_header_is_believed() {
     for _ in 0..20 {
         assert_eq!(root.send(&from("203.0.113.7", &about())).status, 200);
         server.holder("pqc_t_wrong").send(&from("203.0.113.7", &about())).problem(401);
+    }
+}
+
+/// With TLS too: who is on this machine is.
+#[test]
+fn on_loopback_tls_changes_nothing_of_that() {
+    let folder = Folder::new();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let file = |name: &str| folder.beside(name);
+    std::fs::write(file("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(file("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let (cert, key) = (file("cert.pem").display().to_string(), file("key.pem"));
+    let options = format!("--tls-cert {cert} --tls-key {} --address-rate 2", key.display());
+    let server = folder.serve_with(&options);
+    let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([trusted]).build().unwrap();
+    let url = format!("{}/api/v1/token/self", server.url());
+    for _ in 0..20 {
+        let answer = block_on(client.get(&url).send()).unwrap();
+        assert_eq!(answer.status(), 401);
+        assert_eq!(answer.headers()["strict-transport-security"], "max-age=31536000");
     }
 }
 
