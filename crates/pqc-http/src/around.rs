@@ -203,4 +203,4 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 /// Whoever mistakes a token for an id shall not find it in the log.
 const TOKEN_PREFIX: &[u8] = b"pqc_";
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

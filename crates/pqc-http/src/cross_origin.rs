@@ -12,6 +12,9 @@ use http::{HeaderName, HeaderValue, Method};
 use tower::{Layer, ServiceExt};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use crate::around::REQUEST_ID;
+use crate::rates::{RATE_LIMIT, RATE_LIMIT_POLICY};
+
 /// What the configured origins may do; `None`: there is none.
 pub(crate) fn layer(origins: &[HeaderValue]) -> Option<CorsLayer> {
     if origins.is_empty() {
@@ -43,7 +46,4 @@ pub(crate) async fn answer(
     }
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

@@ -60,6 +60,7 @@ fn finish(matches: &ArgMatches, file: &File) -> Result<Args, Refusal> {
     let mut args = Args::from_arg_matches(matches)?;
     if let (Command::Serve(args), Some(matches)) =
         (&mut args.command, matches.subcommand_matches("serve"))
+        && args.print_config
     {
         args.settings = settings_of(&serve()).map(|arg| file.in_force(arg, matches)).collect();
     }
@@ -206,7 +207,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pqc.toml");
         fs::write(&path, text).unwrap();
-        let line = format!("pqc serve --config {} {line}", path.display());
+        let line = format!("pqc serve --print-config --config {} {line}", path.display());
         let args = parse(line.split_whitespace().map(OsString::from))?;
         match args.command {
             Command::Serve(args) => Ok(*args),

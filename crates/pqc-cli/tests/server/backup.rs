@@ -27,7 +27,9 @@ struct Original {
 }
 
 impl Original {
-    fn new(server: Server, root: String) -> Self {
+    fn new() -> Self {
+        let server = Folder::new().serve();
+        let root = server.folder.root_token();
         let holder = server.holder(&root);
         let pair = holder.generate();
         let (cipher, shared_key) = pair.encapsulated_by(&holder);
@@ -66,9 +68,7 @@ impl Original {
 
 #[test]
 fn a_backup_beside_a_running_server_becomes_a_store_elsewhere() {
-    let server = Folder::new().serve();
-    let root = server.folder.root_token();
-    let original = Original::new(server, root);
+    let original = Original::new();
     let [file, public, secret] =
         ["b.pqcb", "backup.pub.pem", "backup.pem"].map(|n| original.file(n));
     let holder = original.server.holder(&original.root);
@@ -124,9 +124,7 @@ fn a_backup_beside_a_running_server_becomes_a_store_elsewhere() {
 #[test]
 fn a_store_moves_to_postgresql_and_back() {
     let Some(database) = Database::new() else { return };
-    let server = Folder::new().serve();
-    let root = server.folder.root_token();
-    let original = Original::new(server, root);
+    let original = Original::new();
     let (file, phrase) = (original.file("b.pqcb"), original.file("passphrase"));
     original.server.verb(&format!("backup {file} --passphrase-file {phrase}")).ended(0);
     let key = original.server.folder.file("master.key").display().to_string();
@@ -152,9 +150,7 @@ fn a_store_moves_to_postgresql_and_back() {
 
 #[test]
 fn root_tokens_are_replaced_on_demand() {
-    let server = Folder::new().serve();
-    let root = server.folder.root_token();
-    let original = Original::new(server, root);
+    let original = Original::new();
     let (file, phrase) = (original.file("b.pqcb"), original.file("passphrase"));
     original.server.verb(&format!("backup {file} --passphrase-file {phrase}")).ended(0);
     let copy = Folder::new();
@@ -171,9 +167,7 @@ fn root_tokens_are_replaced_on_demand() {
 
 #[test]
 fn a_backup_goes_through_pipes() {
-    let server = Folder::new().serve();
-    let root = server.folder.root_token();
-    let original = Original::new(server, root);
+    let original = Original::new();
     let phrase = original.file("passphrase");
     let key = original.server.folder.file("master.key").display().to_string();
     let backup = format!("backup - --passphrase-file {phrase}");
@@ -188,9 +182,7 @@ fn a_backup_goes_through_pipes() {
 
 #[test]
 fn what_cannot_be_restored_is_said_and_leaves_nothing() {
-    let server = Folder::new().serve();
-    let root = server.folder.root_token();
-    let original = Original::new(server, root);
+    let original = Original::new();
     let names = ["b.pqcb", "p.pqcb", "backup.pub.pem", "backup.pem", "passphrase"];
     let [file, by_phrase, public, secret, phrase] = names.map(|name| original.file(name));
     original.server.verb(&format!("backup {file} -r {public}")).ended(0);
@@ -273,9 +265,7 @@ fn what_cannot_be_restored_is_said_and_leaves_nothing() {
 
 #[test]
 fn what_cannot_be_backed_up_is_said_and_leaves_nothing() {
-    let server = Folder::new().serve();
-    let root = server.folder.root_token();
-    let original = Original::new(server, root);
+    let original = Original::new();
     let [file, public, secret] =
         ["b.pqcb", "backup.pub.pem", "backup.pem"].map(|n| original.file(n));
     let folder = original.keys.beside("").display().to_string();
@@ -301,9 +291,7 @@ fn what_cannot_be_backed_up_is_said_and_leaves_nothing() {
 
 #[test]
 fn keys_that_do_not_open_are_named_by_a_backup_and_its_restore() {
-    let server = Folder::new().serve();
-    let root = server.folder.root_token();
-    let original = Original::new(server, root);
+    let original = Original::new();
     let (file, phrase) = (original.file("b.pqcb"), original.file("passphrase"));
     let listed = original.server.verb("keys list --json").json();
     let mut keys = listed["keys"].as_array().unwrap().iter();
@@ -324,9 +312,7 @@ fn keys_that_do_not_open_are_named_by_a_backup_and_its_restore() {
 
 #[test]
 fn a_full_disk_leaves_no_half_backup() {
-    let server = Folder::new().serve();
-    let root = server.folder.root_token();
-    let original = Original::new(server, root);
+    let original = Original::new();
     let full = Path::new("/dev/full");
     if !full.exists() {
         return;
@@ -345,9 +331,7 @@ fn a_full_disk_leaves_no_half_backup() {
 
 #[test]
 fn a_file_that_may_not_grow_leaves_no_half_backup_and_no_half_store() {
-    let server = Folder::new().serve();
-    let root = server.folder.root_token();
-    let original = Original::new(server, root);
+    let original = Original::new();
     let (file, phrase) = (original.file("b.pqcb"), original.file("passphrase"));
     // In units of 512 bytes: less than a backup.
     let limited = |line: &str, folder: &Folder| {
@@ -372,9 +356,7 @@ fn a_file_that_may_not_grow_leaves_no_half_backup_and_no_half_store() {
 
 #[test]
 fn a_backup_or_a_restore_that_is_stopped_leaves_nothing() {
-    let server = Folder::new().serve();
-    let root = server.folder.root_token();
-    let original = Original::new(server, root);
+    let original = Original::new();
     let (file, phrase) = (original.file("b.pqcb"), original.file("passphrase"));
     let key = original.server.folder.file("master.key").display().to_string();
     original.server.verb(&format!("backup {file} --passphrase-file {phrase}")).ended(0);

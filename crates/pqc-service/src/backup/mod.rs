@@ -15,7 +15,8 @@ use std::collections::HashMap;
 use pqc_core::seal::RecordKind;
 use pqc_core::{AccountId, KeyId, MasterKeys, Timestamp, TokenId};
 
-use crate::store::copy::{self, Row, Table, Value};
+use crate::store::Columns;
+use crate::store::copy::{self, Row, Table};
 
 pub use read::{RestoreOptions, Restored, Target, restore};
 
@@ -151,24 +152,15 @@ fn is_sound(row: &Row, masters: &MasterKeys) -> Result<bool, UnknownMasterKey> {
 struct UnknownMasterKey;
 
 fn bytes<'a>(row: &'a Row, column: &str) -> Option<&'a [u8]> {
-    match row.value(column)? {
-        Value::Bytes(bytes) => Some(bytes),
-        _ => None,
-    }
+    row.bytes(column).ok()?
 }
 
 fn text<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
-    match row.value(column)? {
-        Value::Text(text) => Some(text),
-        _ => None,
-    }
+    row.text(column).ok()?
 }
 
 fn time(row: &Row, column: &str) -> Option<Timestamp> {
-    match row.value(column)? {
-        Value::Integer(millis) => u64::try_from(*millis).ok().map(Timestamp::from_millis),
-        _ => None,
-    }
+    u64::try_from(row.integer(column).ok()??).ok().map(Timestamp::from_millis)
 }
 
 fn account_id(bytes: &[u8]) -> Option<AccountId> {

@@ -161,8 +161,7 @@ impl Columns for Row {
 }
 
 impl Row {
-    /// What stands in a column, if it has one of that name.
-    pub(crate) fn value(&self, name: &str) -> Option<&Value> {
+    fn value(&self, name: &str) -> Option<&Value> {
         let place = self.table.columns().iter().position(|column| column.name == name)?;
         self.values.get(place)
     }

@@ -29,6 +29,8 @@ use tokio::sync::mpsc;
 use crate::account::Custody;
 use crate::error::Error;
 
+pub(crate) use sql::Columns;
+
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountRecord {

@@ -64,7 +64,7 @@ macro_rules! columns {
 pub(super) use {columns, query};
 
 /// A row of an answer; `None` is NULL.
-pub(super) trait Columns: Send + Sync {
+pub(crate) trait Columns: Send + Sync {
     fn integer(&self, column: &str) -> Result<Option<i64>, sqlx::Error>;
     fn bytes(&self, column: &str) -> Result<Option<&[u8]>, sqlx::Error>;
     fn text(&self, column: &str) -> Result<Option<&str>, sqlx::Error>;
