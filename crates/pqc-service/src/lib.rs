@@ -33,4 +33,6 @@ pub use masters::MasterSecret;
 pub use service::{Service, Settings};
 pub use store::postgres::PostgresStore;
 pub use store::sqlite::SqliteStore;
-pub use store::{AccountRecord, KeyInfo, KeyRecord, Purged, Store, TokenRecord};
+pub use store::{
+    AccountRecord, Distribution, KeyInfo, KeyRecord, Purged, Store, StoreFigures, TokenRecord,
+};

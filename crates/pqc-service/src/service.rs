@@ -12,7 +12,7 @@ use crate::host::{Host, HostRng};
 use crate::masters::{MasterSecret, Masters};
 use crate::quota::{Counted, Quota};
 use crate::rotation;
-use crate::store::{KeyRecord, Store};
+use crate::store::{KeyRecord, Store, StoreFigures};
 
 /// What an operator sets.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +83,12 @@ impl Service {
     pub async fn ready(&self) -> Result<(), Error> {
         self.masters.ready()?;
         self.store.ping().await
+    }
+
+    /// What the store did since it was opened.
+    #[must_use]
+    pub fn store_figures(&self) -> StoreFigures {
+        self.store.figures()
     }
 
     /// The store's time.

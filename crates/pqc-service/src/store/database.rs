@@ -10,6 +10,7 @@ use pqc_core::token::{Refusal, TokenHash};
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 use tokio::sync::mpsc;
 
+use super::figures::{StoreFigures, Timed};
 use super::sql::Reads;
 use super::writer::{Engine, Write, Writer};
 use super::{
@@ -24,7 +25,7 @@ pub(super) trait Database: Send + Sync + 'static {
     type Readers: Reads;
     type Engine: Engine;
 
-    fn readers(&self) -> &Self::Readers;
+    fn readers(&self) -> &Timed<Self::Readers>;
 
     fn writer(&self) -> &Writer<Self::Engine>;
 
@@ -296,6 +297,10 @@ impl<D: Database> Store for D {
 
     async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error> {
         read::trusted_issuers(self.readers()).await
+    }
+
+    fn figures(&self) -> StoreFigures {
+        StoreFigures { reads: self.readers().times(), ..self.writer().figures() }
     }
 
     async fn copy_out(&self, to: mpsc::Sender<Vec<copy::Row>>) -> Result<(), Error> {

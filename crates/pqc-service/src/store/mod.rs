@@ -8,6 +8,7 @@
 mod change;
 pub mod copy;
 mod database;
+pub mod figures;
 pub mod postgres;
 mod read;
 mod rows;
@@ -28,6 +29,7 @@ use tokio::sync::mpsc;
 
 use crate::account::Custody;
 use crate::error::Error;
+pub use figures::{Distribution, StoreFigures};
 
 pub(crate) use sql::Columns;
 
@@ -434,6 +436,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// The issuers that were added.
     async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error>;
+
+    /// What it did since it was opened; zeros, if it does not count.
+    fn figures(&self) -> StoreFigures {
+        StoreFigures::default()
+    }
 
     /// Sends all that a backup holds, as one moment saw it: the rows of [`copy`], some at a time.
     /// What is written meanwhile does not wait for it.

@@ -5,8 +5,9 @@
 //! that it was part of: all of a batch, or none. The queue is bounded: when it is full, callers
 //! wait. There is no SQL here; an [`Engine`] knows how one database begins, applies and commits.
 
+mod counts;
+
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use pqc_core::token::{Refusal, TokenHash};
@@ -14,6 +15,8 @@ use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use self::counts::{Counts, Waiting};
+use super::figures::StoreFigures;
 use super::{AccountRecord, KeyRecord, MasterRotation, NewMasterKey, Resealed, TokenRecord};
 use crate::account::Custody;
 use crate::error::Error;
@@ -103,13 +106,6 @@ pub(super) struct Writer<E> {
     task: Mutex<Option<JoinHandle<E>>>,
 }
 
-/// What became of transactions.
-#[derive(Debug, Default)]
-struct Counts {
-    commits: AtomicU64,
-    failed_last: AtomicBool,
-}
-
 impl<E: Engine> Writer<E> {
     /// Starts the task.
     pub(super) fn start(engine: E) -> Self {
@@ -126,17 +122,18 @@ impl<E: Engine> Writer<E> {
 
     /// As [`Self::write`]: of how many rows.
     pub(super) async fn count(&self, write: Write) -> Result<u64, Error> {
-        self.submit(|answer| Job::Write(Box::new(write), answer)).await
+        let done = self.submit(|answer| Job::Write(Box::new(write), answer));
+        self.counts.writes.time(done).await
     }
 
     /// Spends one attempt of the token; the answer comes after its commit.
     pub(super) async fn spend(&self, token: TokenHash) -> Result<Spent, Error> {
-        self.submit(|answer| Job::Spend(token, answer)).await
+        self.counts.spends.time(self.submit(|answer| Job::Spend(token, answer))).await
     }
 
     /// Whether the last transaction came to nothing.
     pub(super) fn failed_last(&self) -> bool {
-        self.counts.failed_last.load(Ordering::Relaxed)
+        self.counts.failed_last()
     }
 
     /// Makes a transaction that changes nothing but the time.
@@ -158,7 +155,12 @@ impl<E: Engine> Writer<E> {
 
     /// How many transactions were committed.
     pub(super) fn commits(&self) -> u64 {
-        self.counts.commits.load(Ordering::Relaxed)
+        self.counts.commits()
+    }
+
+    /// What it did; it reads nothing.
+    pub(super) fn figures(&self) -> StoreFigures {
+        self.counts.figures()
     }
 
     /// Lets no more changes in and waits until those that wait are answered; the first caller gets
@@ -178,6 +180,7 @@ impl<E: Engine> Writer<E> {
         &self,
         job: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Job,
     ) -> Result<T, Error> {
+        let _waiting = Waiting::in_count(&self.counts);
         let (answer, answered) = oneshot::channel();
         let closed = || Error::Unavailable("it was closed".to_owned());
         let jobs = self.jobs().ok_or_else(closed)?;
@@ -261,19 +264,22 @@ impl Batch {
 
     async fn carry_out(self, engine: &mut impl Engine, counts: &Counts) -> Result<(), Halted> {
         let Self { writes, write_answers, tokens, token_answers, tried_out } = self;
+        let size = writes.len().saturating_add(tokens.len());
         let done = transact(engine, &writes, &tokens).await;
-        counts.failed_last.store(done.is_err(), Ordering::Relaxed);
         match done {
             Ok((made, spent)) => {
-                counts.commits.fetch_add(1, Ordering::Relaxed);
+                counts.committed(size);
                 answer_each(write_answers, made);
                 answer_each(token_answers, spent);
                 for answer in tried_out {
                     let _ = answer.send(Ok(()));
                 }
             }
-            Err(Failure::Halted(_)) => return Err(Halted),
             Err(failure) => {
+                counts.failed();
+                if let Failure::Halted(_) = failure {
+                    return Err(Halted);
+                }
                 answer_all(tried_out, &failure);
                 tracing::warn!(%failure, "a store transaction failed");
                 answer_all(write_answers, &failure);

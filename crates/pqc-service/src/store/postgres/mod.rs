@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::copy::{self, Incoming, Row};
 use super::database::Database;
+use super::figures::Timed;
 use super::sql::Writes;
 use super::writer::{Failure, Writer};
 use crate::error::Error;
@@ -24,7 +25,7 @@ use crate::error::Error;
 /// The store of many servers.
 #[derive(Debug)]
 pub struct PostgresStore {
-    readers: connect::Readers,
+    readers: Timed<connect::Readers>,
     writer: Writer<write::PostgresEngine>,
 }
 
@@ -76,7 +77,7 @@ impl PostgresStore {
     fn on(options: PgConnectOptions, connection: PgConnection) -> Self {
         let readers = connect::Readers::new(options.clone());
         let engine = write::PostgresEngine::new(options, connection);
-        Self { readers, writer: Writer::start(engine) }
+        Self { readers: Timed::new(readers), writer: Writer::start(engine) }
     }
 
     /// How many transactions this store committed since it was opened. Changes that wait together
@@ -91,7 +92,7 @@ impl Database for PostgresStore {
     type Readers = connect::Readers;
     type Engine = write::PostgresEngine;
 
-    fn readers(&self) -> &connect::Readers {
+    fn readers(&self) -> &Timed<connect::Readers> {
         &self.readers
     }
 
@@ -100,7 +101,7 @@ impl Database for PostgresStore {
     }
 
     async fn copy_out(&self, to: mpsc::Sender<Vec<Row>>) -> Result<(), Error> {
-        let mut connection = self.readers.connect_apart().await.map_err(|e| failure(&e))?;
+        let mut connection = self.readers.inner().connect_apart().await.map_err(|e| failure(&e))?;
         // One that writes a backup to a slow place may take its time.
         for sql in [
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",

@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 
 use super::copy::{self, Incoming, Row};
 use super::database::Database;
+use super::figures::Timed;
 use super::read;
 use super::rows;
 use super::sql::{self, Arg, Reads, Writes};
@@ -30,7 +31,7 @@ use crate::host::Host;
 /// The embedded store.
 #[derive(Debug)]
 pub struct SqliteStore {
-    readers: SqlitePool,
+    readers: Timed<SqlitePool>,
     writer: Writer<write::SqliteEngine>,
     clock: Arc<Clock>,
     options: SqliteConnectOptions,
@@ -77,7 +78,8 @@ impl SqliteStore {
         let engine = write::SqliteEngine::new(options.clone(), connection, Arc::clone(&clock));
         // An earlier process may have been killed between the two.
         let traces = AtomicBool::new(true);
-        Ok(Self { readers, writer: Writer::start(engine), clock, options, traces })
+        let (readers, writer) = (Timed::new(readers), Writer::start(engine));
+        Ok(Self { readers, writer, clock, options, traces })
     }
 
     /// Makes a store in the new file `path`, with all rows that come. It is there as a whole or not
@@ -117,7 +119,7 @@ impl Database for SqliteStore {
     type Readers = SqlitePool;
     type Engine = write::SqliteEngine;
 
-    fn readers(&self) -> &SqlitePool {
+    fn readers(&self) -> &Timed<SqlitePool> {
         &self.readers
     }
 
@@ -126,7 +128,7 @@ impl Database for SqliteStore {
     }
 
     async fn copy_out(&self, to: mpsc::Sender<Vec<Row>>) -> Result<(), Error> {
-        let options = (*self.readers.connect_options()).clone();
+        let options = (*self.readers.inner().connect_options()).clone();
         let mut connection = options.connect().await.map_err(error)?;
         // What it reads is of the moment of its first look.
         connection.execute("BEGIN", &[]).await?;

@@ -1,7 +1,7 @@
 //! The writer over an engine that fails where it is told to.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed")]
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::*;
 
@@ -114,6 +114,31 @@ async fn a_failure_is_everyones_answer_and_the_next_batch_is_served() {
         }
         assert_eq!((writer.commits(), fake.committed.load(Ordering::SeqCst)), (1, 10));
     }
+}
+
+#[tokio::test]
+async fn what_was_done_is_counted() {
+    let engine = FakeEngine::default();
+    let fake = Arc::clone(&engine.0);
+    let writer = Arc::new(Writer::start(engine));
+    spend_ten(&writer).await;
+    writer
+        .write(Write::DestroyKey { account: AccountId::SERVER, key: KeyId::Symmetric([1; 16]) })
+        .await
+        .unwrap();
+    fake.fail_once(Step::Commit, Failure::Unavailable("room".to_owned()));
+    spend_ten(&writer).await;
+    let figures = writer.figures();
+    assert_eq!((figures.batches.count(), figures.batches.sum), (2, 11), "{figures:?}");
+    assert_eq!((figures.spends.count(), figures.writes.count()), (20, 1), "{figures:?}");
+    assert_eq!((figures.failures, figures.waiting), (1, 0), "{figures:?}");
+
+    // One that gives up waits no more.
+    let mut impatient = Box::pin(writer.spend(TOKEN));
+    assert!(tokio::time::timeout(std::time::Duration::ZERO, &mut impatient).await.is_err());
+    assert_eq!(writer.figures().waiting, 1);
+    drop(impatient);
+    assert_eq!(writer.figures().waiting, 0);
 }
 
 #[tokio::test]
