@@ -74,6 +74,17 @@ impl Followed {
         self.tls.clone()
     }
 
+    /// The same for clients that show a certificate which an issuer in this file signed. The file is
+    /// read now and not again.
+    ///
+    /// # Errors
+    /// It cannot be read, or what it holds cannot be used.
+    pub(crate) fn tls_for_clients_of(&self, issuers: &Path) -> anyhow::Result<Tls> {
+        let pem =
+            std::fs::read(issuers).with_context(|| format!("cannot read {}", issuers.display()))?;
+        self.tls.for_clients_of(&pem).with_context(|| issuers.display().to_string())
+    }
+
     /// Puts in force what the files come to hold. What cannot be used leaves the one before.
     pub(crate) async fn follow(mut self) -> Infallible {
         let mut hangup = Hangup::listen();

@@ -36,12 +36,23 @@ pub(crate) struct ServeConfig {
     pub(crate) listen: SocketAddr,
     /// Where its certificate is; `None`: nothing is encrypted.
     pub(crate) tls: Option<TlsFiles>,
+    /// Where operators are listened to.
+    pub(crate) admin: Option<AdminConfig>,
     /// The limits.
     pub(crate) http: pqc_http::Config,
     /// The form of the log.
     pub(crate) log_format: LogFormat,
     /// What is logged.
     pub(crate) log: String,
+}
+
+/// Where operators are listened to, and by what they are known.
+#[derive(Debug, Clone)]
+pub(crate) struct AdminConfig {
+    /// The address.
+    pub(crate) listen: SocketAddr,
+    /// The issuers of their certificates; `None`: on loopback alone, without TLS.
+    pub(crate) client_ca: Option<PathBuf>,
 }
 
 impl StoreConfig {
@@ -97,6 +108,7 @@ impl ServeConfig {
     /// What is wrong, by the name of its setting.
     pub(crate) fn new(args: ServeArgs) -> anyhow::Result<Self> {
         let tls = tls(&args)?;
+        let admin = admin(&args, tls.is_some())?;
         let mut store = StoreConfig::new(args.store)?;
         args.policy.apply(&mut store.settings);
         args.key_policy.apply(&mut store.settings);
@@ -111,7 +123,8 @@ impl ServeConfig {
             );
         }
         let http = args.limits.config(loopback)?;
-        Ok(Self { store, listen, tls, http, log_format: args.log_format, log: args.log })
+        let (log_format, log) = (args.log_format, args.log);
+        Ok(Self { store, listen, tls, admin, http, log_format, log })
     }
 }
 
@@ -130,6 +143,26 @@ fn tls(args: &ServeArgs) -> anyhow::Result<Option<TlsFiles>> {
         (None, None) => Ok(None),
         _ => bail!("tls_cert and tls_key belong together: give both of them, or neither"),
     }
+}
+
+fn admin(args: &ServeArgs, has_tls: bool) -> anyhow::Result<Option<AdminConfig>> {
+    let client_ca = args.admin_client_ca.clone();
+    let Some(Listen(listen)) = args.admin_listen else {
+        if client_ca.is_some() {
+            bail!("admin_client_ca is given without admin_listen, and nobody is listened to");
+        }
+        return Ok(None);
+    };
+    if client_ca.is_some() && !has_tls {
+        bail!("admin_client_ca needs tls_cert and tls_key: without TLS nobody is known");
+    }
+    if client_ca.is_none() && !listen.ip().to_canonical().is_loopback() {
+        bail!(
+            "{listen} (admin_listen) is not a loopback address, and no token is asked for there: \
+             listen on loopback, or give --admin-client-ca with --tls-cert and --tls-key"
+        );
+    }
+    Ok(Some(AdminConfig { listen, client_ca }))
 }
 
 /// Those that begin as settings do and are none: misspelt, they would be passed over.
@@ -190,6 +223,12 @@ mod tests {
             "--tls-cert c",
             "--tls-key k",
             "--tls-require-pq",
+            "--admin-listen 0.0.0.0:0",
+            "--admin-listen 0.0.0.0:0 --insecure-no-tls",
+            "--admin-listen 0.0.0.0:0 --tls-cert c --tls-key k",
+            "--admin-listen 0.0.0.0:0 --admin-client-ca a",
+            "--admin-listen 127.0.0.1:0 --admin-client-ca a",
+            "--admin-client-ca a --tls-cert c --tls-key k",
         ] {
             assert!(typed(line).is_err(), "{line}");
         }
@@ -206,6 +245,10 @@ mod tests {
             "--listen 0.0.0.0:0 --tls-cert c --tls-key k",
             "--tls-cert c --tls-key k --tls-require-pq",
             "--listen [::ffff:127.0.0.1]:0",
+            "--admin-listen 127.0.0.1:0",
+            "--admin-listen [::ffff:127.0.0.1]:0",
+            "--admin-listen 0.0.0.0:0 --admin-client-ca a --tls-cert c --tls-key k",
+            "--admin-listen 127.0.0.1:0 --admin-client-ca a --tls-cert c --tls-key k",
         ] {
             assert!(typed(line).is_ok(), "{line}");
         }

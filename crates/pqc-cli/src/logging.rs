@@ -6,13 +6,16 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
+use pqc_http::LogFilter;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::{Registry, reload};
 
 use crate::output;
 
@@ -29,10 +32,16 @@ pub(crate) enum LogFormat {
 #[must_use]
 pub(crate) struct Log {
     lost: ErrorCounter,
+    wanted: Arc<Wanted>,
     _guard: WorkerGuard,
 }
 
 impl Log {
+    /// What is logged, to be looked at and changed.
+    pub(crate) fn filter(&self) -> Arc<dyn LogFilter> {
+        Arc::clone(&self.wanted) as _
+    }
+
     /// Says how many lines were lost, if any were.
     pub(crate) fn end(self) {
         match self.lost.dropped_lines() {
@@ -48,13 +57,12 @@ impl Log {
 /// # Errors
 /// The filter is not one.
 pub(crate) fn start(filter: &str, format: LogFormat) -> anyhow::Result<Log> {
-    let wanted = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .parse(filter)
-        .with_context(|| {
-            format!("{filter:?} is no log filter (--log); try info or pqc_http=debug")
-        })?
-        .and(filter_fn(may_be_heard));
+    let wanted = parse(filter).with_context(|| {
+        format!("{filter:?} is no log filter (--log); try info or pqc_http=debug")
+    })?;
+    let (wanted, handle) = reload::Layer::new(wanted);
+    // Around what can be changed: no filter makes those heard who shall not be.
+    let heard = wanted.and(filter_fn(may_be_heard));
     let (lines, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(LINES_THAT_WAIT)
@@ -66,13 +74,41 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> anyhow::Result<Log> {
         LogFormat::Human => {
             let colours = io::stderr().is_terminal()
                 && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            layer.with_ansi(colours).with_filter(wanted).boxed()
+            layer.with_ansi(colours).with_filter(heard).boxed()
         }
-        LogFormat::Json => layer.json().flatten_event(true).with_filter(wanted).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_filter(heard).boxed(),
     };
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))
         .context("the log is started already")?;
-    Ok(Log { lost, _guard: guard })
+    let wanted = Arc::new(Wanted { handle, text: Mutex::new(filter.to_owned()) });
+    Ok(Log { lost, wanted, _guard: guard })
+}
+
+/// The filter in force, beside what others are kept from anyway.
+struct Wanted {
+    handle: reload::Handle<EnvFilter, Registry>,
+    /// As it was given.
+    text: Mutex<String>,
+}
+
+impl LogFilter for Wanted {
+    fn filter(&self) -> String {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, filter: &str) -> Result<(), String> {
+        let wanted = parse(filter).map_err(|error| format!("is no log filter: {error}"))?;
+        let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        self.handle.reload(wanted).map_err(|error| error.to_string())?;
+        filter.clone_into(&mut text);
+        // Who reads the log is to know why it begins or ends here.
+        tracing::warn!(filter, "what is logged was changed");
+        Ok(())
+    }
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
+    EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(filter)
 }
 
 /// Warns, in the log or, where a verb has none, on stderr.

@@ -41,6 +41,9 @@ pub struct Report {
     pub checks: usize,
 }
 
+/// The name of the backend that this build computes with, which [`run`] tests.
+pub const BACKEND: &str = Active::NAME;
+
 /// Runs every check. Takes about two milliseconds in a release build.
 ///
 /// ```

@@ -19,6 +19,7 @@ use crate::around;
 use crate::body::Ceiling;
 use crate::client::{Proxies, Source};
 use crate::cross_origin;
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::rates::{RateConfig, Rates};
 use crate::routes::Routes;
@@ -109,6 +110,7 @@ pub struct App {
     pub(crate) config: Config,
     pub(crate) bodies: Ceiling,
     pub(crate) rates: Rates,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl App {
@@ -117,7 +119,15 @@ impl App {
     pub fn new(service: Arc<Service>, config: Config) -> Arc<Self> {
         let bodies = Ceiling::new(config.max_bodies_bytes);
         let rates = Rates::new(config.rates);
-        Arc::new(Self { service, config, bodies, rates })
+        let metrics = Arc::new(Metrics::new(&service, &bodies, paths()));
+        Arc::new(Self { service, config, bodies, rates, metrics })
+    }
+
+    /// The same, behind another listener. Who calls there has rates of his own.
+    pub(crate) fn behind(&self, config: Config) -> Arc<Self> {
+        let rates = Rates::new(config.rates);
+        let (service, metrics) = (Arc::clone(&self.service), Arc::clone(&self.metrics));
+        Arc::new(Self { service, config, bodies: self.bodies.clone(), rates, metrics })
     }
 
     /// All routes of the contract, without what stands around them.
@@ -127,19 +137,23 @@ impl App {
 
     /// The whole application as a service.
     pub(crate) fn into_service(self: Arc<Self>) -> impl HttpService {
-        let routes = self.routes();
-        self.wrap(routes)
+        let (routes, counted) = (self.routes(), Arc::clone(&self.metrics));
+        self.wrap(routes, Some(counted))
     }
 
-    /// Puts around `routes` what stands around every call.
-    fn wrap(self: Arc<Self>, routes: Router) -> impl HttpService {
+    /// Puts around `routes` what stands around every call, which is `counted` or not.
+    pub(crate) fn wrap(
+        self: Arc<Self>,
+        routes: Router,
+        counted: Option<Arc<Metrics>>,
+    ) -> impl HttpService {
         let routes = routes.fallback(no_route).layer(from_fn(around::note_route));
         let routes = NormalizePathLayer::trim_trailing_slash().layer(routes);
         let routes = from_fn_with_state(Arc::clone(&self), around::limit).layer(routes);
         let routes = CatchPanicLayer::custom(after_panic).layer(routes);
         let pages = cross_origin::layer(&self.config.origins);
         let routes = from_fn_with_state(pages, cross_origin::answer).layer(routes);
-        from_fn_with_state(self, around::name_and_log).layer(routes)
+        from_fn_with_state((self, counted), around::name_and_log).layer(routes)
     }
 }
 
@@ -214,7 +228,7 @@ mod tests {
         let lab = crate::testing::lab().await;
         let app = App::new(Arc::clone(&lab.service), Config::default());
         let routes = app.routes().route("/panics", any(panics));
-        let app = app.wrap(routes);
+        let app = app.wrap(routes, None);
         let call = async |path: &str| {
             let request = Request::get(path)
                 .header("host", "localhost")

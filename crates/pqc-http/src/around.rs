@@ -21,12 +21,13 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::body;
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 
 /// The outermost: names the request, writes problems down, and logs one line without a secret: no
-/// path (it may be anything), no query, no body, no token.
+/// path (it may be anything), no query, no body, no token. Calls of the contract are counted too.
 pub(crate) async fn name_and_log(
-    State(app): State<Arc<App>>,
+    State((app, counted)): State<(Arc<App>, Option<Arc<Metrics>>)>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -37,7 +38,8 @@ pub(crate) async fn name_and_log(
     let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
     let mut response = next.run(request).instrument(span).await;
 
-    if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
+    let problem = response.extensions_mut().remove::<Arc<Problem>>();
+    if let Some(problem) = &problem {
         let body = problem.to_json(id.to_str().unwrap_or_default());
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         let no_body = method == Method::HEAD;
@@ -56,14 +58,18 @@ pub(crate) async fn name_and_log(
     }
     headers.insert(REQUEST_ID, id.clone());
 
+    let took = started.elapsed();
     let route = response.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+    if let Some(metrics) = counted {
+        metrics.was_answered(route, response.status(), took, problem.as_deref());
+    }
     let account = response.extensions().get::<AccountId>().map(ToString::to_string);
     tracing::info!(
         request_id = id.to_str().unwrap_or_default(),
         method = known_method(&method),
         route,
         status = response.status().as_u16(),
-        micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         account,
         "answered"
     );

@@ -18,7 +18,7 @@ pub(crate) async fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Pro
         app.rates.call_from(source)?;
     }
     let found = find(&app.service, &parts.headers).await;
-    if let (Err(Problem::Unauthorized), Some(source)) = (&found, source) {
+    if let (Err(Problem::Unauthorized(_)), Some(source)) = (&found, source) {
         app.rates.refused_from(source);
     }
     found
@@ -31,11 +31,11 @@ fn source(app: &App, parts: &Parts) -> Option<Source> {
 }
 
 async fn find(service: &Service, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let token = token(headers).ok_or(Problem::Unauthorized)?;
+    let token = token(headers).ok_or(Problem::Unauthorized(None))?;
     service.authenticate(token).await.map_err(|error| match error {
         Error::Unauthorized(refusal) => {
             tracing::debug!(%refusal, "refused");
-            Problem::Unauthorized
+            Problem::Unauthorized(Some(refusal))
         }
         Error::Unavailable(_) => {
             tracing::warn!(%error, "looking a token up");

@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use crate::problem::{Attempt, Problem, Unavailable};
 
-/// The count of all bytes of bodies in memory, and what it may reach.
-#[derive(Debug)]
+/// The count of all bytes of bodies in memory, and what it may reach. A clone shares the count.
+#[derive(Debug, Clone)]
 pub(crate) struct Ceiling {
     used: Arc<AtomicUsize>,
     limit: usize,
@@ -22,6 +22,11 @@ pub(crate) struct Ceiling {
 impl Ceiling {
     pub(crate) fn new(limit: usize) -> Self {
         Self { used: Arc::new(AtomicUsize::new(0)), limit }
+    }
+
+    /// The count now.
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
     }
 
     pub(crate) fn room(&self) -> Room {

@@ -6,6 +6,7 @@
 //! handler holds cryptography, and nothing below this crate knows a wire name.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod api;
 mod app;
 mod around;
@@ -16,6 +17,7 @@ mod connection;
 mod cross_origin;
 mod fields;
 mod json;
+mod metrics;
 mod operation;
 mod places;
 mod problem;
@@ -26,6 +28,7 @@ mod server;
 mod testing;
 mod tls;
 
+pub use admin::{Admin, LogFilter};
 pub use app::{App, Config, paths};
 pub use client::{Proxies, ProxyHeader};
 pub use rates::RateConfig;

@@ -188,8 +188,16 @@ async fn admit<O: Operation>(
         check_key::<O>(app, &authorized, &fields).await?;
     }
     let counted = !authorized.is_root();
-    let by = app.service.spend(authorized).await.map_err(from_service)?;
+    let by = spend(app, authorized).await?;
     Ok(Ready { by, fields, counted })
+}
+
+/// Step 6, for whoever has to take it: spends an attempt, if they are counted.
+pub(crate) async fn spend(app: &App, authorized: Authorized) -> Result<Admitted, Problem> {
+    let is_root = authorized.is_root();
+    let by = app.service.spend(authorized).await.map_err(from_service)?;
+    app.metrics.token_was_used(is_root);
+    Ok(by)
 }
 
 /// Step 5.
@@ -257,7 +265,7 @@ pub(crate) fn from_service(error: pqc_service::Error) -> Problem {
     match error {
         Error::Unauthorized(refusal) => {
             tracing::debug!(%refusal, "refused");
-            Problem::Unauthorized
+            Problem::Unauthorized(Some(refusal))
         }
         Error::OutOfScope => Problem::Forbidden(Forbidden::OutOfScope),
         Error::CustodyForbids => Problem::Forbidden(Forbidden::Custody),

@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use pqc_core::token::Refusal;
 use serde::Serialize;
 
 use crate::rates::{Standing, seconds};
@@ -20,8 +21,9 @@ use crate::rates::{Standing, seconds};
 pub(crate) enum Problem {
     /// 400: the request or its JSON is broken.
     BadRequest(&'static str),
-    /// 401: one answer for every token that is not accepted.
-    Unauthorized,
+    /// 401: one answer for every token that is not accepted. Why is for operators alone; `None`: the
+    /// request has no token.
+    Unauthorized(Option<Refusal>),
     /// 403.
     Forbidden(Forbidden),
     /// 404: no such route.
@@ -60,11 +62,25 @@ pub(crate) struct TooMany {
     standing: Option<Standing>,
 }
 
+/// What there was too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Limited {
+pub(crate) enum Limited {
     Address,
     Refused,
     Token,
+}
+
+impl Limited {
+    pub(crate) const ALL: [Self; 3] = [Self::Address, Self::Refused, Self::Token];
+
+    /// The setting that says how much may be.
+    pub(crate) fn setting(self) -> &'static str {
+        match self {
+            Self::Address => "address_rate",
+            Self::Refused => "failed_authorizations",
+            Self::Token => "token_rate",
+        }
+    }
 }
 
 impl TooMany {
@@ -81,6 +97,10 @@ impl TooMany {
     /// Calls by this token.
     pub(crate) fn of_token(wait: Duration, standing: Standing) -> Self {
         Self { who: Limited::Token, wait, standing: Some(standing) }
+    }
+
+    pub(crate) fn limited(&self) -> Limited {
+        self.who
     }
 
     /// In seconds.
@@ -142,7 +162,7 @@ impl Problem {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NoRoute | Self::UnknownKey => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -162,7 +182,7 @@ impl Problem {
     fn slug(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad-request",
-            Self::Unauthorized => "unauthorized",
+            Self::Unauthorized(_) => "unauthorized",
             Self::Forbidden(Forbidden::OutOfScope) => "out-of-scope",
             Self::Forbidden(Forbidden::UntrustedIssuer) => "untrusted-issuer",
             Self::Forbidden(Forbidden::OtherAccount) => "other-account",
@@ -189,7 +209,9 @@ impl Problem {
     fn detail(&self) -> String {
         match self {
             Self::BadRequest(detail) => (*detail).to_owned(),
-            Self::Unauthorized => "Send a valid token: Authorization: Bearer <token>.".to_owned(),
+            Self::Unauthorized(_) => {
+                "Send a valid token: Authorization: Bearer <token>.".to_owned()
+            }
             Self::Forbidden(why) => match why {
                 Forbidden::OutOfScope => "The token may not do this.",
                 Forbidden::UntrustedIssuer => {
@@ -267,7 +289,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match &self {
-            Self::Unauthorized => {
+            Self::Unauthorized(_) => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             Self::Method { allow } => {

@@ -12,26 +12,70 @@ use pqc_service::Service;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::app::{App, Config};
+use crate::admin::Admin;
+use crate::app::{App, Config, HttpService};
 use crate::connection::{self, Patience, Peer};
+use crate::metrics::{Connections, Present};
 use crate::places::Places;
 use crate::tls::Tls;
 
 /// Serves until `shutdown` comes, without encryption if there is no `tls`; then accepts no more, lets
-/// running requests finish within [`Config::drain_timeout`], and returns.
+/// running requests finish within [`Config::drain_timeout`], and returns. Operators are served beside
+/// it, and to its end.
 ///
 /// # Errors
-/// The listener's address cannot be read.
+/// A listener's address cannot be read.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Tls>,
+    admin: Option<Admin>,
     service: Arc<Service>,
-    mut config: Config,
+    config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    config.loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
+    let config = behind(&listener, tls.as_ref(), config)?;
+    let app = App::new(service, config);
+    let connections = app.metrics.connections();
+    let operators = async {
+        match admin {
+            Some(admin) => admin.serve(&app).await,
+            None => std::future::pending().await,
+        }
+    };
+    let forgetting = async {
+        loop {
+            tokio::time::sleep(FORGET_EVERY).await;
+            app.rates.forget();
+        }
+    };
+    let service = Arc::clone(&app).into_service();
+    tokio::select! {
+        () = run(listener, tls, service, &app.config, connections, shutdown) => Ok(()),
+        ended = operators => ended,
+        () = forgetting => Ok(()),
+    }
+}
+
+/// The limits as they hold behind this listener.
+pub(crate) fn behind(
+    listener: &TcpListener,
+    tls: Option<&Tls>,
+    config: Config,
+) -> io::Result<Config> {
+    let loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
+    Ok(Config { loopback, tls: tls.is_some(), ..config })
+}
+
+/// Serves one listener until `shutdown` comes, and then what runs.
+pub(crate) async fn run(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    app: impl HttpService,
+    config: &Config,
+    connections: Connections,
+    shutdown: impl Future<Output = ()> + Send,
+) {
     let drain_timeout = config.drain_timeout;
-    config.tls = tls.is_some();
     let places = Places::new(config.max_connections, config.max_connections_per_address);
     let patience = Patience {
         first_request: config.header_timeout,
@@ -39,23 +83,23 @@ pub async fn serve(
         answer: config.answer_timeout,
         ending: ENDING_TIMEOUT,
     };
-    let builder = Arc::new(connection_builder(&config));
-    let app = App::new(service, config);
-    let shared = Arc::clone(&app);
-    let app = app.into_service();
+    let builder = Arc::new(connection_builder(config));
     let (drain, draining) = watch::channel(false);
 
     let accepting = async {
         let mut accept = Accept { listener, warned_at: None };
         while let Ok(place) = places.next().await {
             let (stream, peer) = accept.next().await;
-            let source = shared.config.source(peer);
             // Who has as many as he may have is told by the end of this one.
-            let Some(place) = places.take(place, source) else { continue };
+            let Some(place) = places.take(place, config.source(peer)) else {
+                connections.refused.inc();
+                continue;
+            };
             let peer = Peer(peer);
             let _ = stream.set_nodelay(true);
             let (builder, app, draining) = (Arc::clone(&builder), app.clone(), draining.clone());
             let tls = tls.clone();
+            let present = Present::in_count(&connections.open);
             tokio::spawn(async move {
                 match tls {
                     None => {
@@ -69,27 +113,19 @@ pub async fn serve(
                         }
                     }
                 }
-                drop(place);
+                drop((present, place));
             });
-        }
-    };
-    let forgetting = async {
-        loop {
-            tokio::time::sleep(FORGET_EVERY).await;
-            shared.rates.forget();
         }
     };
     tokio::select! {
         () = accepting => {}
         () = shutdown => {}
-        () = forgetting => {}
     }
     let _ = drain.send(true);
     tracing::info!("shutting down: finishing what runs");
     if tokio::time::timeout(drain_timeout, places.all_free()).await.is_err() {
         tracing::warn!("requests were still running at the end of the time for them");
     }
-    Ok(())
 }
 
 /// Nothing, once the server ends.

@@ -9,9 +9,12 @@ use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{Acceptor, ResolvesServerCert, ServerSessionMemoryCache};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{
+    Acceptor, ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier,
+};
 use rustls::sign::CertifiedKey;
-use rustls::{NamedGroup, ServerConfig, version};
+use rustls::{NamedGroup, RootCertStore, ServerConfig, version};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -36,6 +39,9 @@ pub enum TlsError {
     /// There is no private key in the PEM text.
     #[error("it holds no private key (PEM: PKCS#8, PKCS#1 or SEC1, not encrypted)")]
     NoKey,
+    /// One of the certificates cannot be that of an issuer.
+    #[error("they cannot be used as certificates of issuers: {0}")]
+    NoIssuers(String),
     /// The key is of a kind that is not taken, or not that of the certificate.
     #[error("they cannot be used as certificate and key: {0}")]
     Unusable(rustls::Error),
@@ -51,8 +57,7 @@ impl Certificate {
     /// # Errors
     /// [`TlsError`].
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
-        let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or(TlsError::NoCertificate)?;
+        let chain = certificates(chain)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::NoKey)?;
         let certified = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider());
         Ok(Self(Arc::new(certified.map_err(TlsError::Unusable)?)))
@@ -78,12 +83,40 @@ impl Tls {
     /// [`TlsError::Unusable`].
     pub fn new(certificate: Certificate, exchange: KeyExchange) -> Result<Self, TlsError> {
         let certificate = Arc::new(InForce(RwLock::new(certificate.0)));
-        let post_quantum = config(&POST_QUANTUM, &certificate)?;
+        Self::with(certificate, exchange, &WebPkiClientVerifier::no_client_auth())
+    }
+
+    fn with(
+        certificate: Arc<InForce>,
+        exchange: KeyExchange,
+        clients: &Arc<dyn ClientCertVerifier>,
+    ) -> Result<Self, TlsError> {
+        let post_quantum = config(&POST_QUANTUM, &certificate, clients)?;
         let classical = match exchange {
-            KeyExchange::PreferPostQuantum => Some(config(&CLASSICAL, &certificate)?),
+            KeyExchange::PreferPostQuantum => Some(config(&CLASSICAL, &certificate, clients)?),
             KeyExchange::RequirePostQuantum => None,
         };
         Ok(Self { post_quantum, classical, certificate })
+    }
+
+    /// The same with the same certificate, whichever it becomes, but only for clients that show a
+    /// certificate of their own which one of these issuers (PEM) has signed.
+    ///
+    /// # Errors
+    /// [`TlsError::NoCertificate`], [`TlsError::NoIssuers`].
+    pub fn for_clients_of(&self, issuers: &[u8]) -> Result<Self, TlsError> {
+        let mut trusted = RootCertStore::empty();
+        for issuer in certificates(issuers)? {
+            trusted.add(issuer).map_err(|error| TlsError::NoIssuers(error.to_string()))?;
+        }
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(trusted), provider);
+        let clients = clients.build().map_err(|error| TlsError::NoIssuers(error.to_string()))?;
+        let exchange = match self.classical {
+            Some(_) => KeyExchange::PreferPostQuantum,
+            None => KeyExchange::RequirePostQuantum,
+        };
+        Self::with(Arc::clone(&self.certificate), exchange, &clients)
     }
 
     /// Puts another certificate in force for the connections to come.
@@ -118,16 +151,23 @@ impl Tls {
     }
 }
 
+/// At least one.
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    all.ok().filter(|all| !all.is_empty()).ok_or(TlsError::NoCertificate)
+}
+
 fn config(
     groups: &[&'static dyn SupportedKxGroup],
     certificate: &Arc<InForce>,
+    clients: &Arc<dyn ClientCertVerifier>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = CryptoProvider { kx_groups: groups.to_vec(), ..aws_lc_rs::default_provider() };
     let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(certificate) as _;
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&version::TLS13])
         .map_err(TlsError::Unusable)?
-        .with_no_client_auth()
+        .with_client_cert_verifier(Arc::clone(clients))
         .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.session_storage = ServerSessionMemoryCache::new(SESSIONS);

@@ -180,6 +180,14 @@ pub(crate) struct ServeArgs {
         value_parser = BoolishValueParser::new()
     )]
     pub(crate) insecure_no_tls: bool,
+    /// The address for operators (metrics, health, what is logged), on loopback or with
+    /// --admin-client-ca [default: none]
+    #[arg(long, env = "PQC_ADMIN_LISTEN", hide_env_values = true, value_name = "IP:PORT")]
+    pub(crate) admin_listen: Option<Listen>,
+    /// Listen to operators over TLS, and only with a certificate that an issuer in this file signed
+    /// (PEM)
+    #[arg(long, env = "PQC_ADMIN_CLIENT_CA", hide_env_values = true, value_name = "FILE")]
+    pub(crate) admin_client_ca: Option<PathBuf>,
     /// Accept the word of any issuer: an attested key then proves nothing
     #[arg(
         long,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use pqc_http::{Admin, Tls};
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -37,6 +38,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     let log = logging::start(&config.log, config.log_format)?;
     let report = pqc_core::selftest::run(&mut getrandom::SysRng)?;
     let certificate = config.tls.take().map(TlsFiles::load).transpose()?;
+    let admin_tls = admin_tls(&config, certificate.as_ref())?;
     config.http.max_connections = most_connections(config.http.max_connections);
     let signals = Signals::listen().context("cannot listen for signals")?;
     let postgres = config.store.postgres.as_ref();
@@ -52,6 +54,13 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     let listener = listen(config.listen)
         .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
     let address = listener.local_addr().context("cannot tell the address")?;
+    let admin_listener = match &config.admin {
+        Some(admin) => Some(
+            listen(admin.listen)
+                .with_context(|| format!("cannot listen on {} (--admin-listen)", admin.listen))?,
+        ),
+        None => None,
+    };
 
     let source = &config.store.master;
     let settings = config.store.settings;
@@ -80,14 +89,19 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
         }
         warn(&config, certificate.is_some(), &data_dir, address);
         let stopped = signals.stop();
-        let scheme = if certificate.is_some() { "https" } else { "http" };
-        match output.show(&Listening { listening: format!("{scheme}://{address}") }) {
-            Err(error) if error.is::<OutputClosed>() => {} // Nobody reads it; the server serves.
-            shown => shown?,
+        tell(output, &Listening { listening: url(address, certificate.is_some()) })?;
+        if let Some(listener) = &admin_listener {
+            let address = listener.local_addr().context("cannot tell the address")?;
+            let admin_listening = url(address, admin_tls.is_some());
+            tell(output, &AdminListening { admin_listening })?;
         }
+        let admin = admin_listener.map(|listener| {
+            let log = log.filter();
+            Admin { listener, tls: admin_tls, log }
+        });
         let service = Arc::clone(&opened.service);
         let tls = certificate.as_ref().map(Followed::tls);
-        let serving = pqc_http::serve(listener, tls, service, config.http.clone(), stopped);
+        let serving = pqc_http::serve(listener, tls, admin, service, config.http.clone(), stopped);
         let following = async {
             match certificate {
                 Some(certificate) => certificate.follow().await,
@@ -105,6 +119,25 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     tracing::info!("stopped");
     log.end();
     served
+}
+
+/// The TLS of operators, where they are known by their certificates.
+fn admin_tls(config: &ServeConfig, certificate: Option<&Followed>) -> anyhow::Result<Option<Tls>> {
+    let client_ca = config.admin.as_ref().and_then(|admin| admin.client_ca.as_ref());
+    let known = client_ca.zip(certificate);
+    known.map(|(issuers, certificate)| certificate.tls_for_clients_of(issuers)).transpose()
+}
+
+/// Where nobody reads it, the server serves all the same.
+fn tell(output: Output, said: &(impl Human + Serialize)) -> anyhow::Result<()> {
+    match output.show(said) {
+        Err(error) if error.is::<OutputClosed>() => Ok(()),
+        shown => shown,
+    }
+}
+
+fn url(address: SocketAddr, is_encrypted: bool) -> String {
+    format!("{}://{address}", if is_encrypted { "https" } else { "http" })
 }
 
 /// Listens with room for a burst: with the default of 128, clients that come together wait for the
@@ -188,7 +221,18 @@ impl Human for Listening {
     }
 }
 
-/// What the store, the log and the runtime have open, and some more.
+#[derive(Debug, Serialize)]
+struct AdminListening {
+    admin_listening: String,
+}
+
+impl Human for AdminListening {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "admin listening on {}", self.admin_listening)
+    }
+}
+
+/// What the store, the log, the operators and the runtime have open, and some more.
 #[cfg(unix)]
 const FILES_OF_OUR_OWN: u64 = 64;
 #[cfg(unix)]

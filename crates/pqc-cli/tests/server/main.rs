@@ -17,6 +17,7 @@
 )]
 
 mod acvp;
+mod admin;
 mod backup;
 mod bad_input;
 mod bursts;

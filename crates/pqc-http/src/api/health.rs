@@ -19,10 +19,12 @@ use crate::problem::Problem;
 use crate::routes::Routes;
 
 pub(crate) fn routes() -> Routes {
-    Routes::default()
-        .route("/healthz", any(healthz))
-        .route("/readyz", any(readyz))
-        .route("/.well-known/jwks.json", any(jwks))
+    probes().route("/.well-known/jwks.json", any(jwks))
+}
+
+/// What a supervisor asks.
+pub(crate) fn probes() -> Routes {
+    Routes::default().route("/healthz", any(healthz)).route("/readyz", any(readyz))
 }
 
 /// The process lives.
@@ -73,9 +75,14 @@ struct Jwks {
 }
 
 fn json(method: &Method, body: Vec<u8>) -> Response {
+    whole(method, "application/json", body)
+}
+
+/// An answer that holds no secret; to HEAD, all of it but the body.
+pub(crate) fn whole(method: &Method, content_type: &'static str, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     if method != Method::HEAD {
         *response.body_mut() = Body::from(body);

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::around::answer_bodiless;
 use crate::auth::authenticate;
 use crate::fields::{All, Fields};
-use crate::operation::{Answer, from_service};
+use crate::operation::{Answer, from_service, spend};
 use crate::problem::{FieldError, Problem};
 use crate::routes::Routes;
 
@@ -98,7 +98,7 @@ async fn admit(
     let authorized = caller.authorize(Demand::Root).map_err(from_service)?;
     app.rates.call_by(token)?;
     let fields = Fields::from_query(parts.uri.query())?;
-    app.service.spend(authorized).await.map_err(from_service)?;
+    spend(app, authorized).await?;
     fields.refuse_secrets_in_query()?;
     Ok(fields)
 }

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::app::App;
 use crate::fields::{All, Fields};
+use crate::metrics::Work;
 use crate::operation::{Answer, BodyRule, Operation, route};
 use crate::problem::Problem;
 use crate::routes::Routes;
@@ -44,6 +45,7 @@ impl Operation for GenerateKemKeys {
         let algorithm = kem_algorithm(&fields)?.unwrap_or(KemAlgorithm::MlKem768);
         let key =
             app.service.kem_key_pair(by, algorithm).map_err(|e| refused(&fields, name_of, e))?;
+        app.metrics.was_done(Work::Generate, algorithm.name());
         let seed = key.expose_seed().ok_or(Problem::Internal)?;
         Answer::json(&KemKeysAnswer {
             algorithm: algorithm.name(),
@@ -77,6 +79,7 @@ impl Operation for Encapsulate {
             .service
             .encapsulate_unattested(by, &key)
             .map_err(|e| refused(&fields, name_of, e))?;
+        app.metrics.was_done(Work::Encapsulate, key.algorithm().name());
         Answer::json(&EncapsulateAnswer {
             ciphertext: to_hex(ciphertext.as_bytes()),
             shared_secret: secret_to_hex(secret.expose_bytes()),
@@ -115,6 +118,7 @@ impl Operation for Decapsulate {
             .service
             .decapsulate_with(by, &key, &ciphertext)
             .map_err(|e| refused(&fields, name_of, e))?;
+        app.metrics.was_done(Work::Decapsulate, algorithm.name());
         Answer::json(&DecapsulateAnswer { shared_secret: secret_to_hex(secret.expose_bytes()) })
     }
 }
@@ -138,6 +142,7 @@ impl Operation for GenerateSigningKeys {
             .service
             .signing_key_pair(by, algorithm)
             .map_err(|e| refused(&fields, name_of, e))?;
+        app.metrics.was_done(Work::Generate, algorithm.name());
         let seed = key.expose_seed().ok_or(Problem::Internal)?;
         Answer::json(&SigningKeysAnswer {
             algorithm: algorithm.name(),
@@ -178,6 +183,7 @@ impl Operation for Sign {
             .sign_with(by, key, message, context)
             .await
             .map_err(|e| refused(&fields, name_of, e))?;
+        app.metrics.was_done(Work::Sign, public.algorithm().name());
         Answer::json(&SignAnswer {
             signature: to_hex(signature.as_bytes()),
             algorithm: public.algorithm().name(),
@@ -217,11 +223,13 @@ impl Operation for Verify {
         same_algorithm(&fields, "public_key", given, key.algorithm())?;
         same_algorithm(&fields, "signature", Some(key.algorithm()), signature.algorithm())?;
         let message = fields.take_message("message")?;
+        let algorithm = key.algorithm();
         let valid = app
             .service
             .verify(by, key, message, context, signature)
             .await
             .map_err(|e| refused(&fields, name_of, e))?;
+        app.metrics.was_done(Work::Verify, algorithm.name());
         Answer::json(&VerifyAnswer { valid })
     }
 }

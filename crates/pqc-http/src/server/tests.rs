@@ -24,7 +24,8 @@ async fn server(config: Config) -> Server {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async { drop(stopped.await) };
-    let ended = tokio::spawn(serve(listener, None, Arc::clone(&lab.service), config, shutdown));
+    let ended =
+        tokio::spawn(serve(listener, None, None, Arc::clone(&lab.service), config, shutdown));
     Server { lab, address, stop, ended }
 }
 

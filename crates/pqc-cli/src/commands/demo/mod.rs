@@ -40,6 +40,7 @@ pub(crate) async fn run(output: Output) -> anyhow::Result<()> {
     let serving = tokio::spawn(pqc_http::serve(
         listener,
         None,
+        None,
         Arc::clone(&opened.service),
         pqc_http::Config::default(),
         async move { drop(stopped.await) },

@@ -122,8 +122,9 @@ impl Server {
             panic!("the server did not start: {}", String::from_utf8_lossy(&stderr.all()));
         }
         let ready_in = started.elapsed();
-        let line = stdout.so_far();
-        let url = line.trim_end().strip_prefix("listening on ").unwrap();
+        let written = stdout.so_far();
+        let line = written.lines().next().unwrap();
+        let url = line.strip_prefix("listening on ").unwrap();
         let (_, address) = url.split_once("://").unwrap();
         let (url, address) = (url.to_owned(), address.parse().unwrap());
         let folder = folder.clone();
@@ -133,6 +134,25 @@ impl Server {
     /// Its address as a URL.
     pub(crate) fn url(&self) -> String {
         self.url.clone()
+    }
+
+    /// Where it listens to operators, as a URL.
+    pub(crate) fn admin_url(&self) -> String {
+        const SAID: &str = "admin listening on ";
+        assert!(self.stdout.wait_for(SAID), "{}", self.stdout.so_far());
+        let mut url = String::new();
+        wait_until("the whole line", || {
+            let written = self.stdout.so_far();
+            let line = written.split_once(SAID).and_then(|(_, rest)| rest.split_once('\n'));
+            url = line.map(|(line, _)| line.to_owned()).unwrap_or_default();
+            !url.is_empty()
+        });
+        url
+    }
+
+    /// An operator.
+    pub(crate) fn operator(&self) -> Client {
+        Client::new(self.admin_url())
     }
 
     /// A client without a token.

@@ -1,5 +1,6 @@
 //! AES-256 for texts.
 
+use pqc_core::message::AccountKey;
 use pqc_core::token::{Demand, Operation as Scoped};
 use pqc_core::{AccountId, Field, KeyId, MessageBox, Secret};
 use pqc_service::Admitted;
@@ -9,6 +10,7 @@ use crate::api::{refused, wire};
 use crate::app::{App, Config};
 use crate::body::off_the_runtime;
 use crate::fields::{All, Fields};
+use crate::metrics::Work;
 use crate::operation::{Answer, Operation, from_service};
 use crate::problem::{FieldError, Problem};
 
@@ -55,6 +57,7 @@ impl Operation for EncryptText {
             .encrypt(by, key, text, aad)
             .await
             .map_err(|e| refused(&fields, name_of, e))?;
+        app.metrics.was_done(Work::Encrypt, AccountKey::ALGORITHM);
         off_the_runtime(sealed.as_bytes().len(), move || Answer::hex(sealed.as_bytes())).await
     }
 }
@@ -99,6 +102,7 @@ impl Operation for DecryptText {
             .decrypt(by, key, sealed, aad)
             .await
             .map_err(|e| refused(&fields, name_of, e))?;
+        app.metrics.was_done(Work::Decrypt, AccountKey::ALGORITHM);
         // What was sealed through this interface is UTF-8; who has the key can seal anything.
         let no_text = fields.error("ciphertext", "holds bytes that are no text", "value_error");
         off_the_runtime(text.len(), move || {

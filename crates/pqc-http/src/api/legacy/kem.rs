@@ -17,6 +17,7 @@ use crate::api::{
 };
 use crate::app::App;
 use crate::fields::{All, Fields};
+use crate::metrics::Work;
 use crate::operation::{Answer, BodyRule, Operation};
 use crate::problem::{FieldError, Problem};
 
@@ -36,6 +37,7 @@ impl Operation for GenerateKeys {
             .generate_key_pair(by, algorithm, custody)
             .await
             .map_err(|e| refused(&fields, name_of, e))?;
+        app.metrics.was_done(Work::Generate, algorithm.name());
         let attestation = to_hex(made.attestation.to_bytes());
         let seed = made.client_held.as_ref().and_then(DecapsulationKey::expose_seed);
         Answer::json(&GenerateKeysAnswer {
@@ -89,6 +91,7 @@ impl Operation for EncapsulateKey {
         let to = AttestedKey { key, attestation, issuer, expected_account };
         let (ciphertext, secret, account) =
             app.service.encapsulate(by, &to).await.map_err(|e| refused(&fields, name_of, e))?;
+        app.metrics.was_done(Work::Encapsulate, to.key.algorithm().name());
         Answer::json(&EncapsulateKeyAnswer {
             cipher: to_hex(ciphertext.as_bytes()),
             shared_key: secret_to_hex(secret.expose_bytes()),
@@ -120,7 +123,7 @@ impl Operation for DecapsulateKey {
     }
 
     async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
-        let secret = if fields.optional_text("sk")?.is_some() {
+        let (algorithm, secret) = if fields.optional_text("sk")?.is_some() {
             let (ciphertext, given, sk) = (
                 ciphertext(&fields),
                 kem_algorithm(&fields),
@@ -130,15 +133,16 @@ impl Operation for DecapsulateKey {
             same_algorithm(&fields, "cipher", given, ciphertext.algorithm())?;
             let key = DecapsulationKey::from_seed_or_expanded(ciphertext.algorithm(), &sk)
                 .map_err(|e| fields.refused("sk", &e))?;
-            app.service.decapsulate_with(by, &key, &ciphertext)
+            (key.algorithm(), app.service.decapsulate_with(by, &key, &ciphertext))
         } else {
             let (ciphertext, given, key) =
                 (ciphertext(&fields), kem_algorithm(&fields), public_key(&fields)).all()?;
             same_algorithm(&fields, "pk", given, key.algorithm())?;
             same_algorithm(&fields, "cipher", Some(key.algorithm()), ciphertext.algorithm())?;
-            app.service.decapsulate(by, &key, &ciphertext).await
+            (key.algorithm(), app.service.decapsulate(by, &key, &ciphertext).await)
         };
         let secret = secret.map_err(|e| refused(&fields, name_of, e))?;
+        app.metrics.was_done(Work::Decapsulate, algorithm.name());
         Answer::json(&DecapsulateKeyAnswer { shared_key: secret_to_hex(secret.expose_bytes()) })
     }
 }

@@ -11,6 +11,7 @@ use crate::api::wire::to_hex;
 use crate::api::{lengths, optional_key_id, refused, same_algorithm, signature_algorithm};
 use crate::app::App;
 use crate::fields::{All, Fields};
+use crate::metrics::Work;
 use crate::operation::{Answer, Operation, from_service};
 use crate::problem::{FieldError, Problem};
 
@@ -39,6 +40,7 @@ impl Operation for Sign {
             .sign(by, choice, data, context)
             .await
             .map_err(|e| refused(&fields, name_of, e))?;
+        app.metrics.was_done(Work::Sign, public.algorithm().name());
         Answer::json(&SignAnswer {
             signature: to_hex(signature.as_bytes()),
             pk: to_hex(public.as_bytes()),
@@ -78,11 +80,13 @@ impl Operation for Verify {
         same_algorithm(&fields, "pk", given, public.algorithm())?;
         same_algorithm(&fields, "signature", Some(public.algorithm()), signature.algorithm())?;
         let data = fields.take_message("data")?;
+        let algorithm = public.algorithm();
         let verified = app
             .service
             .verify(by, public, data, context, signature)
             .await
             .map_err(|e| refused(&fields, name_of, e))?;
+        app.metrics.was_done(Work::Verify, algorithm.name());
         Answer::json(&VerifyAnswer { verified })
     }
 }
