@@ -123,6 +123,14 @@ pub(crate) async fn without_body(request: Request, answer: Response) -> Response
     answer
 }
 
+/// Names the account of a call to its log line.
+pub(crate) fn named(mut response: Response, account: Option<AccountId>) -> Response {
+    if let Some(account) = account {
+        response.extensions_mut().insert(account);
+    }
+    response
+}
+
 /// Answers a call that takes these methods and no body.
 pub(crate) async fn answer_bodiless(
     request: Request,
@@ -152,7 +160,7 @@ pub(crate) fn other_method(method: &Method, allow: &'static str) -> Option<Respo
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     let well_formed = |value: &&HeaderValue| {
         (1..=128).contains(&value.len())
-            && !value.as_bytes().starts_with(TOKEN_PREFIX)
+            && !value.as_bytes().windows(TOKEN_PREFIX.len()).any(|part| part == TOKEN_PREFIX)
             && value.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
     };
     headers.get(REQUEST_ID).filter(well_formed).cloned().unwrap_or_else(|| {

@@ -21,7 +21,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::app::{App, Config};
-use crate::around::{other_method, without_body};
+use crate::around::{named, other_method, without_body};
 use crate::auth::authenticate;
 use crate::body::{self, Room, off_the_runtime};
 use crate::fields::Fields;
@@ -121,13 +121,10 @@ pub(crate) fn route<O: Operation>(routes: Routes, path: &'static str) -> Routes 
             }
             let mut known = Known::default();
             let mut response = run::<O>(&app, request, &mut known).await;
-            if let Some(account) = known.account {
-                response.extensions_mut().insert::<AccountId>(account);
-            }
             if let Some(standing) = known.standing {
                 standing.write(response.headers_mut());
             }
-            response
+            named(response, known.account)
         }),
     )
 }

@@ -43,6 +43,7 @@ mod operator_verbs;
 mod order_of_checks;
 mod postgres;
 mod quotas;
+mod request_log;
 mod store_unavailable;
 mod support;
 mod texts;

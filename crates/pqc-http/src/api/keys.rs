@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::wire::{decode_fixed, to_hex};
 use crate::app::App;
-use crate::around::answer_bodiless;
+use crate::around::{answer_bodiless, named};
 use crate::auth::authenticate;
 use crate::fields::{All, Fields};
 use crate::operation::{Answer, from_service, spend};
@@ -108,14 +108,6 @@ fn respond(app: &App, done: Result<Answer, Problem>) -> Response {
         Ok(answer) => answer.into_response(app.bodies.room()),
         Err(problem) => problem.into_response(),
     }
-}
-
-/// Names the account to the log.
-fn named(mut response: Response, account: Option<AccountId>) -> Response {
-    if let Some(account) = account {
-        response.extensions_mut().insert(account);
-    }
-    response
 }
 
 async fn page(service: &Service, account: AccountId, fields: &Fields) -> Result<Answer, Problem> {
