@@ -193,6 +193,38 @@ fn the_use_of_a_spent_token_is_counted_apart() {
     assert_eq!(grown, [(reason("account_disabled"), 1.0)]);
 }
 
+#[test]
+fn what_comes_too_often_is_counted_by_the_setting_that_it_met() {
+    let limits = "--address-rate 2 --token-rate 4 --failed-authorizations 1";
+    let (server, operator) = started(&format!("--log warn --trusted-proxies 127.0.0.1 {limits}"));
+    let call = |address: &str| {
+        let call = Call::get("/api/v1/token/self");
+        if address.is_empty() { call } else { call.header("x-forwarded-for", address) }
+    };
+    let (wrong, root) = (server.holder("pqc_guess"), server.root());
+    let before = Scrape::of(&operator);
+    // One refusal each: a slow machine only takes more calls to come to it.
+    for (client, address) in [(&wrong, "203.0.113.7"), (&root, "203.0.113.8"), (&root, "")] {
+        wait_until("a refusal", || client.send(&call(address)).status == 429);
+    }
+    let series = |limit: &str| (format!("pqc_rate_refusals_total{{limit=\"{limit}\"}}"), 1.0);
+    let each = ["address_rate", "failed_authorizations", "token_rate"].map(series);
+    let grown = Scrape::of(&operator).since(&before, &["pqc_rate_refusals_total"]);
+    assert_eq!(grown, each);
+}
+
+#[test]
+fn a_connection_too_many_is_counted() {
+    let elsewhere = "--trusted-proxies 192.0.2.0/24 --max-connections-per-address 1";
+    let (server, operator) = started(&format!("--log warn {elsewhere}"));
+    let mut first = server.raw();
+    assert_eq!(first.head("GET /healthz HTTP/1.1", &[]).answer().status, 200);
+    assert!((0..3).all(|_| server.raw().is_closed()));
+    let scrape = Scrape::of(&operator);
+    assert_eq!(scrape.value("pqc_connections_refused_total"), 3.0);
+    assert_eq!(scrape.value("pqc_connections_open"), 1.0);
+}
+
 /// Calls as nobody needs them, with words that differ from round to round.
 fn odd_calls(server: &Server, round: u32) -> Vec<String> {
     let token = server.root().mint_counted(100);
