@@ -7,6 +7,7 @@
 #[cfg(feature = "acvp")]
 pub mod acvp;
 pub mod attestation;
+pub mod audit;
 pub mod envelope;
 pub mod jwk;
 pub mod key_files;
@@ -27,6 +28,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     #[cfg(feature = "acvp")]
     ("acvp", acvp::run),
     ("attestation", attestation::run),
+    ("audit", audit::run),
     ("envelope", envelope::run),
     ("jwk", jwk::run),
     ("key_files", key_files::run),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use pqc_core::Secret;
 use pqc_core::token::TokenValue;
-use pqc_service::{Custody, PostgresStore, Service, Settings, SqliteStore, Store, System};
+use pqc_service::{By, Custody, PostgresStore, Service, Settings, SqliteStore, Store, System};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 
 /// A kind of store.
@@ -154,7 +154,7 @@ impl Opened {
         let root = match service.accounts().await.unwrap().is_empty() {
             true => {
                 let pending = service.prepare_account("default", Custody::Server).await.unwrap();
-                Some(service.create_account(pending).await.unwrap())
+                Some(service.create_account(&By::OPERATOR, pending).await.unwrap())
             }
             false => None,
         };

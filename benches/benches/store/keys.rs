@@ -1,5 +1,6 @@
 //! One of a million stored keys beside one of a thousand.
 
+use pqc_service::audit::{Use, WrittenDown};
 use std::time::{Duration, Instant};
 
 use pqc_core::token::{Demand, TokenValue};
@@ -59,7 +60,11 @@ pub(crate) async fn measure(ground: &Ground, extent: Extent) {
 
 async fn admitted(opened: &Opened, root: &TokenValue) -> pqc_service::Admitted {
     let caller = opened.service.authenticate(&root.expose_text()).await.unwrap();
-    opened.service.spend(caller.authorize(Demand::Root).unwrap()).await.unwrap()
+    opened
+        .service
+        .spend(caller.authorize(Demand::Root).unwrap(), Use::new("sign", WrittenDown::IfAll))
+        .await
+        .unwrap()
 }
 
 async fn store_keys(opened: &Opened, root: &TokenValue, count: u64) -> Vec<Stored> {

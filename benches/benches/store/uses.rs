@@ -1,9 +1,11 @@
 //! Durable uses of tokens: one commit for each, and commits that callers share.
 
+use pqc_service::audit::Event;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pqc_core::token::TokenHash;
+use pqc_service::By;
 use pqc_service::tokens::MintRequest;
 use tokio::task::JoinSet;
 
@@ -45,7 +47,7 @@ pub(crate) async fn uses(opened: &Opened, callers: usize, time: Duration) -> (u6
         tasks.spawn(async move {
             let mut uses = 0;
             while begun.elapsed() < time {
-                store.spend(&token).await.unwrap().unwrap();
+                store.spend(&By::OPERATOR, &token, Event::done("sign")).await.unwrap().unwrap();
                 uses += 1;
             }
             uses
@@ -64,7 +66,7 @@ async fn last_uses(opened: &Opened, callers: usize, time: Duration) -> (u64, f64
         let (store, some) = (Arc::clone(&opened.store), some.to_vec());
         tasks.spawn(async move {
             for token in &some {
-                store.spend(token).await.unwrap().unwrap();
+                store.spend(&By::OPERATOR, token, Event::done("sign")).await.unwrap().unwrap();
             }
             some.len() as u64
         });
@@ -82,7 +84,7 @@ pub(crate) async fn mints(opened: &Opened, time: Duration) -> (u64, f64) {
         tasks.spawn(async move {
             let mut minted = 0;
             while begun.elapsed() < time {
-                service.mint_for(account, MintRequest::default()).await.unwrap();
+                service.mint_for(&By::OPERATOR, account, MintRequest::default()).await.unwrap();
                 minted += 1;
             }
             minted
@@ -106,7 +108,9 @@ async fn mint(opened: &Opened, count: usize, attempts: u64) -> Vec<TokenHash> {
             let mut minted = Vec::new();
             for _ in (caller..count).step_by(callers) {
                 let request = MintRequest { attempts: Some(attempts), ..MintRequest::default() };
-                minted.push(service.mint_for(account, request).await.unwrap().value.hash());
+                minted.push(
+                    service.mint_for(&By::OPERATOR, account, request).await.unwrap().value.hash(),
+                );
             }
             minted
         });

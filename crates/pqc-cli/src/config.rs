@@ -112,6 +112,7 @@ impl ServeConfig {
         let mut store = StoreConfig::new(args.store)?;
         args.policy.apply(&mut store.settings);
         args.key_policy.apply(&mut store.settings);
+        args.audit.apply(&mut store.settings);
         store.settings.dangerously_trust_any_issuer = args.trust_any_issuer;
         let Listen(listen) = args.listen;
         let loopback = listen.ip().to_canonical().is_loopback();

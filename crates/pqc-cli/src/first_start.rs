@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use pqc_service::{Custody, Error, Service};
+use pqc_service::{By, Custody, Error, Service};
 
 use crate::args::DEFAULT_ACCOUNT;
 use crate::data_dir::{DataDir, FolderInUse};
@@ -26,7 +26,7 @@ pub(crate) async fn begin(service: &Service, data_dir: &DataDir) -> anyhow::Resu
     check(data_dir)?;
     let pending = service.prepare_account(DEFAULT_ACCOUNT, Custody::Server).await?;
     data_dir.write_new_root_token(pending.root_token())?;
-    let token = match service.create_account(pending).await {
+    let token = match service.create_account(&By::SERVER, pending).await {
         // Another of many servers was faster.
         Err(Error::AccountExists { .. }) => return data_dir.remove_new_root_token(),
         created => created?,

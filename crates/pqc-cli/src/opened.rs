@@ -9,6 +9,7 @@ use pqc_service::{MasterSecret, PostgresStore, Service, Settings, SqliteStore, S
 use crate::args::PostgresUrl;
 use crate::config::StoreConfig;
 use crate::data_dir::DataDir;
+use crate::output;
 
 /// An open store with the service on it; [`Self::close`] ends it well.
 pub(crate) struct Opened {
@@ -98,8 +99,11 @@ impl Opened {
         Ok((opened, data_dir))
     }
 
-    /// Ends the store: everything is written by then.
+    /// Ends the store: everything is written by then, and what was done is signed.
     pub(crate) async fn close(self) {
+        if let Err(error) = self.service.checkpoint().await {
+            output::note(format_args!("the audit log could not be signed: {error}"));
+        }
         drop(self.service);
         self.store.close().await;
     }

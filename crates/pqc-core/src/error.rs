@@ -255,6 +255,12 @@ pub enum Field {
     Digest,
     /// An attestation.
     Attestation,
+    /// A chain of the audit log, by its id.
+    AuditChain,
+    /// A checkpoint of the audit log.
+    AuditCheckpoint,
+    /// An entry of the audit log.
+    AuditEntry,
     /// A key for a message box.
     BoxKey,
     /// A message box.
@@ -326,6 +332,9 @@ impl core::fmt::Display for Field {
             Self::Mu => "mu",
             Self::Digest => "digest",
             Self::Attestation => "attestation",
+            Self::AuditChain => "audit chain id",
+            Self::AuditCheckpoint => "audit checkpoint",
+            Self::AuditEntry => "audit entry",
             Self::BoxKey => "key",
             Self::MessageBox => "encrypted text",
             Self::StreamHeader => "header of the stream",

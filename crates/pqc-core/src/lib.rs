@@ -100,6 +100,7 @@ extern crate std;
 pub mod acvp;
 mod aead;
 pub mod attest;
+pub mod audit;
 #[cfg(feature = "hazmat")]
 pub mod backend;
 #[cfg(not(feature = "hazmat"))]

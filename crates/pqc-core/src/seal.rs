@@ -284,6 +284,8 @@ pub enum RecordKind {
     AesKey,
     /// The seed of the server's issuer key.
     IssuerKey,
+    /// The seed of the server's key of audit checkpoints.
+    CheckpointKey,
     /// A known text that tells a wrong master key.
     CheckValue,
     /// The checksum of a backup.
@@ -301,6 +303,7 @@ impl RecordKind {
             Self::SigningKey => "sign",
             Self::AesKey => "aes",
             Self::IssuerKey => "issuer",
+            Self::CheckpointKey => "checkpoint",
             Self::CheckValue => "check",
             Self::Backup => "backup",
             Self::MasterKey => "master",
@@ -313,11 +316,12 @@ impl RecordKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::DecapsulationKey,
         Self::SigningKey,
         Self::AesKey,
         Self::IssuerKey,
+        Self::CheckpointKey,
         Self::CheckValue,
         Self::MasterKey,
         Self::Backup,
@@ -514,6 +518,7 @@ mod tests {
             ("aes", RecordKind::AesKey),
             ("issuer", RecordKind::IssuerKey),
             ("check", RecordKind::CheckValue),
+            ("checkpoint", RecordKind::CheckpointKey),
             ("backup", RecordKind::Backup),
             ("master", RecordKind::MasterKey),
         ] {

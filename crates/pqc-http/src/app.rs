@@ -163,6 +163,7 @@ fn routes() -> Routes {
         .merge(api::v1::routes())
         .merge(api::admin::routes())
         .merge(api::keys::routes())
+        .merge(api::audit::routes())
         .merge(api::health::routes())
 }
 

@@ -28,12 +28,13 @@ use crate::problem::Problem;
 /// path (it may be anything), no query, no body, no token. Calls of the contract are counted too.
 pub(crate) async fn name_and_log(
     State((app, counted)): State<(Arc<App>, Option<Arc<Metrics>>)>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let id = request_id(request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
     // What is logged on the way says whose request it was, at every level of the log.
     let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
     let mut response = next.run(request).instrument(span).await;
@@ -74,6 +75,16 @@ pub(crate) async fn name_and_log(
         "answered"
     );
     response
+}
+
+/// The id of the request that carries it.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(HeaderValue);
+
+impl RequestId {
+    pub(crate) fn text(&self) -> Option<String> {
+        self.0.to_str().ok().map(str::to_owned)
+    }
 }
 
 /// The limits on URL and headers, and the `Host` on a loopback listener: a page on the web that

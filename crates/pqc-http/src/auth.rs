@@ -31,7 +31,10 @@ fn source(app: &App, parts: &Parts) -> Option<Source> {
 }
 
 async fn find(service: &Service, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let token = token(headers).ok_or(Problem::Unauthorized(None))?;
+    let Some(token) = token(headers) else {
+        service.refused_without_token();
+        return Err(Problem::Unauthorized(None));
+    };
     service.authenticate(token).await.map_err(|error| match error {
         Error::Unauthorized(refusal) => {
             tracing::debug!(%refusal, "refused");

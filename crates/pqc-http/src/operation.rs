@@ -16,12 +16,13 @@ use http::{HeaderMap, HeaderValue};
 use http_body::Body as _;
 use pqc_core::token::Demand;
 use pqc_core::{AccountId, KeyId};
+use pqc_service::audit::{Use, WrittenDown};
 use pqc_service::{Admitted, Authorized};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::app::{App, Config};
-use crate::around::{named, other_method, without_body};
+use crate::around::{RequestId, named, other_method, without_body};
 use crate::auth::authenticate;
 use crate::body::{self, Room, off_the_runtime};
 use crate::fields::Fields;
@@ -46,14 +47,20 @@ pub(crate) trait Operation: Send + Sync + 'static {
         BODY_LIMIT
     }
 
-    /// The stored key that the call would use: asked only of a token narrowed to one, before its
-    /// attempt is spent.
+    /// What it is called in the audit log.
+    const ACT: &'static str = match Self::DEMAND {
+        Demand::Operation(operation) => operation.name(),
+        Demand::Root => "root",
+        _ => "token.self",
+    };
+
+    /// The key that the call would use; asked before the token's attempt is spent.
     fn key_used(
         _: &App,
         _: AccountId,
         _: &Fields,
-    ) -> impl Future<Output = Result<Option<KeyId>, Problem>> + Send {
-        async { Ok(None) }
+    ) -> impl Future<Output = Result<KeyUsed, Problem>> + Send {
+        async { Ok(KeyUsed::NotStored(None)) }
     }
 
     /// Does it. What fails here has spent its attempt.
@@ -62,6 +69,34 @@ pub(crate) trait Operation: Send + Sync + 'static {
         by: &Admitted,
         fields: Fields,
     ) -> impl Future<Output = Result<Answer, Problem>> + Send;
+}
+
+/// The key that a call uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyUsed {
+    /// A secret that is stored; `None`: the call makes it.
+    Stored(Option<KeyId>),
+    /// None that is stored: what the caller brings, named if it has a name.
+    NotStored(Option<KeyId>),
+    /// The one that it makes, or none; what it does is written down when it is done.
+    Made,
+}
+
+impl KeyUsed {
+    fn id(self) -> Option<KeyId> {
+        match self {
+            Self::Stored(id) | Self::NotStored(id) => id,
+            Self::Made => None,
+        }
+    }
+
+    fn written_down(self) -> WrittenDown {
+        match self {
+            Self::Stored(_) => WrittenDown::Always,
+            Self::NotStored(_) => WrittenDown::IfAll,
+            Self::Made => WrittenDown::ByEffect,
+        }
+    }
 }
 
 /// Whether a call has a body.
@@ -152,13 +187,16 @@ async fn run<O: Operation>(app: &App, request: Request, known: &mut Known) -> Re
         Ok(()) => O::act(app, &by, fields).await,
         Err(refused) => Err(refused),
     };
-    match done {
-        Ok(answer) => answer.into_response(room),
+    let refused = match done {
+        Ok(answer) => return answer.into_response(room),
         Err(Problem::Unavailable { reason, .. }) if counted => {
-            Problem::Unavailable { reason, attempt: Attempt::Spent }.into_response()
+            Problem::Unavailable { reason, attempt: Attempt::Spent }
         }
-        Err(refused) => refused.into_response(),
-    }
+        Err(refused) => refused,
+    };
+    let refused = refused.into_response();
+    app.service.note_failure(&by, format!("failed, {}", refused.status().as_u16())).await;
+    refused
 }
 
 struct Ready {
@@ -181,18 +219,26 @@ async fn admit<O: Operation>(
     let authorized = caller.authorize(O::DEMAND).map_err(from_service)?;
     known.standing = app.rates.call_by(token)?;
     let fields = receive::<O>(app, parts, body, room).await?;
-    if authorized.scope().key_id.is_some() {
-        check_key::<O>(app, &authorized, &fields).await?;
-    }
+    let used = key_used::<O>(app, &authorized, &fields).await?;
     let counted = !authorized.is_root();
-    let by = spend(app, authorized).await?;
+    let usage = Use {
+        operation: O::ACT,
+        key: used.id(),
+        written_down: used.written_down(),
+        request_id: parts.extensions.get().and_then(RequestId::text),
+    };
+    let by = spend(app, authorized, usage).await?;
     Ok(Ready { by, fields, counted })
 }
 
 /// Step 6, for whoever has to take it: spends an attempt, if they are counted.
-pub(crate) async fn spend(app: &App, authorized: Authorized) -> Result<Admitted, Problem> {
+pub(crate) async fn spend(
+    app: &App,
+    authorized: Authorized,
+    usage: Use,
+) -> Result<Admitted, Problem> {
     let is_root = authorized.is_root();
-    let by = app.service.spend(authorized).await.map_err(from_service)?;
+    let by = app.service.spend(authorized, usage).await.map_err(from_service)?;
     app.metrics.token_was_used(is_root);
     Ok(by)
 }
@@ -220,14 +266,19 @@ async fn receive<O: Operation>(
 
 /// A token narrowed to a key uses that key and no other. A call whose fields are wrong is left to
 /// its own checks: it will use no key at all.
-async fn check_key<O: Operation>(
+async fn key_used<O: Operation>(
     app: &App,
     authorized: &Authorized,
     fields: &Fields,
-) -> Result<(), Problem> {
+) -> Result<KeyUsed, Problem> {
     match O::key_used(app, authorized.account_id(), fields).await {
-        Ok(used) => authorized.authorize_key(used).map_err(from_service),
-        Err(Problem::Invalid(_)) => Ok(()),
+        Ok(used) => {
+            if authorized.scope().key_id.is_some() {
+                authorized.authorize_key(used.id()).map_err(from_service)?;
+            }
+            Ok(used)
+        }
+        Err(Problem::Invalid(_)) => Ok(KeyUsed::NotStored(None)),
         Err(other) => Err(other),
     }
 }

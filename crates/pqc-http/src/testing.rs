@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pqc_core::token::TokenValue;
 use pqc_core::{AccountId, Secret};
-use pqc_service::{Custody, Service, Settings, SqliteStore, System};
+use pqc_service::{By, Custody, Service, Settings, SqliteStore, System};
 use tempfile::TempDir;
 
 /// A service with one account, whose root token is given in a header line.
@@ -22,7 +22,7 @@ pub(crate) async fn lab() -> Lab {
     let key = Secret::from([7; 32]);
     let service = Service::open(Arc::new(store), host, key, Settings::default()).await.unwrap();
     let pending = service.prepare_account("lab", Custody::Server).await.unwrap();
-    let token = service.create_account(pending).await.unwrap();
+    let token = service.create_account(&By::OPERATOR, pending).await.unwrap();
     let account = service.account("lab").await.unwrap().id;
     Lab { service: Arc::new(service), account, authorization: header(&token), _folder: folder }
 }

@@ -3,6 +3,7 @@
 use pqc_core::AccountId;
 use pqc_core::token::TokenValue;
 
+use crate::audit::By;
 use crate::error::Error;
 use crate::service::Service;
 use crate::store::{AccountRecord, TokenRecord};
@@ -85,10 +86,14 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::AccountExists`]: the name is taken. Those of the store.
-    pub async fn create_account(&self, pending: PendingAccount) -> Result<TokenValue, Error> {
+    pub async fn create_account(
+        &self,
+        by: &By,
+        pending: PendingAccount,
+    ) -> Result<TokenValue, Error> {
         let PendingAccount { account, value, record } = pending;
         let name = account.name.clone();
-        if self.store.create_account(account, record).await? {
+        if self.store.create_account(by, account, record).await? {
             Ok(value)
         } else {
             Err(Error::AccountExists { name })
@@ -116,9 +121,9 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::UnknownAccount`]; those of the store.
-    pub async fn set_custody(&self, name: &str, custody: Custody) -> Result<(), Error> {
+    pub async fn set_custody(&self, by: &By, name: &str, custody: Custody) -> Result<(), Error> {
         let account = self.account(name).await?;
-        self.store.set_custody(account.id, custody).await?;
+        self.store.set_custody(by, account.id, custody).await?;
         Ok(())
     }
 
@@ -126,9 +131,9 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::UnknownAccount`]; those of the store.
-    pub async fn set_disabled(&self, name: &str, disabled: bool) -> Result<(), Error> {
+    pub async fn set_disabled(&self, by: &By, name: &str, disabled: bool) -> Result<(), Error> {
         let account = self.account(name).await?;
-        self.store.set_disabled(account.id, disabled).await?;
+        self.store.set_disabled(by, account.id, disabled).await?;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use pqc_core::token::{self, Demand, Refusal, Scope, TokenHash, TokenKind, TokenV
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId};
 
 use crate::account::Custody;
+use crate::audit::{By, Event, Use, WrittenDown};
 use crate::error::Error;
 use crate::service::Service;
 use crate::store::{AccountRecord, TokenRecord};
@@ -28,8 +29,11 @@ pub struct Authorized(Caller);
 #[derive(Debug)]
 pub struct Admitted {
     account: AccountRecord,
+    by: By,
     token: TokenId,
     now: Timestamp,
+    usage: Use,
+    is_written_down: bool,
 }
 
 impl Service {
@@ -38,32 +42,71 @@ impl Service {
     /// # Errors
     /// [`Error::Unauthorized`]; those of the store.
     pub async fn authenticate(&self, text: &str) -> Result<Caller, Error> {
-        let value = TokenValue::parse(text).map_err(|_| Refusal::Unknown)?;
+        let value = TokenValue::parse(text).map_err(|_| self.refused(Refusal::Unknown))?;
         self.find(&value.hash()).await
     }
 
-    /// Spends one attempt of a counted token, durably. Every token is looked up once more: between
+    /// Counts a call that has no token at all.
+    pub fn refused_without_token(&self) {
+        self.refusals.missing();
+    }
+
+    fn refused(&self, why: Refusal) -> Refusal {
+        self.refusals.count(why);
+        why
+    }
+
+    /// Spends one attempt of a counted token, durably; that, and every use of a stored secret, is
+    /// written down in the audit log before it happens. Every token is looked up once more: between
     /// the first look and this one lies the receipt of a body, which its sender can draw out while
     /// the token is revoked, or its account disabled or given another custody.
     ///
     /// # Errors
     /// [`Error::Unauthorized`]: none is left, or the token ended meanwhile.
     /// [`Error::Unavailable`]: nothing was spent. [`Error::OutcomeUnknown`].
-    pub async fn spend(&self, Authorized(caller): Authorized) -> Result<Admitted, Error> {
+    pub async fn spend(
+        &self,
+        Authorized(caller): Authorized,
+        usage: Use,
+    ) -> Result<Admitted, Error> {
         // What cannot be done costs no attempt.
         self.masters.ready()?;
         let hash = &caller.token.hash;
         let Caller { token, account, now } = self.find(hash).await?;
-        if token.state.attempts_left.is_some() {
-            self.store.spend(hash).await??;
+        let by = By::token(token.id, usage.request_id.clone());
+        let is_counted = token.state.attempts_left.is_some();
+        let is_written_down = is_counted
+            || match usage.written_down {
+                WrittenDown::Always => true,
+                WrittenDown::IfAll => self.settings.audit_all,
+                WrittenDown::ByEffect => false,
+            };
+        if is_counted {
+            let event = usage.event(account.id, "admitted");
+            self.store.spend(&by, hash, event).await?.map_err(|why| self.refused(why))?;
+        } else if is_written_down {
+            self.store.record(&by, usage.event(account.id, "admitted")).await?;
         }
-        Ok(Admitted { account, token: token.id, now })
+        Ok(Admitted { account, by, token: token.id, now, usage, is_written_down })
+    }
+
+    /// Writes down that what was admitted failed, if it was written down that it was. What cannot
+    /// be written now is left out: the entry before says that it was tried.
+    pub async fn note_failure(&self, admitted: &Admitted, outcome: String) {
+        if !admitted.is_written_down {
+            return;
+        }
+        let event = admitted.usage.event(admitted.account.id, "failed");
+        let event = Event { outcome: outcome.into(), ..event };
+        if let Err(error) = self.store.record(&admitted.by, event).await {
+            tracing::warn!(%error, "a failure could not be written down in the audit log");
+        }
     }
 
     async fn find(&self, hash: &TokenHash) -> Result<Caller, Error> {
         let (now, found) = self.store.token_and_time(hash).await?;
-        let (token, account) = found.ok_or(Refusal::Unknown)?;
-        token::authenticate(&token.state, now)?;
+        let (token, account) = found.ok_or_else(|| self.refused(Refusal::Unknown))?;
+        token::authenticate(&token.state, now).map_err(|why| self.refused(why))?;
         Ok(Caller { token, account, now })
     }
 }
@@ -138,6 +181,17 @@ impl Admitted {
     #[must_use]
     pub fn token_id(&self) -> TokenId {
         self.token
+    }
+
+    /// Whose doing it is.
+    #[must_use]
+    pub fn by(&self) -> &By {
+        &self.by
+    }
+
+    /// The stored key that it was admitted to use, if one was named.
+    pub(crate) fn key(&self) -> Option<KeyId> {
+        self.usage.key
     }
 
     /// The store's time at which the token was found to live.

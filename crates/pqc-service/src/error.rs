@@ -142,6 +142,20 @@ pub enum Error {
     /// The backup cannot be written.
     #[error("the backup cannot be written: {0}")]
     BackupNotWritten(std::io::Error),
+    /// The export of the audit log cannot be written.
+    #[error("the audit log cannot be written out: {0}")]
+    ExportNotWritten(std::io::Error),
+    /// The export of the audit log cannot be read.
+    #[error("the export cannot be read: {0}")]
+    ExportNotRead(std::io::Error),
+    /// The file is no whole export of an audit log.
+    #[error("this is no whole export of an audit log: line {line} is not {expected}")]
+    NotAnExport {
+        /// The line.
+        line: u64,
+        /// What would stand there.
+        expected: &'static str,
+    },
     /// A record in the store is not in the form that this program writes.
     #[error("the store is damaged: {what}")]
     Corrupt {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use pqc_core::Timestamp;
 
+use crate::audit::By;
 use crate::error::Error;
 use crate::service::Service;
 
@@ -46,7 +47,8 @@ impl Service {
         for account in accounts {
             loop {
                 let begun = Instant::now();
-                let removed = self.store.remove_ended_tokens(account, before, BATCH).await?;
+                let removed =
+                    self.store.remove_ended_tokens(&By::SERVER, account, before, BATCH).await?;
                 tokens_removed = tokens_removed.saturating_add(removed);
                 if tokens_removed >= MOST_TOKENS {
                     return Ok((tokens_removed, false));

@@ -11,6 +11,7 @@ use pqc_core::{
 };
 
 use crate::account::Custody;
+use crate::audit::Event;
 use crate::authorize::Admitted;
 use crate::error::Error;
 use crate::host::HostRng;
@@ -93,11 +94,17 @@ impl Service {
                 })
             };
             let place = self.reserve_key(account).await?;
-            let made = self.masters.insert_sealed(Insert::Beside, make).await;
+            let made = self.masters.insert_sealed(by.by(), Insert::Beside, make).await;
             place.settle(made.as_ref().map(|(made, _)| *made));
             if let (false, _) = made? {
                 return Err(Error::Internal { what: "a new key pair that was there already" });
             }
+        }
+        if client_holds {
+            // No other row tells of it.
+            let what = format!("KEM key pair, {}, held by the client", algorithm.name());
+            let event = Event::done("key.generate").of(account).key(public.key_id()).saying(what);
+            self.store.record(by.by(), event).await?;
         }
         Ok(NewKeyPair {
             account,
@@ -167,7 +174,7 @@ impl Service {
     ) -> Result<MessageBox, Error> {
         let box_key = match key {
             Some(key) => BoxKey::from_caller(&key),
-            None => self.account_key(by.account_id()).await?.box_key(),
+            None => self.account_key(by).await?.box_key(),
         };
         let host = Arc::clone(&self.host);
         off_the_runtime(text.len(), move || {
@@ -208,7 +215,7 @@ impl Service {
         message: SecretVec,
         context: Vec<u8>,
     ) -> Result<(Signature, VerifyingKey), Error> {
-        let key = self.signing_key(by.account_id(), choice).await?;
+        let key = self.signing_key(by, choice).await?;
         let public = key.verifying_key().clone();
         let host = Arc::clone(&self.host);
         let signature = off_the_runtime(message.len(), move || {
@@ -246,13 +253,14 @@ impl Service {
         Ok(current.map(|record| record.id))
     }
 
+    /// The key that was written down with the use, where there was one by then.
     async fn signing_key(
         &self,
-        account: AccountId,
+        by: &Admitted,
         choice: SigningKeyChoice,
     ) -> Result<SigningKey, Error> {
-        let kind = RecordKind::SigningKey;
-        if let Some(id) = &choice.key_id {
+        let (account, kind) = (by.account_id(), RecordKind::SigningKey);
+        if let Some(id) = &choice.key_id.or(by.key()) {
             let found = self.store.key(account, id).await?;
             let record = found.filter(|r| r.kind == kind).ok_or(Error::UnknownKey)?;
             let key = self.open_signing_key(&record).await?;
@@ -269,12 +277,16 @@ impl Service {
             };
         }
         let algorithm = choice.algorithm.unwrap_or(DEFAULT_SIGNATURE);
-        let record = self.current_signing_key(account, algorithm).await?;
+        let record = self.current_signing_key(by.by(), account, algorithm).await?;
         self.open_signing_key(&record).await
     }
 
-    async fn account_key(&self, account: AccountId) -> Result<AccountKey, Error> {
-        let record = self.current_account_key(account).await?;
+    /// As [`Self::signing_key`].
+    async fn account_key(&self, by: &Admitted) -> Result<AccountKey, Error> {
+        if let Some(KeyId::Symmetric(id)) = by.key() {
+            return self.account_key_by_id(by.account_id(), id).await;
+        }
+        let record = self.current_account_key(by.by(), by.account_id()).await?;
         self.open_account_key(&record).await
     }
 

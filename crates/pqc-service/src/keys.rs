@@ -10,6 +10,7 @@ use pqc_core::{
     VerifiedEncapsulationKey, VerifyingKey,
 };
 
+use crate::audit::By;
 use crate::error::Error;
 use crate::service::Service;
 use crate::store::{KeyInfo, Purged};
@@ -75,10 +76,15 @@ impl Service {
     /// # Errors
     /// [`Error::UnknownKey`]: the account has none of that id that was not destroyed before. The
     /// server's issuer keys are no account's. Those of the store.
-    pub async fn destroy_key(&self, account: AccountId, id: &KeyId) -> Result<KeyInfo, Error> {
+    pub async fn destroy_key(
+        &self,
+        by: &By,
+        account: AccountId,
+        id: &KeyId,
+    ) -> Result<KeyInfo, Error> {
         let before = self.own_key(account, id).await?;
         let now = self.store.now().await?;
-        if !self.store.destroy_key(account, id).await? {
+        if !self.store.destroy_key(by, account, id).await? {
             return Err(Error::UnknownKey);
         }
         // It is done, whatever comes of this look; without any grace, it may be removed by now.
@@ -92,10 +98,15 @@ impl Service {
     /// # Errors
     /// [`Error::UnknownKey`]: the account has none of that id that is destroyed and within its
     /// grace. Those of the store.
-    pub async fn undestroy_key(&self, account: AccountId, id: &KeyId) -> Result<KeyInfo, Error> {
+    pub async fn undestroy_key(
+        &self,
+        by: &By,
+        account: AccountId,
+        id: &KeyId,
+    ) -> Result<KeyInfo, Error> {
         let before = self.own_key(account, id).await?;
         let since = self.grace_began().await?;
-        if !self.store.undestroy_key(account, id, since).await? {
+        if !self.store.undestroy_key(by, account, id, since).await? {
             return Err(Error::UnknownKey);
         }
         // As above.
@@ -110,7 +121,7 @@ impl Service {
     /// Those of the store.
     pub async fn purge_destroyed_keys(&self, limit: u32) -> Result<Purged, Error> {
         let until = self.grace_began().await?;
-        self.store.purge_destroyed_keys(until, limit).await
+        self.store.purge_destroyed_keys(&By::SERVER, until, limit).await
     }
 
     async fn own_key(&self, account: AccountId, id: &KeyId) -> Result<KeyInfo, Error> {

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod audit;
 pub mod authorize;
 pub mod backup;
 pub mod client_held;
@@ -25,6 +26,7 @@ pub mod store;
 pub mod tokens;
 
 pub use account::Custody;
+pub use audit::By;
 pub use authorize::{Admitted, Authorized, Caller};
 pub use error::Error;
 pub use host::{Host, System};

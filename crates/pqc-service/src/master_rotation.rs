@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use pqc_core::Timestamp;
 
+use crate::audit::By;
 use crate::error::Error;
 use crate::masters::{self, MasterSecret};
 use crate::service::Service;
@@ -49,7 +50,11 @@ impl Service {
     /// # Errors
     /// [`Error::RotationUnderWay`]: to another key. [`Error::UsedMasterKey`]. [`Error::Core`]: the
     /// passphrase has a length that is not taken. Those of the store.
-    pub async fn begin_rotation(&self, to: &MasterSecret) -> Result<Option<Rotation>, Error> {
+    pub async fn begin_rotation(
+        &self,
+        by: &By,
+        to: &MasterSecret,
+    ) -> Result<Option<Rotation>, Error> {
         for _ in 0..TRIES {
             let records = self.store.master_keys().await?;
             let newest = records.last().ok_or(Error::Corrupt { what: "its master keys" })?;
@@ -81,7 +86,7 @@ impl Service {
                 to_wrapped: from.wrap_key(&key, &mut self.rng())?,
                 to: new,
             };
-            if self.store.begin_master_rotation(rotation).await? {
+            if self.store.begin_master_rotation(by, rotation).await? {
                 self.masters.reload().await?;
                 return Ok(Some(Rotation { from: from.version(), to: version, resumed: false }));
             }
@@ -96,7 +101,7 @@ impl Service {
     /// # Errors
     /// [`Error::RotationBlocked`]: some keys do not open. Those of the store: the rotation stays
     /// under way, and can be carried on.
-    pub async fn complete_rotation(&self, rotation: Rotation) -> Result<u64, Error> {
+    pub async fn complete_rotation(&self, by: &By, rotation: Rotation) -> Result<u64, Error> {
         let begun = Instant::now();
         let (mut done, mut broken) = (0, Broken::default());
         let mut after = 0;
@@ -117,12 +122,12 @@ impl Service {
                 }
             }
             // One that another rotation sealed meanwhile, or that was destroyed, does not count.
-            done += self.store.reseal_keys(resealed).await?;
+            done += self.store.reseal_keys(by, resealed).await?;
             // As much time for others as was taken from them.
             tokio::time::sleep(step.elapsed().min(LONGEST_PAUSE)).await;
         }
         tokio::time::sleep(SHORTEST.saturating_sub(begun.elapsed())).await;
-        let ended = self.store.end_master_rotation(rotation.from, rotation.to).await?;
+        let ended = self.store.end_master_rotation(by, rotation.from, rotation.to).await?;
         if !ended && broken.count > 0 {
             let Broken { count, named } = broken;
             return Err(Error::RotationBlocked { count, named: named.join(", ") });

@@ -14,6 +14,7 @@ use pqc_core::{
 };
 use tokio::sync::Mutex;
 
+use crate::audit::By;
 use crate::error::Error;
 use crate::host::{Host, HostRng};
 use crate::store::{KeyRecord, MasterKeyRecord, NewMasterKey, Store};
@@ -174,6 +175,7 @@ impl Masters {
     /// store says. Where a rotation began meanwhile, it is sealed once more.
     pub(crate) async fn insert_sealed(
         &self,
+        by: &By,
         how: Insert,
         make: impl Fn(&MasterKeys) -> Result<KeyRecord, pqc_core::Error>,
     ) -> Result<(bool, KeyRecord), Error> {
@@ -181,8 +183,8 @@ impl Masters {
         for _ in 0..TRIES {
             let record = make(&keys)?;
             let inserted = match how {
-                Insert::Beside => self.store.insert_key(record.clone()).await,
-                Insert::InForce => self.store.put_in_force(record.clone()).await,
+                Insert::Beside => self.store.insert_key(by, record.clone()).await,
+                Insert::InForce => self.store.put_in_force(by, record.clone()).await,
             };
             match inserted {
                 Err(Error::StaleMasterKey { .. }) => keys = self.reload().await?,
@@ -224,7 +226,7 @@ async fn unlock(
     }
     if records.is_empty() {
         let (_, first) = secret.new_key(FIRST_VERSION, host).await?;
-        store.add_master_key(first).await?;
+        store.add_master_key(&By::SERVER, first).await?;
         // Another server may have been first: what stands in the store decides.
         records = store.master_keys().await?;
     }

@@ -5,12 +5,14 @@
 //! same step, so that of two calls at once one comes after the other; those that are retired go on
 //! verifying and decrypting. A version number is used once, as long as its row is there.
 
+use pqc_core::audit::CheckpointKey;
 use pqc_core::message::AccountKey;
 use pqc_core::seal::RecordKind;
 use pqc_core::{
     AccountId, Issuer, KeyId, MasterKeys, SealedRecord, SignatureAlgorithm, SigningKey, Timestamp,
 };
 
+use crate::audit::By;
 use crate::error::Error;
 use crate::host::{Host, HostRng};
 use crate::masters::{Insert, Masters};
@@ -27,12 +29,14 @@ impl Service {
     /// done. Those of the store; [`Error::Core`]: the generator failed.
     pub async fn rotate_signing_key(
         &self,
+        by: &By,
         account: AccountId,
         algorithm: SignatureAlgorithm,
     ) -> Result<KeyInfo, Error> {
         let now = self.store.now().await?;
         put_next(
             &self.masters,
+            by,
             Some(&self.key_quota),
             new_signing_key(&*self.host, account, algorithm, now)?,
         )
@@ -44,10 +48,10 @@ impl Service {
     ///
     /// # Errors
     /// As [`Self::rotate_signing_key`].
-    pub async fn rotate_account_key(&self, account: AccountId) -> Result<KeyInfo, Error> {
+    pub async fn rotate_account_key(&self, by: &By, account: AccountId) -> Result<KeyInfo, Error> {
         let now = self.store.now().await?;
-        put_next(&self.masters, Some(&self.key_quota), new_account_key(&*self.host, account, now)?)
-            .await
+        let key = new_account_key(&*self.host, account, now)?;
+        put_next(&self.masters, by, Some(&self.key_quota), key).await
     }
 
     /// Puts a new issuer key in force for the server. What the older ones attested goes on being
@@ -55,9 +59,9 @@ impl Service {
     ///
     /// # Errors
     /// As [`Self::rotate_signing_key`].
-    pub async fn rotate_issuer(&self) -> Result<KeyInfo, Error> {
+    pub async fn rotate_issuer(&self, by: &By) -> Result<KeyInfo, Error> {
         let now = self.store.now().await?;
-        let made = put_next(&self.masters, None, new_issuer(&*self.host, now)?).await?;
+        let made = put_next(&self.masters, by, None, new_issuer(&*self.host, now)?).await?;
         self.reload_issuers_if_possible().await;
         Ok(made)
     }
@@ -65,28 +69,26 @@ impl Service {
     /// The account's signing key of this algorithm that is in force, made if there is none.
     pub(crate) async fn current_signing_key(
         &self,
+        by: &By,
         account: AccountId,
         algorithm: SignatureAlgorithm,
     ) -> Result<KeyRecord, Error> {
         let make = |now| new_signing_key(&*self.host, account, algorithm, now);
         let kind = RecordKind::SigningKey;
-        current_or_new(&self.masters, Some(&self.key_quota), account, kind, algorithm.name(), make)
-            .await
+        let quota = Some(&self.key_quota);
+        current_or_new(&self.masters, by, quota, account, kind, algorithm.name(), make).await
     }
 
     /// The account's AES key that is in force, made if there is none.
-    pub(crate) async fn current_account_key(&self, account: AccountId) -> Result<KeyRecord, Error> {
+    pub(crate) async fn current_account_key(
+        &self,
+        by: &By,
+        account: AccountId,
+    ) -> Result<KeyRecord, Error> {
         let make = |now| new_account_key(&*self.host, account, now);
         let kind = RecordKind::AesKey;
-        current_or_new(
-            &self.masters,
-            Some(&self.key_quota),
-            account,
-            kind,
-            AccountKey::ALGORITHM,
-            make,
-        )
-        .await
+        let quota = Some(&self.key_quota);
+        current_or_new(&self.masters, by, quota, account, kind, AccountKey::ALGORITHM, make).await
     }
 }
 
@@ -94,7 +96,17 @@ impl Service {
 pub(crate) async fn current_issuer(masters: &Masters, host: &dyn Host) -> Result<KeyRecord, Error> {
     let make = |now| new_issuer(host, now);
     let (kind, algorithm) = (RecordKind::IssuerKey, ISSUER_ALGORITHM.name());
-    current_or_new(masters, None, AccountId::SERVER, kind, algorithm, make).await
+    current_or_new(masters, &By::SERVER, None, AccountId::SERVER, kind, algorithm, make).await
+}
+
+/// The server's key of audit checkpoints that is in force, made if there is none.
+pub(crate) async fn current_checkpoint_key(
+    masters: &Masters,
+    host: &dyn Host,
+) -> Result<KeyRecord, Error> {
+    let make = |now| new_checkpoint_key(host, now);
+    let (kind, algorithm) = (RecordKind::CheckpointKey, CheckpointKey::ALGORITHM.name());
+    current_or_new(masters, &By::SERVER, None, AccountId::SERVER, kind, algorithm, make).await
 }
 
 /// A key that is not stored yet; `seal` has its secret.
@@ -161,11 +173,25 @@ fn new_issuer(host: &dyn Host, created_at: Timestamp) -> Result<NewKey<impl Seal
     })
 }
 
+fn new_checkpoint_key(host: &dyn Host, created_at: Timestamp) -> Result<NewKey<impl Seal>, Error> {
+    let key = CheckpointKey::generate(&mut HostRng(host))?;
+    Ok(NewKey {
+        account: AccountId::SERVER,
+        id: key.verifying_key().key_id(),
+        kind: RecordKind::CheckpointKey,
+        algorithm: CheckpointKey::ALGORITHM.name(),
+        public_key: key.verifying_key().as_bytes().to_vec(),
+        created_at,
+        seal: move |masters: &MasterKeys| key.seal(masters, &mut HostRng(host)),
+    })
+}
+
 impl<S: Seal> NewKey<S> {
     /// Stores it as this version, in force, where there is room; `false`: another call was first.
     async fn put_in_force(
         &self,
         masters: &Masters,
+        by: &By,
         quota: Option<&Quota>,
         version: u32,
     ) -> Result<(bool, KeyRecord), Error> {
@@ -187,7 +213,7 @@ impl<S: Seal> NewKey<S> {
             Some(quota) => Some(quota.reserve(masters.store(), self.account).await?),
             None => None,
         };
-        let made = masters.insert_sealed(Insert::InForce, make).await;
+        let made = masters.insert_sealed(by, Insert::InForce, make).await;
         if let Some(place) = place {
             place.settle(made.as_ref().map(|(made, _)| *made));
         }
@@ -198,12 +224,13 @@ impl<S: Seal> NewKey<S> {
 /// Stores the key as the newest version.
 async fn put_next(
     masters: &Masters,
+    by: &By,
     quota: Option<&Quota>,
     key: NewKey<impl Seal>,
 ) -> Result<KeyInfo, Error> {
     for _ in 0..MAX_TRIES {
         let version = next_version(masters.store(), key.account, key.kind, key.algorithm).await?;
-        if let (true, record) = key.put_in_force(masters, quota, version).await? {
+        if let (true, record) = key.put_in_force(masters, by, quota, version).await? {
             return Ok(KeyInfo::from(record));
         }
     }
@@ -214,6 +241,7 @@ async fn put_next(
 /// meanwhile.
 async fn current_or_new<S: Seal>(
     masters: &Masters,
+    by: &By,
     quota: Option<&Quota>,
     account: AccountId,
     kind: RecordKind,
@@ -231,7 +259,7 @@ async fn current_or_new<S: Seal>(
         if let Some(found) = store.current_key(account, kind, algorithm).await? {
             return Ok(found);
         }
-        if let (true, record) = key.put_in_force(masters, quota, version).await? {
+        if let (true, record) = key.put_in_force(masters, by, quota, version).await? {
             return Ok(record);
         }
     }

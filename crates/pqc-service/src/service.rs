@@ -7,6 +7,7 @@ use pqc_core::seal::RecordKind;
 use pqc_core::token::MintPolicy;
 use pqc_core::{AccountId, Issuer, MasterKeys, Timestamp, TrustedIssuers, VerifyingKey};
 
+use crate::audit::{By, CheckpointPolicy, Keeper, Refusals};
 use crate::error::Error;
 use crate::host::{Host, HostRng};
 use crate::masters::{MasterSecret, Masters};
@@ -28,6 +29,10 @@ pub struct Settings {
     pub dangerously_trust_any_issuer: bool,
     /// How long a destroyed key can be brought back; by default 30 days.
     pub key_grace: Duration,
+    /// Write down every call of a root token too that uses no stored secret; by default not.
+    pub audit_all: bool,
+    /// When a checkpoint of the audit log is due.
+    pub checkpoints: CheckpointPolicy,
 }
 
 impl Default for Settings {
@@ -38,6 +43,8 @@ impl Default for Settings {
             max_live_tokens: 100_000,
             dangerously_trust_any_issuer: false,
             key_grace: Duration::from_secs(30 * 24 * 60 * 60),
+            audit_all: false,
+            checkpoints: CheckpointPolicy::default(),
         }
     }
 }
@@ -50,6 +57,8 @@ pub struct Service {
     pub(crate) settings: Settings,
     pub(crate) key_quota: Quota,
     pub(crate) token_quota: Quota,
+    pub(crate) refusals: Refusals,
+    pub(crate) keeper: Keeper,
     issuers: RwLock<Arc<Issuers>>,
 }
 
@@ -73,7 +82,18 @@ impl Service {
         let issuers = RwLock::new(Arc::new(issuers));
         let key_quota = Quota::new(Counted::Keys, settings.max_keys);
         let token_quota = Quota::new(Counted::LiveTokens, settings.max_live_tokens);
-        Ok(Self { store, host, masters, settings, key_quota, token_quota, issuers })
+        let (refusals, keeper) = (Refusals::default(), Keeper::new());
+        Ok(Self {
+            store,
+            host,
+            masters,
+            settings,
+            key_quota,
+            token_quota,
+            refusals,
+            keeper,
+            issuers,
+        })
     }
 
     /// Whether the service can serve: the store answers, and its master key is known.
@@ -120,8 +140,8 @@ impl Service {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn distrust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error> {
-        let removed = self.store.distrust_issuer(issuer).await?;
+    pub async fn distrust_issuer(&self, by: &By, issuer: &VerifyingKey) -> Result<bool, Error> {
+        let removed = self.store.distrust_issuer(by, issuer).await?;
         self.reload_issuers_if_possible().await;
         Ok(removed)
     }
@@ -130,8 +150,8 @@ impl Service {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn trust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error> {
-        self.store.trust_issuer(issuer).await
+    pub async fn trust_issuer(&self, by: &By, issuer: &VerifyingKey) -> Result<bool, Error> {
+        self.store.trust_issuer(by, issuer).await
     }
 
     /// The issuers whose word counts. One that is not among them is looked for once more in the

@@ -5,6 +5,7 @@
 use pqc_core::token::{OperationSet, Refusal, Scope, TokenKind, TokenState, TokenValue};
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId};
 
+use crate::audit::By;
 use crate::authorize::Admitted;
 use crate::error::Error;
 use crate::host::{Host, HostRng};
@@ -49,7 +50,7 @@ impl Service {
     pub async fn mint(&self, by: &Admitted, request: MintRequest) -> Result<Minted, Error> {
         let (minted, record) = self.prepare_temporary(by.account_id(), request).await?;
         let place = self.reserve_token(record.account).await?;
-        let made = self.store.mint_token(record, by.token_id()).await;
+        let made = self.store.mint_token(by.by(), record, by.token_id()).await;
         place.settle(made.as_ref().copied());
         if made? { Ok(minted) } else { Err(Refusal::Revoked.into()) }
     }
@@ -60,12 +61,13 @@ impl Service {
     /// As there.
     pub async fn mint_for(
         &self,
+        by: &By,
         account: AccountId,
         request: MintRequest,
     ) -> Result<Minted, Error> {
         let (minted, record) = self.prepare_temporary(account, request).await?;
         let place = self.reserve_token(account).await?;
-        let made = self.store.insert_token(record).await.map(|()| true);
+        let made = self.store.insert_token(by, record).await.map(|()| true);
         place.settle(made.as_ref().copied());
         made.map(|_| minted)
     }
@@ -125,8 +127,8 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::UnknownToken`]: the account has none of that id that was not revoked before.
-    pub async fn revoke(&self, account: AccountId, token: TokenId) -> Result<(), Error> {
-        if self.store.revoke_token(account, token).await? {
+    pub async fn revoke(&self, by: &By, account: AccountId, token: TokenId) -> Result<(), Error> {
+        if self.store.revoke_token(by, account, token).await? {
             Ok(())
         } else {
             Err(Error::UnknownToken)
@@ -140,11 +142,12 @@ impl Service {
     /// Those of the store.
     pub async fn reset_root_token(
         &self,
+        by: &By,
         account: AccountId,
         keep_temporary: bool,
     ) -> Result<TokenValue, Error> {
         let (value, record) = self.new_root_token(account, self.store.now().await?)?;
-        self.store.replace_root_token(record, !keep_temporary).await?;
+        self.store.replace_root_token(by, record, !keep_temporary).await?;
         Ok(value)
     }
 
@@ -223,6 +226,7 @@ mod tests {
     use pqc_core::token::Demand;
 
     use super::*;
+    use crate::audit::{Use, WrittenDown};
     use crate::{Custody, Settings, SqliteStore, System};
 
     #[test]
@@ -245,16 +249,19 @@ mod tests {
         let key = Secret::from([7; 32]);
         let service = Service::open(Arc::new(store), host, key, Settings::default()).await.unwrap();
         let pending = service.prepare_account("a", Custody::Server).await.unwrap();
-        let root = service.create_account(pending).await.unwrap();
+        let root = service.create_account(&By::OPERATOR, pending).await.unwrap();
         let caller = service.authenticate(&root.expose_text()).await.unwrap();
         let account = caller.account_id();
-        let admitted = service.spend(caller.authorize(Demand::Root).unwrap()).await.unwrap();
+        let admitted = service
+            .spend(caller.authorize(Demand::Root).unwrap(), Use::new("sign", WrittenDown::IfAll))
+            .await
+            .unwrap();
 
         service.mint(&admitted, MintRequest::default()).await.unwrap();
-        service.reset_root_token(account, false).await.unwrap();
+        service.reset_root_token(&By::OPERATOR, account, false).await.unwrap();
         let refused = service.mint(&admitted, MintRequest::default()).await;
         assert!(matches!(refused, Err(Error::Unauthorized(_))), "{refused:?}");
         // An operator needs no token.
-        service.mint_for(account, MintRequest::default()).await.unwrap();
+        service.mint_for(&By::OPERATOR, account, MintRequest::default()).await.unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! What was typed. Nothing here acts; what it means is for [`crate::config`] and
 //! [`crate::commands`].
 
+mod audit;
 mod backup;
 mod file;
 mod keys;
@@ -14,6 +15,7 @@ use clap::{Parser, Subcommand};
 use pqc_core::{KeyId, TokenId};
 use pqc_service::Custody;
 
+pub(crate) use audit::{AuditArgs, AuditVerb};
 pub(crate) use backup::{BackupArgs, KemArgs, KemVerb, RestoreArgs};
 pub(crate) use file::{Refusal, Setting, keys as setting_names, parse};
 pub(crate) use keys::{KeysArgs, KeysVerb, RotatedKind};
@@ -67,6 +69,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  pqc restore store.pqcb -i backup.pem --data-dir ./new \
                             --master-key-file key")]
     Restore(Box<RestoreArgs>),
+    /// Verify, print and sign the log of what was done
+    #[command(after_help = "Example:\n  pqc audit verify")]
+    Audit(AuditArgs),
     /// Make KEM keys that no server holds
     #[command(after_help = "Example:\n  pqc kem keygen --out backup.pem --public backup.pub.pem")]
     Kem(KemArgs),

@@ -7,6 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::value_parser;
 use pqc_service::Settings;
 
+use super::audit::AuditPolicyArgs;
 use super::file::Setting;
 use super::limits::LimitArgs;
 use super::values::{Grace, Listen, StoreUrl};
@@ -205,6 +206,8 @@ pub(crate) struct ServeArgs {
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
     pub(crate) key_policy: KeyPolicyArgs,
+    #[command(flatten)]
+    pub(crate) audit: AuditPolicyArgs,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     /// The form of the log on stderr

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use pqc_core::Timestamp;
-use pqc_service::{AccountRecord, Custody};
+use pqc_service::{AccountRecord, By, Custody};
 use serde::Serialize;
 
 use super::rfc3339;
@@ -33,15 +33,15 @@ async fn act(opened: &Opened, verb: AccountVerb, output: Output) -> anyhow::Resu
             return output.show(&List { accounts });
         }
         AccountVerb::Set { name, custody } => {
-            service.set_custody(&name, custody).await?;
+            service.set_custody(&By::OPERATOR, &name, custody).await?;
             name
         }
         AccountVerb::Disable { name } => {
-            service.set_disabled(&name, true).await?;
+            service.set_disabled(&By::OPERATOR, &name, true).await?;
             name
         }
         AccountVerb::Enable { name } => {
-            service.set_disabled(&name, false).await?;
+            service.set_disabled(&By::OPERATOR, &name, false).await?;
             name
         }
     };
@@ -50,7 +50,7 @@ async fn act(opened: &Opened, verb: AccountVerb, output: Output) -> anyhow::Resu
 
 async fn make(opened: &Opened, name: &str, custody: Custody, output: Output) -> anyhow::Result<()> {
     let pending = opened.service.prepare_account(name, custody).await?;
-    let token = opened.service.create_account(pending).await?;
+    let token = opened.service.create_account(&By::OPERATOR, pending).await?;
     let account = Account::from(&opened.service.account(name).await?);
     output::note(format_args!("account {name} is made; its root token is shown this once"));
     let remedy = format!("make another with `pqc token root-reset --account {name}`");

@@ -7,6 +7,7 @@ use anyhow::{anyhow, bail};
 use pqc_core::envelope::{self, Recipients};
 use pqc_core::stream::SealingWriter;
 use pqc_core::{EncapsulationKey, PassphraseParameters};
+use pqc_service::By;
 use pqc_service::backup::Contents;
 use serde::Serialize;
 
@@ -61,7 +62,7 @@ pub(crate) async fn run(args: BackupArgs, output: Output) -> anyhow::Result<()> 
     let sealed = envelope::writer(out, &recipients, PURPOSE, rng)?;
 
     let (opened, _) = Opened::open_existing(&config).await?;
-    let done = opened.service.back_up(sealed).await;
+    let done = opened.service.back_up(&By::OPERATOR, sealed).await;
     opened.close().await;
     let (sealed, contents) = done?;
     finish(sealed).map_err(cannot)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use pqc_core::VerifyingKey;
 use pqc_core::keyfile::Jwk;
+use pqc_service::By;
 use pqc_service::Service;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -72,7 +73,7 @@ async fn trust(service: &Service, keys: &[VerifyingKey], output: Output) -> anyh
     for key in keys {
         let state = if own.contains(key) {
             "always trusted: it is this server's own"
-        } else if service.trust_issuer(key).await? {
+        } else if service.trust_issuer(&By::OPERATOR, key).await? {
             "now trusted"
         } else {
             "trusted already"
@@ -89,7 +90,7 @@ async fn distrust(service: &Service, named: &str, output: Output) -> anyhow::Res
         let why = "no issuer that was trusted here has that fingerprint; see `pqc issuer list`";
         return Err(Refused(why.to_owned()).into());
     };
-    service.distrust_issuer(key).await?;
+    service.distrust_issuer(&By::OPERATOR, key).await?;
     output.show(&Issuers { issuers: vec![Issuer::new(key, "no longer trusted")] })
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::bail;
 use pqc_core::seal::RecordKind;
 use pqc_core::{SignatureAlgorithm, Timestamp};
-use pqc_service::{KeyInfo, Service};
+use pqc_service::{By, KeyInfo, Service};
 use serde::Serialize;
 
 use super::rfc3339;
@@ -46,22 +46,22 @@ async fn act(service: &Service, verb: KeysVerb, output: Output) -> anyhow::Resul
             let name = account.unwrap_or_else(|| DEFAULT_ACCOUNT.to_owned());
             let account = service.account(&name).await?.id;
             let key = match kind {
-                RotatedKind::Aes => service.rotate_account_key(account).await?,
+                RotatedKind::Aes => service.rotate_account_key(&By::OPERATOR, account).await?,
                 _ => {
                     let algorithm = algorithm.unwrap_or(SignatureAlgorithm::MlDsa65);
-                    service.rotate_signing_key(account, algorithm).await?
+                    service.rotate_signing_key(&By::OPERATOR, account, algorithm).await?
                 }
             };
             output.show(&Rotated { account: Some(name), key: Key::new(service, &key) })
         }
         KeysVerb::Destroy { id, account } => {
             let owner = service.account(&account.name).await?.id;
-            let key = service.destroy_key(owner, &id).await?;
+            let key = service.destroy_key(&By::OPERATOR, owner, &id).await?;
             output.show(&Destroyed { account: account.name, key: Key::new(service, &key) })
         }
         KeysVerb::Undelete { id, account } => {
             let owner = service.account(&account.name).await?.id;
-            let key = service.undestroy_key(owner, &id).await?;
+            let key = service.undestroy_key(&By::OPERATOR, owner, &id).await?;
             output.show(&BroughtBack { account: account.name, key: Key::new(service, &key) })
         }
     }
@@ -72,7 +72,7 @@ async fn act(service: &Service, verb: KeysVerb, output: Output) -> anyhow::Resul
 /// # Errors
 /// Those of the store.
 pub(super) async fn rotate_issuer(service: &Service, output: Output) -> anyhow::Result<()> {
-    let key = service.rotate_issuer().await?;
+    let key = service.rotate_issuer(&By::OPERATOR).await?;
     output.show(&Rotated { account: None, key: Key::new(service, &key) })
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use pqc_core::{Secret, Timestamp};
-use pqc_service::{MasterKeyStatus, MasterSecret, Service};
+use pqc_service::{By, MasterKeyStatus, MasterSecret, Service};
 use serde::Serialize;
 
 use super::rfc3339;
@@ -77,7 +77,7 @@ async fn rotate(args: RotateArgs, output: Output) -> anyhow::Result<()> {
 }
 
 async fn carry_out(service: &Service, to: &MasterSecret) -> anyhow::Result<Rotated> {
-    let Some(rotation) = service.begin_rotation(to).await? else {
+    let Some(rotation) = service.begin_rotation(&By::OPERATOR, to).await? else {
         let keys = service.master_key_status().await?;
         let in_force = keys.last().context("there is no master key")?.version;
         output::note(format_args!("the rotation to this key has ended before"));
@@ -88,7 +88,7 @@ async fn carry_out(service: &Service, to: &MasterSecret) -> anyhow::Result<Rotat
         rotation.to,
         if rotation.resumed { "goes on" } else { "has begun" }
     ));
-    let resealed = service.complete_rotation(rotation).await?;
+    let resealed = service.complete_rotation(&By::OPERATOR, rotation).await?;
     Ok(Rotated { from: rotation.from, to: rotation.to, resealed })
 }
 

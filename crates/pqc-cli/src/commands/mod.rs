@@ -2,6 +2,7 @@
 
 mod account;
 mod acvp;
+mod audit;
 mod backup;
 mod demo;
 mod issuer;
@@ -35,6 +36,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Token(args) => token::run(args, output).await,
         Command::Backup(args) => unless_stopped(backup::run(*args, output)).await,
         Command::Restore(args) => unless_stopped(restore::run(*args, output)).await,
+        Command::Audit(args) => audit::run(args, output).await,
         Command::Kem(args) => kem::run(args, output),
         Command::Selftest => selftest::run(output),
         Command::Acvp { prompt } => acvp::run(&prompt, output),

@@ -87,6 +87,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
             }
             None => first_start::begin(&opened.service, &data_dir).await?,
         }
+        opened.service.note_start(env!("CARGO_PKG_VERSION")).await?;
         warn(&config, certificate.is_some(), &data_dir, address);
         let stopped = signals.stop();
         tell(output, &Listening { listening: url(address, certificate.is_some()) })?;
@@ -112,9 +113,11 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
             served = serving => served.context("the server ended"),
             never = following => match never {},
             never = opened.service.keep_house() => match never {},
+            never = opened.service.keep_audit() => match never {},
         }
     };
     let served = served.await;
+    opened.service.note_stop().await;
     opened.close().await;
     tracing::info!("stopped");
     log.end();

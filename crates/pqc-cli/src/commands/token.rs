@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use pqc_core::token::{OperationSet, Refusal, TokenKind, authenticate};
 use pqc_core::{AccountId, Timestamp, TokenId};
 use pqc_service::tokens::MintRequest;
-use pqc_service::{Error, Service, TokenRecord};
+use pqc_service::{By, Error, Service, TokenRecord};
 use serde::Serialize;
 
 use super::rfc3339;
@@ -56,7 +56,7 @@ async fn reset(
         Some(data_dir) => file_of(service, id, data_dir).await?,
         None => None,
     };
-    let token = service.reset_root_token(id, keep_temporary).await?;
+    let token = service.reset_root_token(&By::OPERATOR, id, keep_temporary).await?;
     // The file of the first start goes on being right. The new token is shown even if it cannot be
     // written.
     if let Some(data_dir) = file {
@@ -106,6 +106,7 @@ async fn mint(service: &Service, args: TempArgs, output: Output) -> anyhow::Resu
     let account = service.account(&args.account.name).await?.id;
     let minted = service
         .mint_for(
+            &By::OPERATOR,
             account,
             MintRequest {
                 lifetime_seconds: Some(args.expiry.0),
@@ -161,7 +162,7 @@ async fn revoke(
     output: Output,
 ) -> anyhow::Result<()> {
     let account = service.account(account).await?.id;
-    service.revoke(account, token).await?;
+    service.revoke(&By::OPERATOR, account, token).await?;
     output.show(&Revoked { revoked: token.to_string() })
 }
 

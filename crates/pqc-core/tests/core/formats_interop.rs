@@ -262,11 +262,12 @@ fn text(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i % 251) as u8).collect()
 }
 
-const KINDS: [RecordKind; 7] = [
+const KINDS: [RecordKind; 8] = [
     RecordKind::DecapsulationKey,
     RecordKind::SigningKey,
     RecordKind::AesKey,
     RecordKind::IssuerKey,
+    RecordKind::CheckpointKey,
     RecordKind::CheckValue,
     RecordKind::MasterKey,
     RecordKind::Backup,

@@ -15,6 +15,7 @@
 
 #[cfg(feature = "acvp")]
 mod acvp_answers;
+mod audit;
 #[cfg(feature = "hazmat")]
 mod aws_lc;
 #[cfg(feature = "hazmat")]

@@ -4,23 +4,22 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::any;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use http::Method;
 use http::request::Parts;
 use pqc_core::seal::RecordKind;
-use pqc_core::token::Demand;
 use pqc_core::{AccountId, KeyId, Timestamp, VerifyingKey};
+use pqc_service::audit::WrittenDown;
 use pqc_service::{KeyInfo, Service};
 use serde::Serialize;
 
+use super::root;
 use super::wire::{decode_fixed, to_hex};
 use crate::app::App;
-use crate::around::{answer_bodiless, named};
-use crate::auth::authenticate;
 use crate::fields::{All, Fields};
-use crate::operation::{Answer, from_service, spend};
+use crate::operation::{Answer, from_service};
 use crate::problem::{FieldError, Problem};
 use crate::routes::Routes;
 
@@ -33,15 +32,11 @@ pub(crate) fn routes() -> Routes {
 
 /// A page of the account's keys.
 async fn list(State(app): State<Arc<App>>, request: Request) -> Response {
-    let mut account = None;
-    let answer = answer_bodiless(request, "GET", async |parts| {
-        let page = async {
-            let fields = admit(&app, parts, &mut account).await?;
-            page(&app.service, account.ok_or(Problem::Internal)?, &fields).await
-        };
-        respond(&app, page.await)
-    });
-    named(answer.await, account)
+    let called = |_: &_| ("key.list", WrittenDown::IfAll);
+    root::answer(&app, request, "GET", called, async |call| {
+        page(&app.service, call.by.account_id(), &call.fields).await
+    })
+    .await
 }
 
 /// One of the account's keys: looked at, or destroyed.
@@ -50,21 +45,20 @@ async fn one(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
-    let mut account = None;
-    let answer = answer_bodiless(request, "GET, DELETE", async |parts| {
-        let key = async {
-            admit(&app, parts, &mut account).await?;
-            let (account, id) = (account.ok_or(Problem::Internal)?, key_id(id)?);
-            if parts.method == Method::DELETE {
-                let key = app.service.destroy_key(account, &id).await.map_err(from_service)?;
-                return told_after(&app.service, &key).await;
-            }
-            let key = app.service.key_info(account, &id).await.map_err(from_service)?;
-            told(&app.service, &key).await
-        };
-        respond(&app, key.await)
-    });
-    named(answer.await, account)
+    let called = |parts: &Parts| match parts.method {
+        Method::DELETE => ("key.destroy", WrittenDown::ByEffect),
+        _ => ("key.show", WrittenDown::IfAll),
+    };
+    root::answer(&app, request, "GET, DELETE", called, async |call| {
+        let (account, id) = (call.by.account_id(), key_id(id)?);
+        if call.parts.method == Method::DELETE {
+            let key = app.service.destroy_key(call.by.by(), account, &id).await;
+            return told_after(&app.service, &key.map_err(from_service)?).await;
+        }
+        let key = app.service.key_info(account, &id).await.map_err(from_service)?;
+        told(&app.service, &key).await
+    })
+    .await
 }
 
 /// Brings a destroyed key back.
@@ -73,45 +67,17 @@ async fn undelete(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
-    let mut account = None;
-    let answer = answer_bodiless(request, "POST", async |parts| {
-        let key = async {
-            admit(&app, parts, &mut account).await?;
-            let (account, id) = (account.ok_or(Problem::Internal)?, key_id(id)?);
-            let key = app.service.undestroy_key(account, &id).await.map_err(from_service)?;
-            told_after(&app.service, &key).await
-        };
-        respond(&app, key.await)
-    });
-    named(answer.await, account)
-}
-
-/// Steps 2 to 6 of the contract, for calls of root tokens without a body.
-async fn admit(
-    app: &App,
-    parts: &Parts,
-    account: &mut Option<AccountId>,
-) -> Result<Fields, Problem> {
-    let caller = authenticate(app, parts).await?;
-    *account = Some(caller.account_id());
-    let token = caller.token_id();
-    let authorized = caller.authorize(Demand::Root).map_err(from_service)?;
-    app.rates.call_by(token)?;
-    let fields = Fields::from_query(parts.uri.query())?;
-    spend(app, authorized).await?;
-    fields.refuse_secrets_in_query()?;
-    Ok(fields)
-}
-
-fn respond(app: &App, done: Result<Answer, Problem>) -> Response {
-    match done {
-        Ok(answer) => answer.into_response(app.bodies.room()),
-        Err(problem) => problem.into_response(),
-    }
+    let called = |_: &_| ("key.undelete", WrittenDown::ByEffect);
+    root::answer(&app, request, "POST", called, async |call| {
+        let (by, account) = (call.by.by(), call.by.account_id());
+        let key = app.service.undestroy_key(by, account, &key_id(id)?).await;
+        told_after(&app.service, &key.map_err(from_service)?).await
+    })
+    .await
 }
 
 async fn page(service: &Service, account: AccountId, fields: &Fields) -> Result<Answer, Problem> {
-    let (limit, after) = (limit(fields), cursor(fields)).all()?;
+    let (limit, after) = (root::limit(fields), cursor(fields)).all()?;
     // One more, to know whether there is one.
     let keys = service.keys(account, after, limit.saturating_add(1)).await.map_err(from_service)?;
     let shown = keys.get(..keys.len().min(limit as usize)).unwrap_or(&keys);
@@ -205,13 +171,6 @@ fn key_id(path: Result<Path<String>, PathRejection>) -> Result<KeyId, Problem> {
     id.ok_or_else(|| wrong().into())
 }
 
-fn limit(fields: &Fields) -> Result<u32, FieldError> {
-    let limit = fields.optional_count("limit")?.unwrap_or(DEFAULT_LIMIT);
-    let in_range = u32::try_from(limit).ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-    let msg = || format!("must be from 1 to {MAX_LIMIT}");
-    in_range.ok_or_else(|| fields.error("limit", msg(), "range"))
-}
-
 /// Where a page ended: `milliseconds (8 bytes, big-endian) ‖ key id`, in base64url. Opaque to
 /// clients; it holds nothing that its page did not.
 fn write_cursor(created_at: Timestamp, id: KeyId) -> String {
@@ -230,6 +189,3 @@ fn cursor(fields: &Fields) -> Result<Option<(Timestamp, KeyId)>, FieldError> {
     let msg = "is no next_cursor of an earlier page";
     read().map(Some).ok_or_else(|| fields.error("cursor", msg, "value_error"))
 }
-
-const DEFAULT_LIMIT: u64 = 100;
-const MAX_LIMIT: u32 = 1000;

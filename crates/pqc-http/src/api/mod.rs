@@ -1,9 +1,11 @@
 //! The rows of the wire contract.
 
 pub(crate) mod admin;
+pub(crate) mod audit;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod legacy;
+mod root;
 pub(crate) mod v1;
 pub(crate) mod wire;
 

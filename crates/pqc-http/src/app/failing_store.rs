@@ -10,15 +10,17 @@ use async_trait::async_trait;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash, TokenValue};
 use pqc_core::{AccountId, KeyId, Secret, Timestamp, TokenId, VerifyingKey};
+use pqc_service::audit::Event;
 use pqc_service::store::copy::Row;
 use pqc_service::store::{
     KeyInfo, MasterKeyRecord, MasterRotation, NewMasterKey, NumberedKey, Purged, Resealed,
 };
 use pqc_service::{
-    AccountRecord, Custody, Error, KeyRecord, Service, Settings, SqliteStore, Store, System,
+    AccountRecord, By, Custody, Error, KeyRecord, Service, Settings, SqliteStore, Store, System,
     TokenRecord,
 };
 use serde_json::{Value, json};
@@ -86,6 +88,10 @@ macro_rules! store_that_may_fail {
             async fn close(&self) {
                 self.store.close().await;
             }
+
+            fn audit_head(&self) -> Option<ChainHead> {
+                self.store.audit_head()
+            }
         }
     };
 }
@@ -94,30 +100,36 @@ store_that_may_fail! {
     read now() -> Timestamp;
     read ping() -> ();
     same master_keys() -> Vec<MasterKeyRecord>;
-    change add_master_key(key: NewMasterKey) -> bool;
-    change begin_master_rotation(rotation: MasterRotation) -> bool;
-    change end_master_rotation(from: u32, to: u32) -> bool;
+    change add_master_key(by: &By, key: NewMasterKey) -> bool;
+    change begin_master_rotation(by: &By, rotation: MasterRotation) -> bool;
+    change end_master_rotation(by: &By, from: u32, to: u32) -> bool;
     read keys_under(master_version: u32, after: u64, limit: u32) -> Vec<NumberedKey>;
     read keys_by_master_key() -> Vec<(u32, u64)>;
-    change reseal_keys(keys: Vec<Resealed>) -> u64;
+    change reseal_keys(by: &By, keys: Vec<Resealed>) -> u64;
     read accounts() -> Vec<AccountRecord>;
     read account_by_name(name: &str) -> Option<AccountRecord>;
-    change create_account(account: AccountRecord, root_token: TokenRecord) -> bool;
-    change set_custody(account: AccountId, custody: Custody) -> bool;
-    change set_disabled(account: AccountId, disabled: bool) -> bool;
+    change create_account(by: &By, account: AccountRecord, root_token: TokenRecord) -> bool;
+    change set_custody(by: &By, account: AccountId, custody: Custody) -> bool;
+    change set_disabled(by: &By, account: AccountId, disabled: bool) -> bool;
     read token_by_hash(hash: &TokenHash) -> Option<(TokenRecord, AccountRecord)>;
     read token_and_time(hash: &TokenHash) -> (Timestamp, Option<(TokenRecord, AccountRecord)>);
     read tokens(account: AccountId, after: Option<TokenId>, limit: u32) -> Vec<TokenRecord>;
-    change insert_token(token: TokenRecord) -> ();
-    change mint_token(token: TokenRecord, by: TokenId) -> bool;
-    change replace_root_token(token: TokenRecord, revoke_temporary: bool) -> ();
-    change revoke_token(account: AccountId, token: TokenId) -> bool;
+    change insert_token(by: &By, token: TokenRecord) -> ();
+    change mint_token(by: &By, token: TokenRecord, root: TokenId) -> bool;
+    change replace_root_token(by: &By, token: TokenRecord, revoke_temporary: bool) -> ();
+    change revoke_token(by: &By, account: AccountId, token: TokenId) -> bool;
     read live_tokens(account: AccountId, now: Timestamp, at_most: u64) -> u64;
     read accounts_with_ended_tokens(before: Timestamp, limit: u32) -> Vec<AccountId>;
-    change remove_ended_tokens(account: AccountId, before: Timestamp, limit: u32) -> u64;
-    change spend(hash: &TokenHash) -> Result<Option<u32>, Refusal>;
-    change insert_key(key: KeyRecord) -> bool;
-    change put_in_force(key: KeyRecord) -> bool;
+    change remove_ended_tokens(by: &By, account: AccountId, before: Timestamp, limit: u32) -> u64;
+    change spend(by: &By, hash: &TokenHash, usage: Event) -> Result<Option<u32>, Refusal>;
+    change record(by: &By, event: Event) -> ();
+    read audit_rows(after: Option<(ChainId, u64)>, limit: u32) -> Vec<(ChainHead, Entry)>;
+    read audit_of(account: AccountId, before: Option<u64>, limit: u32) -> Vec<(u64, Entry)>;
+    change add_checkpoint(checkpoint: &Checkpoint) -> bool;
+    read checkpoints(after: u64, limit: u32) -> Vec<Checkpoint>;
+    read last_checkpoint() -> Option<Checkpoint>;
+    change insert_key(by: &By, key: KeyRecord) -> bool;
+    change put_in_force(by: &By, key: KeyRecord) -> bool;
     read key(account: AccountId, id: &KeyId) -> Option<KeyRecord>;
     read current_key(account: AccountId, kind: RecordKind, algorithm: &str) -> Option<KeyRecord>;
     read stored_keys(account: AccountId, at_most: u64) -> u64;
@@ -128,12 +140,12 @@ store_that_may_fail! {
         limit: u32
     ) -> Vec<KeyInfo>;
     read key_info(account: AccountId, id: &KeyId) -> Option<KeyInfo>;
-    change destroy_key(account: AccountId, id: &KeyId) -> bool;
-    change undestroy_key(account: AccountId, id: &KeyId, since: Timestamp) -> bool;
-    change purge_destroyed_keys(until: Timestamp, limit: u32) -> Purged;
+    change destroy_key(by: &By, account: AccountId, id: &KeyId) -> bool;
+    change undestroy_key(by: &By, account: AccountId, id: &KeyId, since: Timestamp) -> bool;
+    change purge_destroyed_keys(by: &By, until: Timestamp, limit: u32) -> Purged;
     read key_versions(account: AccountId, kind: RecordKind) -> Vec<KeyRecord>;
-    change trust_issuer(issuer: &VerifyingKey) -> bool;
-    change distrust_issuer(issuer: &VerifyingKey) -> bool;
+    change trust_issuer(by: &By, issuer: &VerifyingKey) -> bool;
+    change distrust_issuer(by: &By, issuer: &VerifyingKey) -> bool;
     read trusted_issuers() -> Vec<VerifyingKey>;
     read copy_out(to: mpsc::Sender<Vec<Row>>) -> ();
 }
@@ -283,15 +295,16 @@ async fn play(fatal: usize, how: How) -> (bool, usize, usize) {
     // Revoked: the token, then with a new root token all that the old one made.
     let other = minted(play.call(&root, "/api/token/new", json!({})).await);
     let id = play.store.store.token_by_hash(&other.hash()).await.unwrap().unwrap().0.id;
-    play.operate(async |service| match service.revoke(account, id).await {
+    play.operate(async |service| match service.revoke(&By::OPERATOR, account, id).await {
         // It was done by the call whose outcome was not known.
         Err(Error::UnknownToken) if how == How::After => Ok(()),
         done => done,
     })
     .await;
     assert_eq!(play.look(&other).await, StatusCode::UNAUTHORIZED);
-    let new_root =
-        play.operate(async |service| service.reset_root_token(account, false).await).await;
+    let new_root = play
+        .operate(async |service| service.reset_root_token(&By::OPERATOR, account, false).await)
+        .await;
     for old in [&root, &token] {
         assert_eq!(play.look(old).await, StatusCode::UNAUTHORIZED);
     }
@@ -306,7 +319,7 @@ async fn play(fatal: usize, how: How) -> (bool, usize, usize) {
     // Destroyed and brought back: once it is done, no failure says that it was not.
     let id = play.store.store.keys(account, None, 10).await.unwrap();
     let id = id.iter().find(|key| key.kind == RecordKind::DecapsulationKey).unwrap().id;
-    play.operate(async |service| match service.destroy_key(account, &id).await {
+    play.operate(async |service| match service.destroy_key(&By::OPERATOR, account, &id).await {
         Err(Error::UnknownKey) if how == How::After => Ok(()),
         done => done.map(drop),
     })
@@ -316,14 +329,14 @@ async fn play(fatal: usize, how: How) -> (bool, usize, usize) {
         key.unwrap().destroyed_at.is_some()
     };
     assert!(is_destroyed(&play).await);
-    play.operate(async |service| match service.undestroy_key(account, &id).await {
+    play.operate(async |service| match service.undestroy_key(&By::OPERATOR, account, &id).await {
         Err(Error::UnknownKey) if how == How::After => Ok(()),
         done => done.map(drop),
     })
     .await;
     assert!(!is_destroyed(&play).await);
     let issuers = play.store.store.keys(AccountId::SERVER, None, 10).await.unwrap().len();
-    play.operate(async |service| service.rotate_issuer().await.map(drop)).await;
+    play.operate(async |service| service.rotate_issuer(&By::OPERATOR).await.map(drop)).await;
     let more = play.store.store.keys(AccountId::SERVER, None, 10).await.unwrap().len() - issuers;
     assert!(more == 1 || more == 2 && how == How::After, "{more}");
     (play.store.has_failed(), play.refused, play.unknown)
@@ -333,7 +346,7 @@ async fn play(fatal: usize, how: How) -> (bool, usize, usize) {
 async fn make_account(service: &Service) -> Result<TokenValue, Error> {
     let pending = service.prepare_account("alice", Custody::Server).await?;
     let text = pending.root_token().expose_text();
-    match service.create_account(pending).await {
+    match service.create_account(&By::OPERATOR, pending).await {
         // The operator has put the token down before, and finds that it works.
         Err(Error::OutcomeUnknown(_)) => {
             let token = TokenValue::parse(&text).unwrap();

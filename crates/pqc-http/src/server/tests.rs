@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use pqc_service::By;
 use pqc_service::tokens::MintRequest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
@@ -194,7 +195,7 @@ async fn an_overload_spends_nothing() {
     let server = server(Config { max_bodies_bytes: 40 * MIB, ..Config::default() }).await;
     let Lab { service, account, .. } = &server.lab;
     let counted = MintRequest { attempts: Some(2), ..MintRequest::default() };
-    let token = service.mint_for(*account, counted).await.unwrap();
+    let token = service.mint_for(&By::OPERATOR, *account, counted).await.unwrap();
     let left = async || {
         let tokens = service.tokens(*account, None, 100).await.unwrap();
         tokens.iter().find(|listed| listed.id == token.id).unwrap().state.attempts_left

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::line::{End, FORMAT, Head, Line, RowText};
 use super::{BATCHES_THAT_WAIT, Contents, is_sound};
+use crate::audit::{By, Event};
 use crate::error::Error;
 use crate::masters::Masters;
 use crate::service::Service;
@@ -21,12 +22,13 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::BackupNotWritten`]; those of the store.
-    pub async fn back_up<W>(&self, out: W) -> Result<(W, Contents), Error>
+    pub async fn back_up<W>(&self, by: &By, out: W) -> Result<(W, Contents), Error>
     where
         W: Write + Send + 'static,
     {
         let mut masters = self.masters.reload().await?;
         let made_at = self.store.now().await?;
+        self.store.record(by, Event::done("store.backup")).await?;
         let (rows, incoming) = mpsc::channel(BATCHES_THAT_WAIT);
         let known = Arc::clone(&self.masters);
         let written = tokio::task::spawn_blocking(move || begin(out, made_at, incoming, &known));

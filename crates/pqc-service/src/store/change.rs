@@ -126,6 +126,17 @@ async fn make(
         Write::RemoveEndedTokens { account, before, limit } => {
             remove_ended_tokens(db, *account, *before, *limit).await?
         }
+        // What is written down is added with that of all others.
+        Write::Record(_) => 1,
+        Write::AddCheckpoint { number, checkpoint } => {
+            let number = integer(i64::try_from(*number).unwrap_or(i64::MAX));
+            db.execute(
+                "INSERT INTO audit_checkpoints (number, checkpoint) VALUES ($1, $2) \
+                 ON CONFLICT DO NOTHING",
+                &[number, bytes(checkpoint)],
+            )
+            .await?
+        }
     };
     Ok(Ok(changed))
 }

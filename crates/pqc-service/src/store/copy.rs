@@ -6,9 +6,11 @@
 
 use tokio::sync::mpsc;
 
+use super::audited::{self, Trail};
 use super::rows::{self, millis, token_kind_name};
 use super::sql::{Arg, Columns, Writes};
 use super::{KeyRecord, MasterKeyRecord, TokenRecord};
+use crate::audit::{By, Event};
 use crate::error::Error;
 
 /// What is copied, in this order.
@@ -26,6 +28,10 @@ pub enum Table {
     Keys,
     /// The issuers that were added to its own.
     TrustedIssuers,
+    /// The audit log.
+    Audit,
+    /// The checkpoints of the audit log.
+    AuditCheckpoints,
 }
 
 /// A row.
@@ -81,13 +87,15 @@ pub enum Incoming {
 
 impl Table {
     /// All of them, in the order of the copy.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Clock,
         Self::MasterKeys,
         Self::Accounts,
         Self::RootTokens,
         Self::Keys,
         Self::TrustedIssuers,
+        Self::Audit,
+        Self::AuditCheckpoints,
     ];
 
     /// Its name in a backup.
@@ -100,6 +108,8 @@ impl Table {
             Self::RootTokens => "root_tokens",
             Self::Keys => "keys",
             Self::TrustedIssuers => "trusted_issuers",
+            Self::Audit => "audit",
+            Self::AuditCheckpoints => "audit_checkpoints",
         }
     }
 
@@ -123,6 +133,8 @@ impl Table {
             Self::RootTokens => &ROOT_TOKENS,
             Self::Keys => &KEYS,
             Self::TrustedIssuers => &TRUSTED_ISSUERS,
+            Self::Audit => &AUDIT,
+            Self::AuditCheckpoints => &AUDIT_CHECKPOINTS,
         }
     }
 }
@@ -224,7 +236,7 @@ pub(super) async fn into<W: Writes>(
     }
     while let Some(incoming) = rows.recv().await {
         match incoming {
-            Incoming::Whole => return Ok(()),
+            Incoming::Whole => return record(db).await,
             Incoming::Rows(rows) => {
                 for Row { table, values } in rows {
                     // A database of many servers has a clock of its own.
@@ -250,6 +262,15 @@ pub(super) async fn into<W: Writes>(
         }
     }
     Err(Error::Internal { what: "who reads a backup" })
+}
+
+/// Writes down, in a chain of its own, that the store comes from a backup.
+async fn record(db: &mut impl Writes) -> Result<(), Error> {
+    let now = db.fetch("SELECT greatest FROM clock WHERE id = 1", &[]).await?;
+    let now = now.first().map_or(Err(Error::Corrupt { what: "the clock" }), rows::clock)?;
+    let mut trail = Trail::from(None, now)?;
+    trail.add(Event::done("store.restore"), &By::OPERATOR);
+    Ok(audited::insert(db, &trail.rows).await?)
 }
 
 fn read(row: &impl Columns, column: &str, holds: Holds) -> Result<Value, Error> {
@@ -345,6 +366,13 @@ static KEYS: Shape = shape!("keys" by "seq" after Value::Integer(0), if "true":
 
 static TRUSTED_ISSUERS: Shape = shape!("trusted_issuers" by "seq" after Value::Integer(0), if "true":
     public_key: Bytes, created_at: Integers; "($1, $2)");
+
+static AUDIT: Shape = shape!("audit" by "id" after Value::Integer(0), if "true":
+    chain: Bytes, number: Integers, account: Bytes, entry: Bytes, hash: Bytes;
+    "($1, $2, $3, $4, $5)");
+
+static AUDIT_CHECKPOINTS: Shape = shape!("audit_checkpoints" by "number" after Value::Integer(0),
+    if "true": number: Integers, checkpoint: Bytes; "($1, $2)");
 
 /// Each store has its own way to say that there is none.
 const ATTESTATION: &str = "attestation";

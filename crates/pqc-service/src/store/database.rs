@@ -5,6 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash};
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
@@ -18,6 +19,7 @@ use super::{
     Purged, Resealed, Store, TokenRecord, copy, read,
 };
 use crate::account::Custody;
+use crate::audit::{By, Event};
 use crate::error::Error;
 
 /// A store on a database that speaks SQL.
@@ -71,16 +73,20 @@ impl<D: Database> Store for D {
         read::master_keys(self.readers()).await
     }
 
-    async fn add_master_key(&self, key: NewMasterKey) -> Result<bool, Error> {
-        self.writer().write(Write::AddMasterKey(key)).await
+    async fn add_master_key(&self, by: &By, key: NewMasterKey) -> Result<bool, Error> {
+        self.writer().write(by, Write::AddMasterKey(key)).await
     }
 
-    async fn begin_master_rotation(&self, rotation: MasterRotation) -> Result<bool, Error> {
-        self.writer().write(Write::BeginMasterRotation(rotation)).await
+    async fn begin_master_rotation(
+        &self,
+        by: &By,
+        rotation: MasterRotation,
+    ) -> Result<bool, Error> {
+        self.writer().write(by, Write::BeginMasterRotation(rotation)).await
     }
 
-    async fn end_master_rotation(&self, from: u32, to: u32) -> Result<bool, Error> {
-        let ended = self.writer().write(Write::EndMasterRotation { from, to }).await?;
+    async fn end_master_rotation(&self, by: &By, from: u32, to: u32) -> Result<bool, Error> {
+        let ended = self.writer().write(by, Write::EndMasterRotation { from, to }).await?;
         // What was sealed under the older key is to leave the files too.
         for _ in 0..if ended { ERASE_TRIES } else { 0 } {
             if self.erase_removed(true).await.unwrap_or(false) {
@@ -104,8 +110,8 @@ impl<D: Database> Store for D {
         read::keys_by_master_key(self.readers()).await
     }
 
-    async fn reseal_keys(&self, keys: Vec<Resealed>) -> Result<u64, Error> {
-        self.writer().count(Write::ResealKeys(keys)).await
+    async fn reseal_keys(&self, by: &By, keys: Vec<Resealed>) -> Result<u64, Error> {
+        self.writer().count(by, Write::ResealKeys(keys)).await
     }
 
     async fn accounts(&self) -> Result<Vec<AccountRecord>, Error> {
@@ -118,18 +124,29 @@ impl<D: Database> Store for D {
 
     async fn create_account(
         &self,
+        by: &By,
         account: AccountRecord,
         root_token: TokenRecord,
     ) -> Result<bool, Error> {
-        self.writer().write(Write::CreateAccount { account, root_token }).await
+        self.writer().write(by, Write::CreateAccount { account, root_token }).await
     }
 
-    async fn set_custody(&self, account: AccountId, custody: Custody) -> Result<bool, Error> {
-        self.writer().write(Write::SetCustody { account, custody }).await
+    async fn set_custody(
+        &self,
+        by: &By,
+        account: AccountId,
+        custody: Custody,
+    ) -> Result<bool, Error> {
+        self.writer().write(by, Write::SetCustody { account, custody }).await
     }
 
-    async fn set_disabled(&self, account: AccountId, disabled: bool) -> Result<bool, Error> {
-        self.writer().write(Write::SetDisabled { account, disabled }).await
+    async fn set_disabled(
+        &self,
+        by: &By,
+        account: AccountId,
+        disabled: bool,
+    ) -> Result<bool, Error> {
+        self.writer().write(by, Write::SetDisabled { account, disabled }).await
     }
 
     async fn token_by_hash(
@@ -156,24 +173,30 @@ impl<D: Database> Store for D {
         read::tokens(self.readers(), account, after, limit).await
     }
 
-    async fn insert_token(&self, token: TokenRecord) -> Result<(), Error> {
-        self.writer().write(Write::InsertToken(token)).await.map(drop)
+    async fn insert_token(&self, by: &By, token: TokenRecord) -> Result<(), Error> {
+        self.writer().write(by, Write::InsertToken(token)).await.map(drop)
     }
 
-    async fn mint_token(&self, token: TokenRecord, by: TokenId) -> Result<bool, Error> {
-        self.writer().write(Write::MintToken { token, by }).await
+    async fn mint_token(&self, by: &By, token: TokenRecord, root: TokenId) -> Result<bool, Error> {
+        self.writer().write(by, Write::MintToken { token, by: root }).await
     }
 
     async fn replace_root_token(
         &self,
+        by: &By,
         token: TokenRecord,
         revoke_temporary: bool,
     ) -> Result<(), Error> {
-        self.writer().write(Write::ReplaceRootToken { token, revoke_temporary }).await.map(drop)
+        self.writer().write(by, Write::ReplaceRootToken { token, revoke_temporary }).await.map(drop)
     }
 
-    async fn revoke_token(&self, account: AccountId, token: TokenId) -> Result<bool, Error> {
-        self.writer().write(Write::RevokeToken { account, token }).await
+    async fn revoke_token(
+        &self,
+        by: &By,
+        account: AccountId,
+        token: TokenId,
+    ) -> Result<bool, Error> {
+        self.writer().write(by, Write::RevokeToken { account, token }).await
     }
 
     async fn live_tokens(
@@ -195,23 +218,67 @@ impl<D: Database> Store for D {
 
     async fn remove_ended_tokens(
         &self,
+        by: &By,
         account: AccountId,
         before: Timestamp,
         limit: u32,
     ) -> Result<u64, Error> {
-        self.writer().count(Write::RemoveEndedTokens { account, before, limit }).await
+        self.writer().count(by, Write::RemoveEndedTokens { account, before, limit }).await
     }
 
-    async fn spend(&self, hash: &TokenHash) -> Result<Result<Option<u32>, Refusal>, Error> {
-        self.writer().spend(*hash).await
+    async fn spend(
+        &self,
+        by: &By,
+        hash: &TokenHash,
+        usage: Event,
+    ) -> Result<Result<Option<u32>, Refusal>, Error> {
+        self.writer().spend(by, *hash, usage).await
     }
 
-    async fn insert_key(&self, key: KeyRecord) -> Result<bool, Error> {
-        self.writer().write(Write::InsertKey(key)).await
+    async fn record(&self, by: &By, event: Event) -> Result<(), Error> {
+        self.writer().write(by, Write::Record(event)).await.map(drop)
     }
 
-    async fn put_in_force(&self, key: KeyRecord) -> Result<bool, Error> {
-        self.writer().write(Write::PutInForce(key)).await
+    fn audit_head(&self) -> Option<ChainHead> {
+        self.writer().audit_head()
+    }
+
+    async fn audit_rows(
+        &self,
+        after: Option<(ChainId, u64)>,
+        limit: u32,
+    ) -> Result<Vec<(ChainHead, Entry)>, Error> {
+        read::audit_rows(self.readers(), after, limit).await
+    }
+
+    async fn audit_of(
+        &self,
+        account: AccountId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<(u64, Entry)>, Error> {
+        read::audit_of(self.readers(), account, before, limit).await
+    }
+
+    async fn add_checkpoint(&self, checkpoint: &Checkpoint) -> Result<bool, Error> {
+        let (number, checkpoint) = (checkpoint.number(), checkpoint.to_bytes());
+        self.writer().write(&By::SERVER, Write::AddCheckpoint { number, checkpoint }).await
+    }
+
+    async fn checkpoints(&self, after: u64, limit: u32) -> Result<Vec<Checkpoint>, Error> {
+        read::checkpoints(self.readers(), after, limit).await
+    }
+
+    async fn last_checkpoint(&self) -> Result<Option<Checkpoint>, Error> {
+        read::last_checkpoint(self.readers()).await
+    }
+
+    async fn insert_key(&self, by: &By, key: KeyRecord) -> Result<bool, Error> {
+        self.writer().write(by, Write::InsertKey(key)).await
+    }
+
+    async fn put_in_force(&self, by: &By, key: KeyRecord) -> Result<bool, Error> {
+        self.writer().write(by, Write::PutInForce(key)).await
     }
 
     async fn key(&self, account: AccountId, id: &KeyId) -> Result<Option<KeyRecord>, Error> {
@@ -261,23 +328,29 @@ impl<D: Database> Store for D {
         read::key_info(self.readers(), account, id).await
     }
 
-    async fn destroy_key(&self, account: AccountId, id: &KeyId) -> Result<bool, Error> {
-        self.writer().write(Write::DestroyKey { account, key: *id }).await
+    async fn destroy_key(&self, by: &By, account: AccountId, id: &KeyId) -> Result<bool, Error> {
+        self.writer().write(by, Write::DestroyKey { account, key: *id }).await
     }
 
     async fn undestroy_key(
         &self,
+        by: &By,
         account: AccountId,
         id: &KeyId,
         since: Timestamp,
     ) -> Result<bool, Error> {
-        self.writer().write(Write::UndestroyKey { account, key: *id, since }).await
+        self.writer().write(by, Write::UndestroyKey { account, key: *id, since }).await
     }
 
-    async fn purge_destroyed_keys(&self, until: Timestamp, limit: u32) -> Result<Purged, Error> {
+    async fn purge_destroyed_keys(
+        &self,
+        by: &By,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Purged, Error> {
         // Most of the time there is nothing to do, and that costs no transaction.
         let keys = match read::has_destroyed_key(self.readers(), until).await? {
-            true => self.writer().count(Write::PurgeKeys { until, limit }).await?,
+            true => self.writer().count(by, Write::PurgeKeys { until, limit }).await?,
             false => 0,
         };
         let erased = self.erase_removed(keys > 0).await.unwrap_or_else(|error| {
@@ -287,12 +360,12 @@ impl<D: Database> Store for D {
         Ok(Purged { keys, erased })
     }
 
-    async fn trust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error> {
-        self.writer().write(Write::TrustIssuer(issuer.clone())).await
+    async fn trust_issuer(&self, by: &By, issuer: &VerifyingKey) -> Result<bool, Error> {
+        self.writer().write(by, Write::TrustIssuer(issuer.clone())).await
     }
 
-    async fn distrust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error> {
-        self.writer().write(Write::DistrustIssuer(issuer.clone())).await
+    async fn distrust_issuer(&self, by: &By, issuer: &VerifyingKey) -> Result<bool, Error> {
+        self.writer().write(by, Write::DistrustIssuer(issuer.clone())).await
     }
 
     async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error> {

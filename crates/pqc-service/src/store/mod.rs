@@ -5,6 +5,7 @@
 //! is scoped by one where there is one. Time is the store's own ([`Store::now`]), so that all
 //! servers on one store agree and a clock set back revives nothing.
 
+mod audited;
 mod change;
 pub mod copy;
 mod database;
@@ -18,6 +19,7 @@ pub mod sqlite;
 mod writer;
 
 use async_trait::async_trait;
+use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash, TokenState};
 use pqc_core::{
@@ -28,6 +30,7 @@ use pqc_core::{
 use tokio::sync::mpsc;
 
 use crate::account::Custody;
+use crate::audit::{By, Event};
 use crate::error::Error;
 pub use figures::{Distribution, StoreFigures};
 
@@ -224,7 +227,8 @@ pub struct Purged {
 ///
 /// Every method fails with [`Error::Unavailable`] when the store cannot be reached (nothing was
 /// done), and with [`Error::Corrupt`] when a record cannot be read; those that change something
-/// also with [`Error::OutcomeUnknown`].
+/// also with [`Error::OutcomeUnknown`]. These write down in the audit log, in the same step, what
+/// they did and by whom.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// The store's time, the same for all who use it. On the embedded store never less than any
@@ -242,15 +246,16 @@ pub trait Store: Send + Sync + 'static {
     async fn master_keys(&self) -> Result<Vec<MasterKeyRecord>, Error>;
 
     /// Adds a master key; `false`: that version exists.
-    async fn add_master_key(&self, key: NewMasterKey) -> Result<bool, Error>;
+    async fn add_master_key(&self, by: &By, key: NewMasterKey) -> Result<bool, Error>;
 
     /// Adds the next master key and takes the one before it out of force, in one step: from then on
     /// no key is added under that one. `false`: it is not in force, or another rotation runs.
-    async fn begin_master_rotation(&self, rotation: MasterRotation) -> Result<bool, Error>;
+    async fn begin_master_rotation(&self, by: &By, rotation: MasterRotation)
+    -> Result<bool, Error>;
 
     /// Takes the wrapped keys of a rotation away; `false`, and they stay, while there is a key under
     /// the older version.
-    async fn end_master_rotation(&self, from: u32, to: u32) -> Result<bool, Error>;
+    async fn end_master_rotation(&self, by: &By, from: u32, to: u32) -> Result<bool, Error>;
 
     /// A page of the keys that are sealed under this version of the master key, of all accounts,
     /// after the row `after` (0: from the first).
@@ -266,7 +271,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Puts these sealed secrets in the place of the old ones, where the old ones are still there,
     /// in one step; gives their count.
-    async fn reseal_keys(&self, keys: Vec<Resealed>) -> Result<u64, Error>;
+    async fn reseal_keys(&self, by: &By, keys: Vec<Resealed>) -> Result<u64, Error>;
 
     /// All accounts, in the order of their making.
     async fn accounts(&self) -> Result<Vec<AccountRecord>, Error>;
@@ -277,15 +282,26 @@ pub trait Store: Send + Sync + 'static {
     /// Makes an account with its root token, both or neither; `false`: the name is taken.
     async fn create_account(
         &self,
+        by: &By,
         account: AccountRecord,
         root_token: TokenRecord,
     ) -> Result<bool, Error>;
 
     /// Changes who holds the account's keys; `false`: no such account.
-    async fn set_custody(&self, account: AccountId, custody: Custody) -> Result<bool, Error>;
+    async fn set_custody(
+        &self,
+        by: &By,
+        account: AccountId,
+        custody: Custody,
+    ) -> Result<bool, Error>;
 
     /// Disables or enables an account; `false`: no such account.
-    async fn set_disabled(&self, account: AccountId, disabled: bool) -> Result<bool, Error>;
+    async fn set_disabled(
+        &self,
+        by: &By,
+        account: AccountId,
+        disabled: bool,
+    ) -> Result<bool, Error>;
 
     /// The token with that hash, with its account. `account_disabled` in its state is the
     /// account's.
@@ -312,22 +328,28 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Vec<TokenRecord>, Error>;
 
     /// Adds a token.
-    async fn insert_token(&self, token: TokenRecord) -> Result<(), Error>;
+    async fn insert_token(&self, by: &By, token: TokenRecord) -> Result<(), Error>;
 
-    /// Adds a token of the same account, if the root token `by` is still in force: it, and what
+    /// Adds a token of the same account, if the root token `root` is still in force: it, and what
     /// may have revoked it, are looked at in the step that adds. `false`: it is not.
-    async fn mint_token(&self, token: TokenRecord, by: TokenId) -> Result<bool, Error>;
+    async fn mint_token(&self, by: &By, token: TokenRecord, root: TokenId) -> Result<bool, Error>;
 
     /// Revokes the account's root token and puts this one in its place, in one step; with
     /// `revoke_temporary`, its temporary tokens too.
     async fn replace_root_token(
         &self,
+        by: &By,
         token: TokenRecord,
         revoke_temporary: bool,
     ) -> Result<(), Error>;
 
     /// Revokes a token; `false`: the account has no such token that was not revoked before.
-    async fn revoke_token(&self, account: AccountId, token: TokenId) -> Result<bool, Error>;
+    async fn revoke_token(
+        &self,
+        by: &By,
+        account: AccountId,
+        token: TokenId,
+    ) -> Result<bool, Error>;
 
     /// How many of the account's temporary tokens live at `now`: not expired, spent or revoked. No
     /// more than `at_most` are counted.
@@ -349,22 +371,61 @@ pub trait Store: Send + Sync + 'static {
     /// spent or revoked. How many it removed; servers that do it at the same time share them.
     async fn remove_ended_tokens(
         &self,
+        by: &By,
         account: AccountId,
         before: Timestamp,
         limit: u32,
     ) -> Result<u64, Error>;
 
     /// Applies [`pqc_core::token::spend`] to the token in one atomic step, at the store's time:
-    /// the attempts left after it (`None`: without count), or why not. Sets `last_used_at`.
-    async fn spend(&self, hash: &TokenHash) -> Result<Result<Option<u32>, Refusal>, Error>;
+    /// the attempts left after it (`None`: without count), or why not. Sets `last_used_at`. What
+    /// it is used for is written down with it.
+    async fn spend(
+        &self,
+        by: &By,
+        hash: &TokenHash,
+        usage: Event,
+    ) -> Result<Result<Option<u32>, Refusal>, Error>;
+
+    /// Writes something down in the audit log.
+    async fn record(&self, by: &By, event: Event) -> Result<(), Error>;
+
+    /// How far the chain of the audit log has come that this store writes for this process; `None`:
+    /// nothing was written down yet.
+    fn audit_head(&self) -> Option<ChainHead>;
+
+    /// A page of the audit log, chain by chain, after this row.
+    async fn audit_rows(
+        &self,
+        after: Option<(ChainId, u64)>,
+        limit: u32,
+    ) -> Result<Vec<(ChainHead, Entry)>, Error>;
+
+    /// A page of what the audit log has of an account, newest first, before the row with this
+    /// number; each with its own.
+    async fn audit_of(
+        &self,
+        account: AccountId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<(u64, Entry)>, Error>;
+
+    /// Adds a checkpoint of the audit log; `false`: its number is taken.
+    async fn add_checkpoint(&self, checkpoint: &Checkpoint) -> Result<bool, Error>;
+
+    /// A page of the checkpoints, by their numbers, after this one (0: from the first).
+    async fn checkpoints(&self, after: u64, limit: u32) -> Result<Vec<Checkpoint>, Error>;
+
+    /// The checkpoint with the greatest number.
+    async fn last_checkpoint(&self) -> Result<Option<Checkpoint>, Error>;
 
     /// Adds a key; `false`: the account has that id, or that version of that kind and algorithm.
     /// [`Error::StaleMasterKey`]: it is sealed under a master key that was superseded.
-    async fn insert_key(&self, key: KeyRecord) -> Result<bool, Error>;
+    async fn insert_key(&self, by: &By, key: KeyRecord) -> Result<bool, Error>;
 
     /// Adds a key of a versioned kind and retires the account's older versions of that kind and
     /// algorithm, in one step; `false`: the account has that id, or that version, or a newer one.
-    async fn put_in_force(&self, key: KeyRecord) -> Result<bool, Error>;
+    async fn put_in_force(&self, by: &By, key: KeyRecord) -> Result<bool, Error>;
 
     /// The account's key with that id, unless it was destroyed.
     async fn key(&self, account: AccountId, id: &KeyId) -> Result<Option<KeyRecord>, Error>;
@@ -413,11 +474,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Destroys a key: nothing can be done with it from then on. `false`: the account has none of
     /// that id that was not destroyed before.
-    async fn destroy_key(&self, account: AccountId, id: &KeyId) -> Result<bool, Error>;
+    async fn destroy_key(&self, by: &By, account: AccountId, id: &KeyId) -> Result<bool, Error>;
 
     /// Brings back a key that was destroyed after `since`; `false`: the account has none.
     async fn undestroy_key(
         &self,
+        by: &By,
         account: AccountId,
         id: &KeyId,
         since: Timestamp,
@@ -426,13 +488,18 @@ pub trait Store: Send + Sync + 'static {
     /// Removes at most `limit` of the keys, of whatever account, that were destroyed at `until` or
     /// before. On the embedded store their sealed bytes are overwritten in its files; on PostgreSQL
     /// the rows are deleted, and what stays of them in its files is for its administrator.
-    async fn purge_destroyed_keys(&self, until: Timestamp, limit: u32) -> Result<Purged, Error>;
+    async fn purge_destroyed_keys(
+        &self,
+        by: &By,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Purged, Error>;
 
     /// Adds an issuer to the trusted ones; `false`: it is one already.
-    async fn trust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error>;
+    async fn trust_issuer(&self, by: &By, issuer: &VerifyingKey) -> Result<bool, Error>;
 
     /// Takes an issuer from the trusted ones; `false`: it was none.
-    async fn distrust_issuer(&self, issuer: &VerifyingKey) -> Result<bool, Error>;
+    async fn distrust_issuer(&self, by: &By, issuer: &VerifyingKey) -> Result<bool, Error>;
 
     /// The issuers that were added.
     async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error>;

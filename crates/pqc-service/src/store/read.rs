@@ -1,5 +1,6 @@
 //! What is read: one statement each, scoped by account where there is one.
 
+use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
 use pqc_core::seal::RecordKind;
 use pqc_core::token::TokenHash;
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
@@ -31,8 +32,7 @@ pub(super) async fn keys_under(
         key_columns!(),
         " FROM keys WHERE substr(sealed, 3, 4) = $1 AND seq > $2 ORDER BY seq LIMIT $3"
     );
-    // No row has a number beyond.
-    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let after = place(after);
     let version = master_version.to_be_bytes();
     let args = [bytes(&version), integer(after), integer(limit)];
     let rows = db.fetch(SQL, &args).await?;
@@ -249,6 +249,55 @@ pub(super) async fn has_destroyed_key(db: &impl Reads, until: Timestamp) -> Resu
 pub(super) async fn trusted_issuers(db: &impl Reads) -> Result<Vec<VerifyingKey>, Error> {
     let sql = "SELECT public_key FROM trusted_issuers ORDER BY seq";
     db.fetch(sql, &[]).await?.iter().map(rows::issuer).collect()
+}
+
+pub(super) async fn audit_rows(
+    db: &impl Reads,
+    after: Option<(ChainId, u64)>,
+    limit: u32,
+) -> Result<Vec<(ChainHead, Entry)>, Error> {
+    let sql = "SELECT chain, number, hash, entry FROM audit WHERE (chain, number) > ($1, $2) \
+         ORDER BY chain, number LIMIT $3";
+    // The empty string is before every chain.
+    let (chain, number) = match &after {
+        Some((chain, number)) => (&chain.as_bytes()[..], place(*number)),
+        None => (&[][..], 0),
+    };
+    let args = [bytes(chain), integer(number), integer(limit)];
+    db.fetch(sql, &args).await?.iter().map(rows::audit_row).collect()
+}
+
+pub(super) async fn audit_of(
+    db: &impl Reads,
+    account: AccountId,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<(u64, Entry)>, Error> {
+    let sql =
+        "SELECT id, entry FROM audit WHERE account = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    let before = before.map_or(i64::MAX, place);
+    let args = [bytes(account.as_bytes()), integer(before), integer(limit)];
+    db.fetch(sql, &args).await?.iter().map(rows::audit_entry).collect()
+}
+
+pub(super) async fn checkpoints(
+    db: &impl Reads,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<Checkpoint>, Error> {
+    let sql = "SELECT checkpoint FROM audit_checkpoints WHERE number > $1 ORDER BY number LIMIT $2";
+    let args = [integer(place(after)), integer(limit)];
+    db.fetch(sql, &args).await?.iter().map(rows::checkpoint).collect()
+}
+
+pub(super) async fn last_checkpoint(db: &impl Reads) -> Result<Option<Checkpoint>, Error> {
+    let sql = "SELECT checkpoint FROM audit_checkpoints ORDER BY number DESC LIMIT 1";
+    db.fetch(sql, &[]).await?.first().map(rows::checkpoint).transpose()
+}
+
+/// No row has a number beyond.
+fn place(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// The row of the token with the hash `$1`, and of its account.

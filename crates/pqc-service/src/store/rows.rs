@@ -1,5 +1,6 @@
 //! Rows to records. What does not fit a record's types is [`Error::Corrupt`], never a panic.
 
+use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{OperationSet, Scope, TokenHash, TokenKind, TokenState};
 use pqc_core::{
@@ -195,6 +196,31 @@ pub(super) fn issuer(row: &impl Columns) -> Result<VerifyingKey, Error> {
     })
 }
 
+/// Of `chain, number, hash, entry`.
+pub(super) fn audit_row(row: &impl Columns) -> Result<(ChainHead, Entry), Error> {
+    let fields = Fields { row, what: "a row of the audit log" };
+    let head = ChainHead {
+        chain: ChainId::from_bytes(fields.array("chain")?),
+        number: fields.number("number")?,
+        hash: fields.array("hash")?,
+    };
+    Ok((head, fields.audit_entry()?))
+}
+
+/// Of `id, entry`.
+pub(super) fn audit_entry(row: &impl Columns) -> Result<(u64, Entry), Error> {
+    let fields = Fields { row, what: "a row of the audit log" };
+    Ok((fields.number("id")?, fields.audit_entry()?))
+}
+
+/// Of `checkpoint`.
+pub(super) fn checkpoint(row: &impl Columns) -> Result<Checkpoint, Error> {
+    let fields = Fields { row, what: "a checkpoint of the audit log" };
+    fields.parse("checkpoint", fields.bytes("checkpoint")?, |bytes| {
+        Checkpoint::from_bytes(bytes).ok()
+    })
+}
+
 /// Of `greatest`.
 pub(super) fn clock(row: &impl Columns) -> Result<Timestamp, Error> {
     Fields { row, what: "the clock" }.time("greatest")
@@ -273,6 +299,10 @@ impl<'r, R: Columns> Fields<'r, R> {
     fn sealed(&self, column: &str) -> Result<SealedRecord, Error> {
         let bytes = self.bytes(column)?.to_vec();
         self.parse(column, bytes, |bytes| SealedRecord::from_bytes(bytes).ok())
+    }
+
+    fn audit_entry(&self) -> Result<Entry, Error> {
+        self.parse("entry", self.bytes("entry")?, |bytes| Entry::from_bytes(bytes).ok())
     }
 
     fn attestation(&self) -> Result<Vec<u8>, Error> {

@@ -10,15 +10,18 @@ mod counts;
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use pqc_core::audit::ChainHead;
 use pqc_core::token::{Refusal, TokenHash};
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use self::counts::{Counts, Waiting};
+use super::audited::{AuditRow, Trail};
 use super::figures::StoreFigures;
 use super::{AccountRecord, KeyRecord, MasterRotation, NewMasterKey, Resealed, TokenRecord};
 use crate::account::Custody;
+use crate::audit::{By, Event};
 use crate::error::Error;
 
 /// The attempts left after one was spent (`None`: without count), or why none was.
@@ -29,23 +32,64 @@ pub(super) type Spent = Result<Option<u32>, Refusal>;
 pub(super) enum Write {
     AddMasterKey(NewMasterKey),
     BeginMasterRotation(MasterRotation),
-    EndMasterRotation { from: u32, to: u32 },
+    EndMasterRotation {
+        from: u32,
+        to: u32,
+    },
     ResealKeys(Vec<Resealed>),
-    CreateAccount { account: AccountRecord, root_token: TokenRecord },
-    SetCustody { account: AccountId, custody: Custody },
-    SetDisabled { account: AccountId, disabled: bool },
+    CreateAccount {
+        account: AccountRecord,
+        root_token: TokenRecord,
+    },
+    SetCustody {
+        account: AccountId,
+        custody: Custody,
+    },
+    SetDisabled {
+        account: AccountId,
+        disabled: bool,
+    },
     InsertToken(TokenRecord),
-    MintToken { token: TokenRecord, by: TokenId },
-    ReplaceRootToken { token: TokenRecord, revoke_temporary: bool },
-    RevokeToken { account: AccountId, token: TokenId },
+    MintToken {
+        token: TokenRecord,
+        by: TokenId,
+    },
+    ReplaceRootToken {
+        token: TokenRecord,
+        revoke_temporary: bool,
+    },
+    RevokeToken {
+        account: AccountId,
+        token: TokenId,
+    },
     InsertKey(KeyRecord),
     PutInForce(KeyRecord),
-    DestroyKey { account: AccountId, key: KeyId },
-    UndestroyKey { account: AccountId, key: KeyId, since: Timestamp },
-    PurgeKeys { until: Timestamp, limit: u32 },
+    DestroyKey {
+        account: AccountId,
+        key: KeyId,
+    },
+    UndestroyKey {
+        account: AccountId,
+        key: KeyId,
+        since: Timestamp,
+    },
+    PurgeKeys {
+        until: Timestamp,
+        limit: u32,
+    },
     TrustIssuer(VerifyingKey),
     DistrustIssuer(VerifyingKey),
-    RemoveEndedTokens { account: AccountId, before: Timestamp, limit: u32 },
+    RemoveEndedTokens {
+        account: AccountId,
+        before: Timestamp,
+        limit: u32,
+    },
+    /// Something to be written down that changes nothing else.
+    Record(Event),
+    AddCheckpoint {
+        number: u64,
+        checkpoint: Vec<u8>,
+    },
 }
 
 /// Why a transaction came to nothing, or may have. Every change in it gets this answer.
@@ -87,6 +131,9 @@ pub(super) trait Engine: Send + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Vec<Result<Spent, Error>>, Failure>> + Send;
 
+    /// Adds rows to the audit log.
+    fn record(&mut self, rows: &[AuditRow]) -> impl Future<Output = Result<(), Failure>> + Send;
+
     /// Makes the transaction durable. After an error no transaction is open.
     fn commit(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
 
@@ -103,6 +150,7 @@ pub(super) struct Writer<E> {
     /// `None` once it was closed; the task ends when every sender is gone.
     jobs: RwLock<Option<mpsc::Sender<Job>>>,
     counts: Arc<Counts>,
+    head: Arc<RwLock<Option<ChainHead>>>,
     task: Mutex<Option<JoinHandle<E>>>,
 }
 
@@ -110,25 +158,37 @@ impl<E: Engine> Writer<E> {
     /// Starts the task.
     pub(super) fn start(engine: E) -> Self {
         let (jobs, queue) = mpsc::channel(MAX_WAITING);
-        let counts = Arc::default();
-        let task = tokio::spawn(run(engine, queue, Arc::clone(&counts)));
-        Self { jobs: RwLock::new(Some(jobs)), counts, task: Mutex::new(Some(task)) }
+        let (counts, head) = (Arc::default(), Arc::default());
+        let task = tokio::spawn(run(engine, queue, Arc::clone(&counts), Arc::clone(&head)));
+        Self { jobs: RwLock::new(Some(jobs)), counts, head, task: Mutex::new(Some(task)) }
     }
 
     /// Makes one change: whether there was anything to do. The answer comes after its commit.
-    pub(super) async fn write(&self, write: Write) -> Result<bool, Error> {
-        Ok(self.count(write).await? > 0)
+    pub(super) async fn write(&self, by: &By, write: Write) -> Result<bool, Error> {
+        Ok(self.count(by, write).await? > 0)
     }
 
     /// As [`Self::write`]: of how many rows.
-    pub(super) async fn count(&self, write: Write) -> Result<u64, Error> {
-        let done = self.submit(|answer| Job::Write(Box::new(write), answer));
-        self.counts.writes.time(done).await
+    pub(super) async fn count(&self, by: &By, write: Write) -> Result<u64, Error> {
+        let job = |answer| Job::Write(Box::new((write, by.clone())), answer);
+        self.counts.writes.time(self.submit(job)).await
     }
 
-    /// Spends one attempt of the token; the answer comes after its commit.
-    pub(super) async fn spend(&self, token: TokenHash) -> Result<Spent, Error> {
-        self.counts.spends.time(self.submit(|answer| Job::Spend(token, answer))).await
+    /// Spends one attempt of the token, for this use; the answer comes after its commit.
+    pub(super) async fn spend(
+        &self,
+        by: &By,
+        token: TokenHash,
+        usage: Event,
+    ) -> Result<Spent, Error> {
+        let job = |answer| Job::Spend(token, Box::new((usage, by.clone())), answer);
+        self.counts.spends.time(self.submit(job)).await
+    }
+
+    /// How far the chain of the audit log has come that this writer makes; `None`: nothing was
+    /// written down yet.
+    pub(super) fn audit_head(&self) -> Option<ChainHead> {
+        *self.head.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the last transaction came to nothing.
@@ -200,19 +260,24 @@ impl<E> Writer<E> {
 
 #[derive(Debug)]
 enum Job {
-    Write(Box<Write>, Answer<u64>),
-    Spend(TokenHash, Answer<Spent>),
+    Write(Box<(Write, By)>, Answer<u64>),
+    Spend(TokenHash, Box<(Event, By)>, Answer<Spent>),
     TryOut(Answer<()>),
     CommitTime,
 }
 
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
 
-async fn run<E: Engine>(mut engine: E, mut queue: mpsc::Receiver<Job>, counts: Arc<Counts>) -> E {
+async fn run<E: Engine>(
+    mut engine: E,
+    mut queue: mpsc::Receiver<Job>,
+    counts: Arc<Counts>,
+    head: Arc<RwLock<Option<ChainHead>>>,
+) -> E {
     let mut jobs = Vec::with_capacity(MAX_BATCH);
     while queue.recv_many(&mut jobs, MAX_BATCH).await > 0 {
         if let Some(batch) = Batch::of(&mut jobs) {
-            if let Err(Halted) = batch.carry_out(&mut engine, &counts).await {
+            if let Err(Halted) = batch.carry_out(&mut engine, &counts, &head).await {
                 break;
             }
             // Those who were answered may have their next change ready.
@@ -230,9 +295,10 @@ struct Halted;
 /// revocation holds for the uses that waited beside it.
 #[derive(Default)]
 struct Batch {
-    writes: Vec<Write>,
+    writes: Vec<(Write, By)>,
     write_answers: Vec<Answer<u64>>,
     tokens: Vec<TokenHash>,
+    uses: Vec<(Event, By)>,
     token_answers: Vec<Answer<Spent>>,
     tried_out: Vec<Answer<()>>,
 }
@@ -245,13 +311,14 @@ impl Batch {
         for job in jobs.drain(..) {
             match job {
                 Job::Write(_, answer) if answer.is_closed() => continue,
-                Job::Spend(_, answer) if answer.is_closed() => continue,
+                Job::Spend(_, _, answer) if answer.is_closed() => continue,
                 Job::Write(write, answer) => {
                     batch.writes.push(*write);
                     batch.write_answers.push(answer);
                 }
-                Job::Spend(token, answer) => {
+                Job::Spend(token, usage, answer) => {
                     batch.tokens.push(token);
+                    batch.uses.push(*usage);
                     batch.token_answers.push(answer);
                 }
                 Job::TryOut(answer) => batch.tried_out.push(answer),
@@ -262,12 +329,26 @@ impl Batch {
         any.then_some(batch)
     }
 
-    async fn carry_out(self, engine: &mut impl Engine, counts: &Counts) -> Result<(), Halted> {
-        let Self { writes, write_answers, tokens, token_answers, tried_out } = self;
+    async fn carry_out(
+        self,
+        engine: &mut impl Engine,
+        counts: &Counts,
+        head: &RwLock<Option<ChainHead>>,
+    ) -> Result<(), Halted> {
+        let Self { writes, write_answers, tokens, uses, token_answers, tried_out } = self;
         let size = writes.len().saturating_add(tokens.len());
-        let done = transact(engine, &writes, &tokens).await;
+        let changes = Changes { writes: &writes, tokens: &tokens, uses: &uses };
+        let before = *head.read().unwrap_or_else(PoisonError::into_inner);
+        let done = transact(engine, &changes, before).await;
+        let after = match &done {
+            Ok((_, after)) => *after,
+            // Where the chain is can't be known: another begins.
+            Err(Failure::OutcomeUnknown(_)) => None,
+            Err(_) => before,
+        };
+        *head.write().unwrap_or_else(PoisonError::into_inner) = after;
         match done {
-            Ok((made, spent)) => {
+            Ok(((made, spent), _)) => {
                 counts.committed(size);
                 answer_each(write_answers, made);
                 answer_each(token_answers, spent);
@@ -292,15 +373,23 @@ impl Batch {
 
 type Answers = (Vec<Result<u64, Error>>, Vec<Result<Spent, Error>>);
 
-/// One transaction, tried again where something was in its way.
+/// What one transaction is to do; a use for each token.
+struct Changes<'a> {
+    writes: &'a [(Write, By)],
+    tokens: &'a [TokenHash],
+    uses: &'a [(Event, By)],
+}
+
+/// One transaction, tried again where something was in its way; and how far the chain of the audit
+/// log has come by it.
 async fn transact(
     engine: &mut impl Engine,
-    writes: &[Write],
-    tokens: &[TokenHash],
-) -> Result<Answers, Failure> {
+    changes: &Changes<'_>,
+    head: Option<ChainHead>,
+) -> Result<(Answers, Option<ChainHead>), Failure> {
     let mut tries = 1;
     loop {
-        match transact_once(engine, writes, tokens).await {
+        match transact_once(engine, changes, head).await {
             Err(Failure::Conflict(why)) if tries < MAX_TRIES => {
                 tracing::debug!(why, tries, "a store transaction is tried again");
                 tries += 1;
@@ -312,12 +401,12 @@ async fn transact(
 
 async fn transact_once(
     engine: &mut impl Engine,
-    writes: &[Write],
-    tokens: &[TokenHash],
-) -> Result<Answers, Failure> {
+    changes: &Changes<'_>,
+    head: Option<ChainHead>,
+) -> Result<(Answers, Option<ChainHead>), Failure> {
     let now = engine.begin().await?;
-    match apply(engine, writes, tokens, now).await {
-        Ok(answers) => engine.commit().await.map(|()| answers),
+    match apply(engine, changes, head, now).await {
+        Ok(done) => engine.commit().await.map(|()| done),
         Err(failure) => {
             engine.rollback().await;
             Err(failure)
@@ -327,16 +416,30 @@ async fn transact_once(
 
 async fn apply(
     engine: &mut impl Engine,
-    writes: &[Write],
-    tokens: &[TokenHash],
+    Changes { writes, tokens, uses }: &Changes<'_>,
+    head: Option<ChainHead>,
     now: Timestamp,
-) -> Result<Answers, Failure> {
+) -> Result<(Answers, Option<ChainHead>), Failure> {
+    let mut trail = Trail::from(head, now)?;
     let mut made = Vec::with_capacity(writes.len());
-    for write in writes {
-        made.push(engine.write(write, now).await?);
+    for (write, by) in *writes {
+        let rows = engine.write(write, now).await?;
+        if let Some(event) = rows.as_ref().ok().and_then(|rows| write.event(*rows)) {
+            trail.add(event, by);
+        }
+        made.push(rows);
     }
     let spent = if tokens.is_empty() { Vec::new() } else { engine.spend(tokens, now).await? };
-    Ok((made, spent))
+    for (spent, (usage, by)) in spent.iter().zip(*uses) {
+        if let Ok(Ok(_)) = spent {
+            trail.add(usage.clone(), by);
+        }
+    }
+    if trail.rows.is_empty() {
+        return Ok(((made, spent), head));
+    }
+    engine.record(&trail.rows).await?;
+    Ok(((made, spent), Some(trail.head)))
 }
 
 fn answer_each<T>(answers: Vec<Answer<T>>, results: Vec<Result<T, Error>>) {

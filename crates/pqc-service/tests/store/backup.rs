@@ -1,5 +1,6 @@
 //! Backups: what goes from one store into another, of either kind, and what is refused.
 
+use pqc_service::audit::{Use, WrittenDown};
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -13,7 +14,9 @@ use pqc_service::authorize::Admitted;
 use pqc_service::backup::{self, Contents, RestoreOptions, Restored, Target};
 use pqc_service::keyring::SigningKeyChoice;
 use pqc_service::tokens::MintRequest;
-use pqc_service::{Custody, Error, PostgresStore, Service, Settings, SqliteStore, Store, System};
+use pqc_service::{
+    By, Custody, Error, PostgresStore, Service, Settings, SqliteStore, Store, System,
+};
 
 use sqlx::{ConnectOptions, Executor};
 
@@ -27,7 +30,7 @@ async fn service_on(store: Arc<dyn Store>) -> Service {
 
 async fn admitted(service: &Service, token: &str) -> Result<Admitted, Error> {
     let caller = service.authenticate(token).await?;
-    service.spend(caller.authorize(Demand::Itself)?).await
+    service.spend(caller.authorize(Demand::Itself)?, Use::new("sign", WrittenDown::IfAll)).await
 }
 
 /// What was put into a store and must come out of its copy.
@@ -48,11 +51,13 @@ async fn filled(service: &Service) -> Filled {
     let mut roots = Vec::new();
     for name in ["alice", "bob"] {
         let pending = service.prepare_account(name, Custody::Server).await.unwrap();
-        roots.push(service.create_account(pending).await.unwrap().expose_text().to_string());
+        roots.push(
+            service.create_account(&By::OPERATOR, pending).await.unwrap().expose_text().to_string(),
+        );
     }
-    service.set_disabled("bob", true).await.unwrap();
+    service.set_disabled(&By::OPERATOR, "bob", true).await.unwrap();
     let account = service.account("alice").await.unwrap().id;
-    let temporary = service.mint_for(account, MintRequest::default()).await.unwrap();
+    let temporary = service.mint_for(&By::OPERATOR, account, MintRequest::default()).await.unwrap();
     let by = admitted(service, &roots[0]).await.unwrap();
     let pair = service.generate_key_pair(&by, KemAlgorithm::MlKem768, None).await.unwrap();
     let key = pair.encapsulation_key;
@@ -63,7 +68,7 @@ async fn filled(service: &Service) -> Filled {
     let trusted =
         SigningKey::generate(SignatureAlgorithm::MlDsa44, &mut getrandom::SysRng).unwrap();
     let trusted = trusted.verifying_key().clone();
-    service.trust_issuer(&trusted).await.unwrap();
+    service.trust_issuer(&By::OPERATOR, &trusted).await.unwrap();
     let bob = roots.pop().unwrap();
     Filled {
         alice: roots.pop().unwrap(),
@@ -88,7 +93,7 @@ async fn check(service: &Service, was: &Filled) {
     for dead in [&was.temporary, &was.bob] {
         assert!(matches!(admitted(service, dead).await, Err(Error::Unauthorized(_))), "{dead}");
     }
-    service.set_disabled("bob", false).await.unwrap();
+    service.set_disabled(&By::OPERATOR, "bob", false).await.unwrap();
     admitted(service, &was.bob).await.unwrap();
     let by = admitted(service, &was.alice).await.unwrap();
     let public_key = UnverifiedKey::from_bytes(&was.public_key).unwrap();
@@ -102,7 +107,7 @@ async fn check(service: &Service, was: &Filled) {
 }
 
 async fn back_up(service: &Service) -> (Vec<u8>, Contents) {
-    service.back_up(Vec::new()).await.unwrap()
+    service.back_up(&By::OPERATOR, Vec::new()).await.unwrap()
 }
 
 fn options() -> RestoreOptions {
@@ -242,7 +247,7 @@ async fn root_tokens_are_reset_with_the_restore() {
             assert_eq!(names, ["alice", "bob"]);
             let copy = open(&target).await;
             let service = service_on(copy.clone()).await;
-            service.set_disabled("bob", false).await.unwrap();
+            service.set_disabled(&By::OPERATOR, "bob", false).await.unwrap();
             for (old, (_, new)) in [&was.alice, &was.bob].into_iter().zip(&restored.root_tokens) {
                 assert!(matches!(admitted(&service, old).await, Err(Error::Unauthorized(_))));
                 admitted(&service, &new.expose_text()).await.unwrap();
@@ -326,7 +331,7 @@ async fn one_who_has_no_master_key_makes_no_backup() {
     let host = Arc::new(System);
     let key = Secret::from([8; 32]);
     let theirs = Service::open(other.open().await, host, key, Settings::default()).await.unwrap();
-    let (foreign, _) = theirs.back_up(Vec::new()).await.unwrap();
+    let (foreign, _) = theirs.back_up(&By::OPERATOR, Vec::new()).await.unwrap();
     let last = |backup: &[u8]| {
         let line = backup.split_inclusive(|byte| *byte == b'\n').next_back().unwrap();
         serde_json::from_slice::<serde_json::Value>(line).unwrap()
@@ -387,13 +392,13 @@ async fn a_backup_is_of_one_moment_and_holds_nobody_up() {
         let out = Slow { written: Vec::new(), wait: Some(wait) };
         let backing_up = tokio::spawn({
             let service = Arc::clone(&service);
-            async move { service.back_up(out).await }
+            async move { service.back_up(&By::OPERATOR, out).await }
         });
         for n in 0..30 {
             service.generate_key_pair(&by, KemAlgorithm::MlKem512, None).await.unwrap();
             let name = format!("later-{n}");
             let pending = service.prepare_account(&name, Custody::Server).await.unwrap();
-            service.create_account(pending).await.unwrap();
+            service.create_account(&By::OPERATOR, pending).await.unwrap();
         }
         go.send(()).unwrap();
         let (out, contents) = backing_up.await.unwrap().unwrap();
@@ -456,10 +461,10 @@ async fn a_backup_without_room_fails_and_the_store_goes_on() {
         let was = filled(&service).await;
         let (backup, _) = back_up(&service).await;
         for room in [0, 100, backup.len() / 2, backup.len() - 1] {
-            let failed = service.back_up(Full(room)).await.map(drop).unwrap_err();
+            let failed = service.back_up(&By::OPERATOR, Full(room)).await.map(drop).unwrap_err();
             assert!(matches!(failed, Error::BackupNotWritten(_)), "{room}: {failed:?}");
         }
-        service.back_up(Full(backup.len() + 100)).await.unwrap();
+        service.back_up(&By::OPERATOR, Full(backup.len() + 100)).await.unwrap();
         admitted(&service, &was.temporary).await.unwrap();
         check(&service, &was).await;
         store.close().await;

@@ -1,8 +1,10 @@
 //! Values that this program would not have written: an error for who asks for them, no one else.
 
+use crate::support::usage;
 use std::sync::Arc;
 
 use pqc_core::seal::RecordKind::SigningKey;
+use pqc_service::By;
 use pqc_service::Error;
 
 use crate::ground::{Counting, Ground, on_every_ground};
@@ -15,9 +17,9 @@ async fn damaged(ground: &Ground, table: &str, column: &str, value: &str) -> Arc
     let store = ground.open().await;
     for n in [1, 2] {
         add_account(&*store, n).await;
-        store.insert_token(temporary(n, 1, 5)).await.unwrap();
-        store.insert_key(versioned(n, SigningKey, "ML-DSA-65", 1)).await.unwrap();
-        store.add_master_key(master_key(n.into())).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(n, 1, 5)).await.unwrap();
+        store.insert_key(&By::OPERATOR, versioned(n, SigningKey, "ML-DSA-65", 1)).await.unwrap();
+        store.add_master_key(&By::OPERATOR, master_key(n.into())).await.unwrap();
     }
     let which = match table {
         "accounts" => format!("id = x'{}'", "01".repeat(16)),
@@ -92,10 +94,13 @@ async fn the_use_of_a_token_fails_alone() {
             let case = format!("{column} = {value}");
             let (one, other) = (hash(1, 1), hash(2, 1));
             // Polled together, they wait together.
-            let (damaged, sound) = tokio::join!(store.spend(&one), store.spend(&other));
+            let (damaged, sound) = tokio::join!(
+                store.spend(&By::OPERATOR, &one, usage()),
+                store.spend(&By::OPERATOR, &other, usage())
+            );
             assert_corrupt(damaged, &case);
             assert_eq!(sound.unwrap(), Ok(Some(4)), "{case}");
-            assert!(store.revoke_token(account_id(2), token_id(1)).await.unwrap());
+            assert!(store.revoke_token(&By::OPERATOR, account_id(2), token_id(1)).await.unwrap());
         })
         .await;
     }
@@ -123,7 +128,7 @@ async fn a_key() {
             }
             let sound = store.current_key(account_id(2), SigningKey, "ML-DSA-65").await.unwrap();
             assert!(sound.is_some(), "{case}");
-            assert!(store.insert_key(key_pair(1, 9)).await.unwrap(), "{case}");
+            assert!(store.insert_key(&By::OPERATOR, key_pair(1, 9)).await.unwrap(), "{case}");
         })
         .await;
     }
@@ -149,7 +154,7 @@ async fn the_clock() {
         store.now().await.unwrap(); // the twin
         ground.execute("DELETE FROM clock", "DELETE FROM test_clock").await;
         assert_corrupt(store.now().await, "no clock");
-        assert_corrupt(store.spend(&hash(1, 1)).await, "no clock");
+        assert_corrupt(store.spend(&By::OPERATOR, &hash(1, 1), usage()).await, "no clock");
         assert_corrupt(store.ping().await, "no clock");
     })
     .await;

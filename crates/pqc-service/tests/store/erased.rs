@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pqc_core::seal::RecordKind::AesKey;
 use pqc_core::{KeyId, SealedRecord, Secret};
-use pqc_service::{Custody, KeyRecord, Service, Settings, Store, System};
+use pqc_service::{By, Custody, KeyRecord, Service, Settings, Store, System};
 use sqlx::Executor;
 
 use crate::support::{Place, START, account_id, at, key_pair, versioned};
@@ -48,10 +48,10 @@ async fn what_was_sealed_under_a_retired_master_key_is_gone_from_all_files() {
     };
     let service = open(7).await;
     let pending = service.prepare_account("alice", Custody::Server).await.unwrap();
-    service.create_account(pending).await.unwrap();
+    service.create_account(&By::OPERATOR, pending).await.unwrap();
     let alice = service.account("alice").await.unwrap().id;
     for _ in 0..20 {
-        service.rotate_account_key(alice).await.unwrap();
+        service.rotate_account_key(&By::OPERATOR, alice).await.unwrap();
     }
     let sealed = async || {
         let keys = store.keys_under(1, 0, 100).await.unwrap();
@@ -60,8 +60,8 @@ async fn what_was_sealed_under_a_retired_master_key_is_gone_from_all_files() {
     let before = sealed().await;
     assert_eq!(found(&place, &before).len(), before.len());
     let next = Secret::from([8; 32]).into();
-    let rotation = service.begin_rotation(&next).await.unwrap().unwrap();
-    service.complete_rotation(rotation).await.unwrap();
+    let rotation = service.begin_rotation(&By::OPERATOR, &next).await.unwrap().unwrap();
+    service.complete_rotation(&By::OPERATOR, rotation).await.unwrap();
     assert!(before.len() > 20 && sealed().await.is_empty());
     assert_eq!(found(&place, &before), BTreeSet::new());
 }
@@ -90,19 +90,21 @@ async fn a_removed_keys_bytes_are_gone_from_all_files() {
         let account = account_id(1);
         let keys = keys(300);
         for key in &keys {
-            assert!(store.insert_key(key.clone()).await.unwrap());
+            assert!(store.insert_key(&By::OPERATOR, key.clone()).await.unwrap());
         }
         // Out of order, so that rows grow, shrink and go between others.
         let order = shuffled(keys.len(), seed);
         let destroy = async |n: usize, seconds: usize| {
             place.host.set(at(seconds as i64));
-            assert!(store.destroy_key(account, &keys[n].id).await.unwrap());
+            assert!(store.destroy_key(&By::OPERATOR, account, &keys[n].id).await.unwrap());
         };
         for (seconds, n) in order[..200].iter().enumerate() {
             destroy(*n, seconds + 1).await;
         }
         for n in order[..200].iter().skip(1).step_by(2) {
-            assert!(store.undestroy_key(account, &keys[*n].id, START).await.unwrap());
+            assert!(
+                store.undestroy_key(&By::OPERATOR, account, &keys[*n].id, START).await.unwrap()
+            );
         }
         for (seconds, n) in order.iter().enumerate().skip(200).step_by(2) {
             destroy(*n, seconds + 1).await;
@@ -112,7 +114,7 @@ async fn a_removed_keys_bytes_are_gone_from_all_files() {
 
         let mut left = removed.len() as u64;
         while left > 0 {
-            let purged = store.purge_destroyed_keys(at(3600), 20).await.unwrap();
+            let purged = store.purge_destroyed_keys(&By::OPERATOR, at(3600), 20).await.unwrap();
             assert!(purged.erased && purged.keys == left.min(20), "{purged:?}");
             left -= purged.keys;
         }
@@ -146,21 +148,21 @@ async fn a_reader_in_the_way_is_told_and_tried_again() {
     let place = Place::new();
     let store = place.open_with_account().await;
     let key = KeyRecord { sealed: unlike_others(), ..key_pair(1, 1) };
-    store.insert_key(key.clone()).await.unwrap();
-    store.destroy_key(account_id(1), &key.id).await.unwrap();
+    store.insert_key(&By::OPERATOR, key.clone()).await.unwrap();
+    store.destroy_key(&By::OPERATOR, account_id(1), &key.id).await.unwrap();
     let mut reader = place.raw().await;
     reader.execute("BEGIN; SELECT count(*) FROM keys").await.unwrap();
 
-    let purged = store.purge_destroyed_keys(START, 10).await.unwrap();
+    let purged = store.purge_destroyed_keys(&By::OPERATOR, START, 10).await.unwrap();
     assert_eq!((purged.keys, purged.erased), (1, false));
     assert!(!found(&place, std::slice::from_ref(&key)).is_empty(), "the reader sees it as it was");
-    let again = store.purge_destroyed_keys(START, 10).await.unwrap();
+    let again = store.purge_destroyed_keys(&By::OPERATOR, START, 10).await.unwrap();
     assert_eq!((again.keys, again.erased), (0, false));
     // The writer does not wait for the reader.
-    assert!(store.insert_key(key_pair(1, 2)).await.unwrap());
+    assert!(store.insert_key(&By::OPERATOR, key_pair(1, 2)).await.unwrap());
 
     reader.execute("COMMIT").await.unwrap();
-    let at_last = store.purge_destroyed_keys(START, 10).await.unwrap();
+    let at_last = store.purge_destroyed_keys(&By::OPERATOR, START, 10).await.unwrap();
     assert_eq!((at_last.keys, at_last.erased), (0, true));
     assert_eq!(found(&place, std::slice::from_ref(&key)).len(), 0);
     store.close().await;
@@ -171,13 +173,13 @@ async fn what_an_ended_process_left_in_the_log_is_erased_by_the_next() {
     let place = Place::new();
     let store = place.open_with_account().await;
     let key = KeyRecord { sealed: unlike_others(), ..key_pair(1, 1) };
-    store.insert_key(key.clone()).await.unwrap();
+    store.insert_key(&By::OPERATOR, key.clone()).await.unwrap();
     // As a process that dies between the removal and the cut.
     let mut other = place.raw().await;
     other.execute("PRAGMA secure_delete = ON; DELETE FROM keys").await.unwrap();
     assert!(!found(&place, std::slice::from_ref(&key)).is_empty());
     let next = place.open().await;
-    let purged = next.purge_destroyed_keys(START, 10).await.unwrap();
+    let purged = next.purge_destroyed_keys(&By::OPERATOR, START, 10).await.unwrap();
     assert_eq!((purged.keys, purged.erased), (0, true));
     assert_eq!(found(&place, std::slice::from_ref(&key)).len(), 0);
     next.close().await;

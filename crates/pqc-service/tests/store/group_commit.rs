@@ -3,11 +3,12 @@
 //! A connection past the store's back holds the lock ([`Held`]), so that what is asked meanwhile
 //! waits together and then makes one batch.
 
+use crate::support::usage;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pqc_core::token::Refusal;
-use pqc_service::{Error, Store};
+use pqc_service::{By, Error, Store};
 use tokio::task::JoinSet;
 
 use crate::ground::{Counting, Ground, Lock, on_every_ground};
@@ -20,10 +21,12 @@ struct Held(Lock);
 
 impl Held {
     async fn new(ground: &Ground, store: &Arc<dyn Counting>) -> Self {
-        store.insert_token(temporary(1, 1, 1000)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(1, 1, 1000)).await.unwrap();
         let held = Self(ground.lock().await);
         let store = Arc::clone(store);
-        tokio::spawn(async move { store.spend(&hash(1, 1)).await.unwrap() });
+        tokio::spawn(
+            async move { store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap() },
+        );
         held.settle().await;
         held
     }
@@ -43,7 +46,7 @@ async fn concurrent_writers_share_commits() {
     on_every_ground(async |ground: Ground| {
         let store = ground.open_with_account().await;
         for n in 1..=64 {
-            store.insert_token(temporary(1, n, 20)).await.unwrap();
+            store.insert_token(&By::OPERATOR, temporary(1, n, 20)).await.unwrap();
         }
         let before = store.commits();
         let mut writers = JoinSet::new();
@@ -51,7 +54,10 @@ async fn concurrent_writers_share_commits() {
             let store = Arc::clone(&store);
             writers.spawn(async move {
                 for left in (0..20).rev() {
-                    assert_eq!(store.spend(&hash(1, n)).await.unwrap(), Ok(Some(left)));
+                    assert_eq!(
+                        store.spend(&By::OPERATOR, &hash(1, n), usage()).await.unwrap(),
+                        Ok(Some(left))
+                    );
                 }
             });
         }
@@ -82,9 +88,9 @@ async fn a_failing_statement_undoes_its_whole_batch_and_no_other() {
             let store = Arc::clone(&store);
             batch.spawn(async move {
                 match n % 3 {
-                    0 => store.insert_token(temporary(1, n, 1)).await.map(drop),
-                    1 => store.insert_key(key_pair(1, n as u8)).await.map(drop),
-                    _ => store.spend(&hash(1, 1)).await.map(drop),
+                    0 => store.insert_token(&By::OPERATOR, temporary(1, n, 1)).await.map(drop),
+                    1 => store.insert_key(&By::OPERATOR, key_pair(1, n as u8)).await.map(drop),
+                    _ => store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.map(drop),
                 }
             });
         }
@@ -92,7 +98,7 @@ async fn a_failing_statement_undoes_its_whole_batch_and_no_other() {
         broken.label = Some("broken".to_owned());
         batch.spawn({
             let store = Arc::clone(&store);
-            async move { store.insert_token(broken).await }
+            async move { store.insert_token(&By::OPERATOR, broken).await }
         });
         held.settle().await;
         held.release().await;
@@ -107,8 +113,8 @@ async fn a_failing_statement_undoes_its_whole_batch_and_no_other() {
         assert_eq!(store.tokens(account_id(1), None, 100).await.unwrap().len(), 2);
         assert_eq!(store.key(account_id(1), &key_pair(1, 10).id).await.unwrap(), None);
         // The twin: the same without the broken one.
-        assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(998)));
-        assert!(store.insert_key(key_pair(1, 10)).await.unwrap());
+        assert_eq!(store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(998)));
+        assert!(store.insert_key(&By::OPERATOR, key_pair(1, 10)).await.unwrap());
     })
     .await;
 }
@@ -121,7 +127,7 @@ async fn a_refused_record_leaves_its_batch_alone() {
         let mut batch = JoinSet::new();
         for n in 10..30 {
             let store = Arc::clone(&store);
-            batch.spawn(async move { store.insert_token(temporary(1, n, 1)).await });
+            batch.spawn(async move { store.insert_token(&By::OPERATOR, temporary(1, n, 1)).await });
         }
         let mut refused = JoinSet::new();
         for n in 10..20 {
@@ -130,9 +136,9 @@ async fn a_refused_record_leaves_its_batch_alone() {
                 let mut taken = root(1, 100 + n);
                 taken.hash = hash(1, 0);
                 match n % 3 {
-                    0 => store.insert_token(taken).await,
-                    1 => store.replace_root_token(taken, true).await,
-                    _ => store.insert_token(temporary(9, n, 1)).await,
+                    0 => store.insert_token(&By::OPERATOR, taken).await,
+                    1 => store.replace_root_token(&By::OPERATOR, taken, true).await,
+                    _ => store.insert_token(&By::OPERATOR, temporary(9, n, 1)).await,
                 }
             });
         }
@@ -168,12 +174,12 @@ async fn a_revocation_holds_for_the_uses_that_waited_beside_it() {
 async fn store_two(store: &Arc<dyn Counting>, held: Held) {
     let used = tokio::spawn({
         let store = Arc::clone(store);
-        async move { store.spend(&hash(1, 1)).await.unwrap() }
+        async move { store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap() }
     });
     held.settle().await;
     let revoked = tokio::spawn({
         let store = Arc::clone(store);
-        async move { store.revoke_token(account_id(1), token_id(1)).await.unwrap() }
+        async move { store.revoke_token(&By::OPERATOR, account_id(1), token_id(1)).await.unwrap() }
     });
     held.settle().await;
     held.release().await;
@@ -189,7 +195,9 @@ async fn a_caller_that_goes_away_disturbs_no_other() {
         let mut uses = Vec::new();
         for _ in 0..100 {
             let store = Arc::clone(&store);
-            uses.push(tokio::spawn(async move { store.spend(&hash(1, 1)).await.unwrap() }));
+            uses.push(tokio::spawn(async move {
+                store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap()
+            }));
         }
         held.settle().await;
         let (gone, staying): (Vec<_>, Vec<_>) =
@@ -217,12 +225,14 @@ async fn more_callers_than_the_queue_holds_wait_and_are_served() {
     on_every_ground(async |ground: Ground| {
         const CALLERS: u32 = 4000;
         let store = ground.open_with_account().await;
-        store.insert_token(temporary(1, 2, CALLERS)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(1, 2, CALLERS)).await.unwrap();
         let held = Held::new(&ground, &store).await;
         let mut uses = JoinSet::new();
         for _ in 0..CALLERS {
             let store = Arc::clone(&store);
-            uses.spawn(async move { store.spend(&hash(1, 2)).await.unwrap().unwrap() });
+            uses.spawn(async move {
+                store.spend(&By::OPERATOR, &hash(1, 2), usage()).await.unwrap().unwrap()
+            });
         }
         held.settle().await;
         held.release().await;
@@ -237,14 +247,19 @@ async fn more_callers_than_the_queue_holds_wait_and_are_served() {
 async fn uses_are_served_in_the_order_of_their_coming() {
     on_every_store(async |store: Arc<dyn Store>| {
         crate::support::add_account(&*store, 1).await;
-        store.insert_token(temporary(1, 1, 300)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(1, 1, 300)).await.unwrap();
         // Polled in this order by one task, they reach the queue in this order.
         let (report, mut reports) = tokio::sync::mpsc::unbounded_channel();
         let local = tokio::task::LocalSet::new();
         for n in 0..300 {
             let (store, report) = (Arc::clone(&store), report.clone());
             local.spawn_local(async move {
-                let left = store.spend(&hash(1, 1)).await.unwrap().unwrap().unwrap();
+                let left = store
+                    .spend(&By::OPERATOR, &hash(1, 1), usage())
+                    .await
+                    .unwrap()
+                    .unwrap()
+                    .unwrap();
                 report.send((n, left)).unwrap();
             });
         }
@@ -265,7 +280,9 @@ async fn closing_serves_those_who_wait_and_refuses_those_who_come() {
         let mut waiting = JoinSet::new();
         for _ in 0..50 {
             let store = Arc::clone(&store);
-            waiting.spawn(async move { store.spend(&hash(1, 1)).await.unwrap() });
+            waiting.spawn(async move {
+                store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap()
+            });
         }
         held.settle().await;
         let closing = tokio::spawn({
@@ -275,7 +292,7 @@ async fn closing_serves_those_who_wait_and_refuses_those_who_come() {
         held.settle().await;
         let late = tokio::spawn({
             let store = Arc::clone(&store);
-            async move { store.spend(&hash(1, 1)).await }
+            async move { store.spend(&By::OPERATOR, &hash(1, 1), usage()).await }
         });
         held.settle().await;
         held.release().await;
@@ -314,11 +331,14 @@ async fn reads_do_not_wait_for_a_writer() {
 async fn writes_do_not_wait_for_a_reader() {
     on_every_ground(async |ground: Ground| {
         let store = ground.open_with_account().await;
-        store.insert_token(temporary(1, 1, 100)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(1, 1, 100)).await.unwrap();
         let reader = ground.read().await;
         let writes = async {
             for left in (0..100).rev() {
-                assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(left)));
+                assert_eq!(
+                    store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(),
+                    Ok(Some(left))
+                );
             }
         };
         tokio::time::timeout(Duration::from_secs(30), writes).await.unwrap();
@@ -331,12 +351,12 @@ async fn writes_do_not_wait_for_a_reader() {
 async fn a_lock_that_is_never_freed_is_unavailable_and_nothing_is_done() {
     on_every_ground(async |ground: Ground| {
         let store = ground.open_with_account().await;
-        store.insert_token(temporary(1, 1, 10)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(1, 1, 10)).await.unwrap();
         let other = ground.lock().await;
-        let refused = store.spend(&hash(1, 1)).await;
+        let refused = store.spend(&By::OPERATOR, &hash(1, 1), usage()).await;
         assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
         other.release().await;
-        assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(9)));
+        assert_eq!(store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(9)));
     })
     .await;
 }

@@ -1,11 +1,12 @@
 //! PostgreSQL stopped and started again under load.
 
+use crate::support::usage;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pqc_service::{Error, PostgresStore, Store};
+use pqc_service::{By, Error, PostgresStore, Store};
 use tokio::task::JoinSet;
 
 use crate::cluster::Cluster;
@@ -48,7 +49,7 @@ async fn a_restart_under_load_is_unavailable_meanwhile_and_loses_nothing() {
     let cluster = Cluster::start().unwrap().unwrap();
     let store = Arc::new(PostgresStore::open(&cluster.url("postgres")).await.unwrap());
     add_account(&*store, 1).await;
-    store.insert_token(temporary(1, 1, GRANTED)).await.unwrap();
+    store.insert_token(&By::OPERATOR, temporary(1, 1, GRANTED)).await.unwrap();
 
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let ended = Arc::new(AtomicBool::new(false));
@@ -61,7 +62,7 @@ async fn a_restart_under_load_is_unavailable_meanwhile_and_loses_nothing() {
                     break;
                 }
                 let begin = Instant::now();
-                let spent = store.spend(&hash(1, 1)).await;
+                let spent = store.spend(&By::OPERATOR, &hash(1, 1), usage()).await;
                 let spent = ledger.lock().unwrap().enter(begin, spent);
                 if let Some(left) = spent {
                     let mut ledger = ledger.lock().unwrap();
@@ -73,7 +74,7 @@ async fn a_restart_under_load_is_unavailable_meanwhile_and_loses_nothing() {
                 if n % 8 == 0 {
                     let id = 1 + (1 << 40 | caller << 20 | n);
                     let begin = Instant::now();
-                    let made = store.insert_token(temporary(1, id, 1)).await;
+                    let made = store.insert_token(&By::OPERATOR, temporary(1, id, 1)).await;
                     let mut ledger = ledger.lock().unwrap();
                     if ledger.enter(begin, made).is_some() {
                         ledger.tokens.push(id);

@@ -3,6 +3,7 @@
 //! The child is this test program itself, with [`CHILD`] in its environment: it writes as fast as
 //! it can and prints each acknowledgement. The parent kills it, keeps the ledger, and looks.
 
+use crate::support::usage;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pqc_core::KeyId;
-use pqc_service::{KeyRecord, PostgresStore, SqliteStore, Store, System};
+use pqc_service::{By, KeyRecord, PostgresStore, SqliteStore, Store, System};
 
 use crate::ground::{Ground, on_every_ground};
 use crate::support::{account_id, attempts_left, hash, key_pair, temporary, token_id};
@@ -48,7 +49,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_spent_twice() {
 
 async fn lives_and_deaths(ground: &Ground) {
     let store = ground.open_with_account().await;
-    store.insert_token(temporary(1, 1, GRANTED)).await.unwrap();
+    store.insert_token(&By::OPERATOR, temporary(1, 1, GRANTED)).await.unwrap();
     store.close().await;
 
     let mut ledger = Ledger::default();
@@ -145,16 +146,21 @@ async fn the_child_that_is_killed() {
         let store = Arc::clone(&store);
         callers.spawn(async move {
             for n in 0.. {
-                let left = store.spend(&hash(1, 1)).await.unwrap().unwrap().unwrap();
+                let left = store
+                    .spend(&By::OPERATOR, &hash(1, 1), usage())
+                    .await
+                    .unwrap()
+                    .unwrap()
+                    .unwrap();
                 acknowledge("spent", u64::from(left));
                 if n % 32 == 0 {
                     let id = 1 + (round << 40 | caller << 20 | n);
-                    store.insert_token(temporary(1, id, 1)).await.unwrap();
+                    store.insert_token(&By::OPERATOR, temporary(1, id, 1)).await.unwrap();
                     acknowledge("token", id);
                 }
                 if n == 0 && caller < 16 {
                     let id = round * 16 + caller;
-                    assert!(store.insert_key(numbered_key(id)).await.unwrap());
+                    assert!(store.insert_key(&By::OPERATOR, numbered_key(id)).await.unwrap());
                     acknowledge("key", id);
                 }
             }

@@ -14,6 +14,7 @@
     reason = "a test that panics has failed, which is what it is for"
 )]
 
+mod audit;
 mod backup;
 #[path = "../../../../xtask/src/cluster.rs"]
 mod cluster;

@@ -1,11 +1,12 @@
 //! Several servers on one PostgreSQL: together they spend what was granted, and no more.
 
+use crate::support::usage;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use pqc_core::token::Refusal;
-use pqc_service::{PostgresStore, Store};
+use pqc_service::{By, PostgresStore, Store};
 use sqlx::Executor;
 use tokio::task::JoinSet;
 
@@ -23,7 +24,7 @@ async fn four() -> Option<(Database, Vec<Arc<PostgresStore>>)> {
         stores.push(database.open().await);
     }
     add_account(&*stores[0], 1).await;
-    stores[0].insert_token(temporary(1, 1, GRANTED)).await.unwrap();
+    stores[0].insert_token(&By::OPERATOR, temporary(1, 1, GRANTED)).await.unwrap();
     Some((database, stores))
 }
 
@@ -32,7 +33,7 @@ async fn spend_400(stores: &[Arc<PostgresStore>]) -> Vec<u32> {
     let mut uses = JoinSet::new();
     for n in 0..400 {
         let store = Arc::clone(&stores[n % stores.len()]);
-        uses.spawn(async move { store.spend(&hash(1, 1)).await.unwrap() });
+        uses.spawn(async move { store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap() });
     }
     let answers = uses.join_all().await;
     let refused = answers.iter().filter(|answer| **answer == Err(Refusal::Spent)).count();
@@ -94,7 +95,9 @@ async fn the_server_that_is_killed() {
     for _ in 0..IN_HANDS {
         let store = Arc::clone(&store);
         callers.spawn(async move {
-            while let Ok(Some(left)) = store.spend(&hash(1, 1)).await.unwrap() {
+            while let Ok(Some(left)) =
+                store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap()
+            {
                 let line = format!("spent {left}.\n");
                 std::io::stdout().write_all(line.as_bytes()).unwrap();
             }
@@ -107,7 +110,7 @@ async fn the_server_that_is_killed() {
 async fn servers_with_the_same_tokens_in_any_order_do_not_get_stuck() {
     let Some((database, stores)) = four().await else { return };
     for n in 2..=40 {
-        stores[0].insert_token(temporary(1, n, 1000)).await.unwrap();
+        stores[0].insert_token(&By::OPERATOR, temporary(1, n, 1000)).await.unwrap();
     }
     let mut callers = JoinSet::new();
     for caller in 0..160_u64 {
@@ -116,7 +119,7 @@ async fn servers_with_the_same_tokens_in_any_order_do_not_get_stuck() {
             for step in 0..20 {
                 // Each server comes by the tokens in another order.
                 let n = 2 + (caller * 7 + step * [1, 11, 17, 38][caller as usize % 4]) % 39;
-                store.spend(&hash(1, n)).await.unwrap().unwrap();
+                store.spend(&By::OPERATOR, &hash(1, n), usage()).await.unwrap().unwrap();
             }
         });
     }

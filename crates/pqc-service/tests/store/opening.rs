@@ -1,11 +1,12 @@
 //! Opening a file: a new one, an old one, another's, a damaged one.
 
+use crate::support::usage;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use pqc_core::token::Refusal;
-use pqc_service::{Error, SqliteStore, Store};
+use pqc_service::{By, Error, SqliteStore, Store};
 use sqlx::{Connection, Executor};
 
 use crate::support::{
@@ -16,8 +17,8 @@ use crate::support::{
 async fn closed_place() -> Place {
     let place = Place::new();
     let store = place.open_with_account().await;
-    store.insert_token(temporary(1, 1, 5)).await.unwrap();
-    store.insert_key(key_pair(1, 1)).await.unwrap();
+    store.insert_token(&By::OPERATOR, temporary(1, 1, 5)).await.unwrap();
+    store.insert_key(&By::OPERATOR, key_pair(1, 1)).await.unwrap();
     store.close().await;
     place
 }
@@ -49,14 +50,14 @@ async fn everything_survives_a_reopen() {
         let place = Place::new();
         let store = place.open_with_account().await;
         add_account(&*store, 2).await;
-        store.set_disabled(account_id(2), true).await.unwrap();
-        store.insert_token(temporary(1, 1, 5)).await.unwrap();
-        store.insert_token(temporary(1, 2, 5)).await.unwrap();
-        store.spend(&hash(1, 1)).await.unwrap().unwrap();
-        store.revoke_token(account_id(1), token_id(2)).await.unwrap();
-        store.replace_root_token(root(1, 3), false).await.unwrap();
-        store.insert_key(key_pair(1, 1)).await.unwrap();
-        store.add_master_key(master_key(1)).await.unwrap();
+        store.set_disabled(&By::OPERATOR, account_id(2), true).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(1, 1, 5)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(1, 2, 5)).await.unwrap();
+        store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap().unwrap();
+        store.revoke_token(&By::OPERATOR, account_id(1), token_id(2)).await.unwrap();
+        store.replace_root_token(&By::OPERATOR, root(1, 3), false).await.unwrap();
+        store.insert_key(&By::OPERATOR, key_pair(1, 1)).await.unwrap();
+        store.add_master_key(&By::OPERATOR, master_key(1)).await.unwrap();
         let everything = async |store: &SqliteStore| {
             (
                 store.accounts().await.unwrap(),
@@ -72,10 +73,19 @@ async fn everything_survives_a_reopen() {
         drop(store);
         let store = place.open().await;
         assert_eq!(everything(&store).await, before);
-        assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(3)));
-        assert_eq!(store.spend(&hash(1, 2)).await.unwrap(), Err(Refusal::Revoked));
-        assert_eq!(store.spend(&hash(1, 0)).await.unwrap(), Err(Refusal::Revoked));
-        assert_eq!(store.spend(&hash(2, 0)).await.unwrap(), Err(Refusal::AccountDisabled));
+        assert_eq!(store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(3)));
+        assert_eq!(
+            store.spend(&By::OPERATOR, &hash(1, 2), usage()).await.unwrap(),
+            Err(Refusal::Revoked)
+        );
+        assert_eq!(
+            store.spend(&By::OPERATOR, &hash(1, 0), usage()).await.unwrap(),
+            Err(Refusal::Revoked)
+        );
+        assert_eq!(
+            store.spend(&By::OPERATOR, &hash(2, 0), usage()).await.unwrap(),
+            Err(Refusal::AccountDisabled)
+        );
     }
 }
 
@@ -112,7 +122,7 @@ async fn a_store_that_lost_its_write_ahead_log_gets_it_again() {
     let mut raw = place.raw().await;
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut raw).await.unwrap();
     assert_eq!(mode, "wal");
-    assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(4)));
+    assert_eq!(store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(4)));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Any sequence of minting, spending, waiting and revoking goes as the core's policy says.
 
+use crate::support::usage;
+use pqc_service::By;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pqc_core::token::{self, Refusal, TokenState};
@@ -88,7 +90,7 @@ async fn play(ground: &Ground, steps: Vec<Step>) {
                     expiring(temporary(account, token, attempts), at(model.greatest + lives_for));
                 let is_new = !model.tokens.contains_key(&(account, token));
                 assert_eq!(
-                    store.insert_token(minted.clone()).await.is_ok(),
+                    store.insert_token(&By::OPERATOR, minted.clone()).await.is_ok(),
                     is_new,
                     "{n}: {step:?}"
                 );
@@ -97,7 +99,8 @@ async fn play(ground: &Ground, steps: Vec<Step>) {
                 }
             }
             Step::Spend { account, token } => {
-                let answer = store.spend(&hash(account, token)).await.unwrap();
+                let answer =
+                    store.spend(&By::OPERATOR, &hash(account, token), usage()).await.unwrap();
                 assert_eq!(answer, model.spend(account, token), "{n}: {step:?}");
             }
             Step::SpendAll => {
@@ -107,7 +110,13 @@ async fn play(ground: &Ground, steps: Vec<Step>) {
                 for &(account, token) in &which {
                     let store = std::sync::Arc::clone(&store);
                     uses.spawn(async move {
-                        ((account, token), store.spend(&hash(account, token)).await.unwrap())
+                        (
+                            (account, token),
+                            store
+                                .spend(&By::OPERATOR, &hash(account, token), usage())
+                                .await
+                                .unwrap(),
+                        )
                     });
                 }
                 let mut answers = uses.join_all().await;
@@ -133,15 +142,20 @@ async fn play(ground: &Ground, steps: Vec<Step>) {
                 if let Some(state) = state {
                     state.revoked = true;
                 }
-                let revoked =
-                    store.revoke_token(account_id(account), token_id(token)).await.unwrap();
+                let revoked = store
+                    .revoke_token(&By::OPERATOR, account_id(account), token_id(token))
+                    .await
+                    .unwrap();
                 assert_eq!(revoked, was_in_force, "{n}: {step:?}");
             }
             Step::ResetRoot { account, revoke_temporary } => {
                 let last = &mut model.roots[usize::from(account)];
                 *last += 1;
                 let new = root(account, 1000 + *last);
-                store.replace_root_token(new.clone(), revoke_temporary).await.unwrap();
+                store
+                    .replace_root_token(&By::OPERATOR, new.clone(), revoke_temporary)
+                    .await
+                    .unwrap();
                 for ((owner, _), state) in &mut model.tokens {
                     let replaced = revoke_temporary || state.kind == token::TokenKind::Root;
                     state.revoked |= *owner == account && replaced;
@@ -149,7 +163,7 @@ async fn play(ground: &Ground, steps: Vec<Step>) {
                 model.tokens.insert((account, 1000 + *last), new.state);
             }
             Step::Disable { account, disabled } => {
-                store.set_disabled(account_id(account), disabled).await.unwrap();
+                store.set_disabled(&By::OPERATOR, account_id(account), disabled).await.unwrap();
                 model.disabled[usize::from(account)] = disabled;
             }
             Step::Sweep { kept } => {
@@ -157,7 +171,7 @@ async fn play(ground: &Ground, steps: Vec<Step>) {
                 let mut left = BTreeSet::new();
                 for account in [1, 2] {
                     let (id, before) = (account_id(account), at(model.greatest - kept));
-                    store.remove_ended_tokens(id, before, 100).await.unwrap();
+                    store.remove_ended_tokens(&By::OPERATOR, id, before, 100).await.unwrap();
                     let tokens = store.tokens(id, None, 100).await.unwrap();
                     left.extend(tokens.iter().map(|token| (account, token.id)));
                 }

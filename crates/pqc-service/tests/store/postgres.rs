@@ -1,11 +1,12 @@
 //! The store on PostgreSQL: opening, and what happens to connections and transactions.
 
+use crate::support::usage;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pqc_core::Timestamp;
 use pqc_core::token::Refusal;
-use pqc_service::{Error, Host, PostgresStore, Store, System};
+use pqc_service::{By, Error, Host, PostgresStore, Store, System};
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::task::JoinSet;
 
@@ -19,7 +20,7 @@ async fn database_with_a_token() -> Option<(Database, Arc<PostgresStore>)> {
     let database = Database::new().await?;
     let store = database.open().await;
     add_account(&*store, 1).await;
-    store.insert_token(temporary(1, 1, 1000)).await.unwrap();
+    store.insert_token(&By::OPERATOR, temporary(1, 1, 1000)).await.unwrap();
     Some((database, store))
 }
 
@@ -55,10 +56,13 @@ async fn its_time_is_the_databases_clock() {
     assert!(apart < 5000, "{apart} ms from this machine's clock, on which the database runs too");
     add_account(&*store, 1).await;
     let end = Timestamp::from_millis(store.now().await.unwrap().millis() + 700);
-    store.insert_token(expiring(temporary(1, 1, 5), end)).await.unwrap();
-    assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(4)));
+    store.insert_token(&By::OPERATOR, expiring(temporary(1, 1, 5), end)).await.unwrap();
+    assert_eq!(store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(4)));
     tokio::time::sleep(Duration::from_millis(800)).await;
-    assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Err(Refusal::Expired));
+    assert_eq!(
+        store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(),
+        Err(Refusal::Expired)
+    );
 }
 
 #[tokio::test]
@@ -152,11 +156,11 @@ async fn its_connections_wait_for_the_disk_and_not_for_ever() {
     let mut lock = database.raw().await;
     lock.execute("BEGIN; LOCK TABLE tokens IN EXCLUSIVE MODE").await.unwrap();
     let begin = std::time::Instant::now();
-    let refused = store.spend(&hash(1, 1)).await;
+    let refused = store.spend(&By::OPERATOR, &hash(1, 1), usage()).await;
     assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
     assert!((4..7).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
     lock.execute("ROLLBACK").await.unwrap();
-    assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(999)));
+    assert_eq!(store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(999)));
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pqc' \
                AND datname = current_database()";
     let count: i64 = sqlx::query_scalar(sql).fetch_one(&mut lock).await.unwrap();
@@ -178,7 +182,7 @@ async fn connections_that_were_lost_between_calls_are_not_noticed() {
         reads.join_all().await;
         execute(&database, TERMINATE).await;
         settle().await;
-        assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(left)));
+        assert_eq!(store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(left)));
         assert_eq!(attempts_left(&*store, &hash(1, 1)).await, Some(left));
         store.ping().await.unwrap();
     }
@@ -191,7 +195,7 @@ async fn a_connection_that_is_lost_before_the_commit_leaves_nothing_done() {
     lock.execute("BEGIN; LOCK TABLE tokens IN EXCLUSIVE MODE").await.unwrap();
     let waiting = tokio::spawn({
         let store = Arc::clone(&store);
-        async move { store.spend(&hash(1, 1)).await }
+        async move { store.spend(&By::OPERATOR, &hash(1, 1), usage()).await }
     });
     settle().await;
     execute(&database, TERMINATE).await;
@@ -199,7 +203,7 @@ async fn a_connection_that_is_lost_before_the_commit_leaves_nothing_done() {
     assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
     lock.execute("ROLLBACK").await.unwrap();
     assert_eq!(attempts_left(&*store, &hash(1, 1)).await, Some(1000));
-    assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(999)));
+    assert_eq!(store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(999)));
 }
 
 /// Something that runs in each commit that spends.
@@ -220,7 +224,7 @@ async fn a_connection_that_is_lost_in_the_commit_leaves_the_outcome_unknown() {
     at_commit(&database, "IF nextval('commits') = 1 THEN PERFORM pg_sleep(3); END IF;").await;
     let waiting = tokio::spawn({
         let store = Arc::clone(&store);
-        async move { store.spend(&hash(1, 1)).await }
+        async move { store.spend(&By::OPERATOR, &hash(1, 1), usage()).await }
     });
     let mut raw = database.raw().await;
     let sleeps = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' \
@@ -231,7 +235,7 @@ async fn a_connection_that_is_lost_in_the_commit_leaves_the_outcome_unknown() {
     execute(&database, TERMINATE).await;
     let doubtful = waiting.await.unwrap();
     assert!(matches!(doubtful, Err(Error::OutcomeUnknown(_))), "{doubtful:?}");
-    assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(999)));
+    assert_eq!(store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(999)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,12 +244,16 @@ async fn a_transaction_that_others_undid_is_tried_again() {
         let Some((database, store)) = database_with_a_token().await else { return };
         let does = "IF nextval('commits') < 4 THEN RAISE EXCEPTION 'undone' USING ERRCODE = ";
         at_commit(&database, &format!("{does} '{code}'; END IF;")).await;
-        assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(999)), "{code}");
+        assert_eq!(
+            store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(),
+            Ok(Some(999)),
+            "{code}"
+        );
     }
     // The twin: what is no matter of others is not.
     let Some((database, store)) = database_with_a_token().await else { return };
     at_commit(&database, "RAISE EXCEPTION 'never' USING ERRCODE = '23514';").await;
-    let refused = store.spend(&hash(1, 1)).await;
+    let refused = store.spend(&By::OPERATOR, &hash(1, 1), usage()).await;
     assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
 }
 
@@ -256,7 +264,7 @@ async fn a_token_is_not_minted_by_a_root_token_that_is_just_revoked() {
     other.execute("BEGIN; UPDATE tokens SET revoked_at = 1 WHERE kind = 'root'").await.unwrap();
     let minting = tokio::spawn({
         let store = Arc::clone(&store);
-        async move { store.mint_token(temporary(1, 7, 1), token_id(0)).await.unwrap() }
+        async move { store.mint_token(&By::OPERATOR, temporary(1, 7, 1), token_id(0)).await.unwrap() }
     });
     settle().await;
     assert!(!minting.is_finished(), "it waits for the word of the other");
@@ -277,7 +285,7 @@ async fn a_reset_revokes_what_another_server_is_just_minting() {
     other.execute(mint).await.unwrap();
     let reset = tokio::spawn({
         let store = Arc::clone(&store);
-        async move { store.replace_root_token(root(1, 9), true).await.unwrap() }
+        async move { store.replace_root_token(&By::OPERATOR, root(1, 9), true).await.unwrap() }
     });
     settle().await;
     assert!(!reset.is_finished(), "it waits for who mints");
@@ -296,7 +304,7 @@ async fn an_account_that_is_disabled_while_a_use_waits_is_refused() {
     other.execute("BEGIN; SELECT 1 FROM tokens FOR UPDATE").await.unwrap();
     let waiting = tokio::spawn({
         let store = Arc::clone(&store);
-        async move { store.spend(&hash(1, 1)).await.unwrap() }
+        async move { store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap() }
     });
     settle().await;
     execute(&database, "UPDATE accounts SET disabled = 1").await;

@@ -1,5 +1,6 @@
 //! An account has as many keys and living tokens as it may, and not one more.
 
+use pqc_service::audit::{Use, WrittenDown};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use pqc_core::token::{Demand, Operation, TokenValue};
 use pqc_core::{KemAlgorithm, Secret, SecretVec};
 use pqc_service::keyring::SigningKeyChoice;
 use pqc_service::tokens::{MintRequest, Minted};
-use pqc_service::{Admitted, Custody, Error, Service, Settings, System};
+use pqc_service::{Admitted, By, Custody, Error, Service, Settings, System};
 use tokio::task::JoinSet;
 
 use crate::ground::{Counting, Ground, on_every_ground};
@@ -25,7 +26,7 @@ impl Alice {
     async fn new(ground: &Ground, most: u64) -> (Self, TokenValue) {
         let service = service(ground.open().await, most).await;
         let pending = service.prepare_account("alice", Custody::Server).await.unwrap();
-        let root = service.create_account(pending).await.unwrap();
+        let root = service.create_account(&By::OPERATOR, pending).await.unwrap();
         (Self::on(ground, most, &root).await, root)
     }
 
@@ -34,7 +35,10 @@ impl Alice {
         let store = ground.open().await;
         let service = Arc::new(service(Arc::clone(&store), most).await);
         let caller = service.authenticate(&root.expose_text()).await.unwrap();
-        let admitted = service.spend(caller.authorize(Demand::Root).unwrap()).await.unwrap();
+        let admitted = service
+            .spend(caller.authorize(Demand::Root).unwrap(), Use::new("sign", WrittenDown::IfAll))
+            .await
+            .unwrap();
         Self { store, service, admitted: Arc::new(admitted) }
     }
 
@@ -89,18 +93,23 @@ async fn as_many_tokens_are_minted_as_may_live_and_room_returns() {
         let account = alice.admitted.account_id();
         for _ in 0..3 {
             assert!(is_full(&alice.mint().await, "token"));
-            let operator = alice.service.mint_for(account, MintRequest::default()).await;
+            let operator =
+                alice.service.mint_for(&By::OPERATOR, account, MintRequest::default()).await;
             assert!(is_full(&operator, "token"));
         }
         assert_eq!(alice.live().await, 3);
 
         // One is revoked, one is spent, and all expire.
-        alice.service.revoke(account, minted[0].id).await.unwrap();
+        alice.service.revoke(&By::OPERATOR, account, minted[0].id).await.unwrap();
         alice.mint_in_a_second().await;
         assert!(is_full(&alice.mint().await, "token"));
         let caller = alice.service.authenticate(&minted[1].value.expose_text()).await.unwrap();
         let demand = Demand::Operation(Operation::Sign);
-        alice.service.spend(caller.authorize(demand).unwrap()).await.unwrap();
+        alice
+            .service
+            .spend(caller.authorize(demand).unwrap(), Use::new("sign", WrittenDown::IfAll))
+            .await
+            .unwrap();
         alice.mint_in_a_second().await;
         assert!(is_full(&alice.mint().await, "token"));
         ground.set_time(at(1001)).await;
@@ -110,9 +119,9 @@ async fn as_many_tokens_are_minted_as_may_live_and_room_returns() {
         assert!(is_full(&alice.mint().await, "token"));
         // Another account has its own.
         let pending = alice.service.prepare_account("bob", Custody::Server).await.unwrap();
-        alice.service.create_account(pending).await.unwrap();
+        alice.service.create_account(&By::OPERATOR, pending).await.unwrap();
         let bob = alice.service.account("bob").await.unwrap().id;
-        alice.service.mint_for(bob, MintRequest::default()).await.unwrap();
+        alice.service.mint_for(&By::OPERATOR, bob, MintRequest::default()).await.unwrap();
         // Keys are another quota.
         alice.generate(None).await.unwrap();
     })
@@ -166,7 +175,7 @@ async fn a_count_in_the_midst_of_calls_loses_none_of_them_and_counts_none_twice(
             living.extend(calls.join_all().await.into_iter().flatten());
             assert_eq!((living.len(), alice.live().await), (20, 20));
             for token in living.drain(..7) {
-                alice.service.revoke(account, token.id).await.unwrap();
+                alice.service.revoke(&By::OPERATOR, account, token.id).await.unwrap();
             }
             living.push(alice.mint_in_a_second().await);
         }

@@ -1,12 +1,14 @@
 //! Tokens that ended are removed beside the calls: by several servers at once, and in no call's way.
 
+use crate::support::usage;
+use pqc_service::audit::{Use, WrittenDown};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use pqc_core::Secret;
 use pqc_core::token::{Demand, Operation, Refusal};
 use pqc_service::tokens::MintRequest;
-use pqc_service::{Custody, Error, Service, Settings, System};
+use pqc_service::{By, Custody, Error, Service, Settings, System};
 use tokio::task::JoinSet;
 
 use crate::ground::{Counting, Ground, on_every_ground};
@@ -35,7 +37,7 @@ async fn uses_and_minting_go_on_while_two_servers_remove_many() {
     on_every_ground(async |ground: Ground| {
         let (one, other) = (ground.open_with_account().await, ground.open().await);
         add_ended(&ground, MANY).await;
-        one.insert_token(temporary(1, 1, 1_000_000)).await.unwrap();
+        one.insert_token(&By::OPERATOR, temporary(1, 1, 1_000_000)).await.unwrap();
         let is_over = Arc::new(AtomicBool::new(false));
         let mut callers = JoinSet::new();
         for caller in 1..=8_u64 {
@@ -46,9 +48,12 @@ async fn uses_and_minting_go_on_while_two_servers_remove_many() {
                 while !is_over.load(Ordering::SeqCst) {
                     calls += 1;
                     let new = 1000 * caller + calls;
-                    store.spend(&hash(1, 1)).await.unwrap().unwrap();
-                    store.insert_token(temporary(1, new, 2)).await.unwrap();
-                    assert_eq!(store.spend(&hash(1, new)).await.unwrap(), Ok(Some(1)));
+                    store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap().unwrap();
+                    store.insert_token(&By::OPERATOR, temporary(1, new, 2)).await.unwrap();
+                    assert_eq!(
+                        store.spend(&By::OPERATOR, &hash(1, new), usage()).await.unwrap(),
+                        Ok(Some(1))
+                    );
                 }
                 calls
             });
@@ -59,7 +64,10 @@ async fn uses_and_minting_go_on_while_two_servers_remove_many() {
             let removed = Arc::clone(&removed);
             sweeps.spawn(async move {
                 while removed.load(Ordering::SeqCst) < MANY {
-                    let some = store.remove_ended_tokens(account_id(1), START, 250).await.unwrap();
+                    let some = store
+                        .remove_ended_tokens(&By::OPERATOR, account_id(1), START, 250)
+                        .await
+                        .unwrap();
                     assert!(some <= 250);
                     removed.fetch_add(some, Ordering::SeqCst);
                 }
@@ -88,16 +96,22 @@ async fn a_token_is_kept_for_a_minute_after_its_end_and_refused_like_any_other_t
         let store = ground.open().await;
         let service = service(Arc::clone(&store)).await;
         let pending = service.prepare_account("alice", Custody::Server).await.unwrap();
-        let root = service.create_account(pending).await.unwrap().expose_text();
+        let root = service.create_account(&By::OPERATOR, pending).await.unwrap().expose_text();
         let caller = service.authenticate(&root).await.unwrap();
         let alice = caller.account_id();
-        let admitted = service.spend(caller.authorize(Demand::Root).unwrap()).await.unwrap();
+        let admitted = service
+            .spend(caller.authorize(Demand::Root).unwrap(), Use::new("sign", WrittenDown::IfAll))
+            .await
+            .unwrap();
         let request = MintRequest { lifetime_seconds: Some(3600), ..MintRequest::default() };
         let spent = service.mint(&admitted, request.clone()).await.unwrap().value;
         let kept = service.mint(&admitted, request).await.unwrap().value;
         let demand = Demand::Operation(Operation::Sign);
         let caller = service.authenticate(&spent.expose_text()).await.unwrap();
-        service.spend(caller.authorize(demand).unwrap()).await.unwrap();
+        service
+            .spend(caller.authorize(demand).unwrap(), Use::new("sign", WrittenDown::IfAll))
+            .await
+            .unwrap();
 
         let count = async || service.tokens(alice, None, 10).await.unwrap().len();
         let refusal = async || match service.authenticate(&spent.expose_text()).await {
@@ -114,7 +128,7 @@ async fn a_token_is_kept_for_a_minute_after_its_end_and_refused_like_any_other_t
         assert_eq!((count().await, refusal().await), (2, Refusal::Unknown));
         service.authenticate(&kept.expose_text()).await.unwrap();
         // A root token that was replaced goes the same way.
-        service.reset_root_token(alice, true).await.unwrap();
+        service.reset_root_token(&By::OPERATOR, alice, true).await.unwrap();
         ground.set_time(at(120)).await;
         assert_eq!(service.housekeeping_step().await.unwrap().tokens_removed, 1);
         service.authenticate(&kept.expose_text()).await.unwrap();
@@ -132,9 +146,9 @@ async fn a_round_removes_all_that_ended_in_every_account() {
         add_ended(&ground, 1001).await;
         for n in 2..=4 {
             add_account(&*store, n).await;
-            store.insert_token(temporary(n, 1, 1)).await.unwrap();
-            store.insert_token(temporary(n, 2, 1)).await.unwrap();
-            store.spend(&hash(n, 1)).await.unwrap().unwrap();
+            store.insert_token(&By::OPERATOR, temporary(n, 1, 1)).await.unwrap();
+            store.insert_token(&By::OPERATOR, temporary(n, 2, 1)).await.unwrap();
+            store.spend(&By::OPERATOR, &hash(n, 1), usage()).await.unwrap().unwrap();
         }
         ground.set_time(at(61)).await;
         let round = service.housekeeping_step().await.unwrap();

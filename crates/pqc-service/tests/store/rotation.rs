@@ -1,5 +1,6 @@
 //! Master keys change while services serve.
 
+use pqc_service::audit::{Use, WrittenDown};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -7,7 +8,7 @@ use pqc_core::token::Demand;
 use pqc_core::{EncapsulationKey, KemAlgorithm, Secret, SecretVec, UnverifiedKey};
 use pqc_service::authorize::Admitted;
 use pqc_service::keyring::SigningKeyChoice;
-use pqc_service::{Custody, Error, MasterSecret, Service, Settings, Store, System};
+use pqc_service::{By, Custody, Error, MasterSecret, Service, Settings, Store, System};
 use tokio::task::JoinSet;
 
 use crate::ground::{Ground, on_every_ground};
@@ -32,9 +33,12 @@ async fn open(ground: &Ground, secret: MasterSecret) -> Arc<Service> {
 /// An account, and whoever acts for it.
 async fn caller(service: &Service, name: &str) -> Admitted {
     let pending = service.prepare_account(name, Custody::Server).await.unwrap();
-    let token = service.create_account(pending).await.unwrap();
+    let token = service.create_account(&By::OPERATOR, pending).await.unwrap();
     let caller = service.authenticate(&token.expose_text()).await.unwrap();
-    service.spend(caller.authorize(Demand::Root).unwrap()).await.unwrap()
+    service
+        .spend(caller.authorize(Demand::Root).unwrap(), Use::new("sign", WrittenDown::IfAll))
+        .await
+        .unwrap()
 }
 
 async fn generate(service: &Service, by: &Admitted) -> EncapsulationKey {
@@ -92,10 +96,10 @@ async fn no_call_fails_while_a_rotation_runs() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         let rotator = open(&ground, key(1)).await;
-        let rotation = rotator.begin_rotation(&key(2)).await.unwrap().unwrap();
+        let rotation = rotator.begin_rotation(&By::OPERATOR, &key(2)).await.unwrap().unwrap();
         assert_eq!((rotation.from, rotation.to, rotation.resumed), (1, 2, false));
         let late = open(&ground, key(2)).await;
-        assert!(rotator.complete_rotation(rotation).await.unwrap() >= 4);
+        assert!(rotator.complete_rotation(&By::OPERATOR, rotation).await.unwrap() >= 4);
         tokio::time::sleep(std::time::Duration::from_millis(700)).await;
         done.store(true, Ordering::Relaxed);
         let callers = callers.join_all().await;
@@ -126,7 +130,7 @@ async fn a_rotation_that_is_left_half_done_is_carried_on() {
         let by = caller(&service, "alice").await;
         let pair = generate(&service, &by).await;
         use_all(&service, &by, &pair).await;
-        service.begin_rotation(&key(2)).await.unwrap();
+        service.begin_rotation(&By::OPERATOR, &key(2)).await.unwrap();
 
         // Either key opens the store, and another none of it.
         for secret in [key(1), key(2)] {
@@ -136,7 +140,7 @@ async fn a_rotation_that_is_left_half_done_is_carried_on() {
         assert!(matches!(wrong, Err(Error::WrongMasterKey)), "{wrong:?}");
         let before = service.master_key_status().await.unwrap();
         for other in [key(1), key(3), passphrase("another way altogether")] {
-            let refused = service.begin_rotation(&other).await;
+            let refused = service.begin_rotation(&By::OPERATOR, &other).await;
             assert!(matches!(refused, Err(Error::RotationUnderWay { to: 2 })), "{refused:?}");
         }
         assert_eq!(service.master_key_status().await.unwrap(), before);
@@ -146,9 +150,10 @@ async fn a_rotation_that_is_left_half_done_is_carried_on() {
         let mut ends = JoinSet::new();
         for service in both {
             ends.spawn(async move {
-                let rotation = service.begin_rotation(&key(2)).await.unwrap().unwrap();
+                let rotation =
+                    service.begin_rotation(&By::OPERATOR, &key(2)).await.unwrap().unwrap();
                 assert!(rotation.resumed);
-                service.complete_rotation(rotation).await.unwrap()
+                service.complete_rotation(&By::OPERATOR, rotation).await.unwrap()
             });
         }
         ends.join_all().await;
@@ -156,8 +161,12 @@ async fn a_rotation_that_is_left_half_done_is_carried_on() {
         let service = open(&ground, key(2)).await;
         use_all(&service, &by, &pair).await;
         let before = service.master_key_status().await.unwrap();
-        assert_eq!(service.begin_rotation(&key(2)).await.unwrap(), None, "it has ended");
-        let refused = service.begin_rotation(&key(1)).await;
+        assert_eq!(
+            service.begin_rotation(&By::OPERATOR, &key(2)).await.unwrap(),
+            None,
+            "it has ended"
+        );
+        let refused = service.begin_rotation(&By::OPERATOR, &key(1)).await;
         let expected = matches!(refused, Err(Error::UsedMasterKey { version: 1, in_force: 2 }));
         assert!(expected, "{refused:?}");
         assert_eq!(service.master_key_status().await.unwrap(), before);
@@ -174,8 +183,8 @@ async fn a_record_under_a_retired_master_key_does_not_open() {
         let (put_back, sound) = (generate(&service, &by).await, generate(&service, &by).await);
         let id = put_back.key_id();
         let old = store.key(by.account_id(), &id).await.unwrap().unwrap().sealed;
-        let rotation = service.begin_rotation(&key(2)).await.unwrap().unwrap();
-        service.complete_rotation(rotation).await.unwrap();
+        let rotation = service.begin_rotation(&By::OPERATOR, &key(2)).await.unwrap().unwrap();
+        service.complete_rotation(&By::OPERATOR, rotation).await.unwrap();
         decapsulate(&service, &by, &put_back).await.unwrap();
 
         let hex = (hex::encode(old.as_bytes()), hex::encode(id.as_bytes()));
@@ -204,15 +213,15 @@ async fn a_key_that_does_not_open_holds_the_rotation_up() {
             "00".repeat(104)
         );
         ground.damage(&sql).await;
-        let rotation = service.begin_rotation(&key(2)).await.unwrap().unwrap();
-        let blocked = service.complete_rotation(rotation).await;
+        let rotation = service.begin_rotation(&By::OPERATOR, &key(2)).await.unwrap().unwrap();
+        let blocked = service.complete_rotation(&By::OPERATOR, rotation).await;
         assert!(matches!(blocked, Err(Error::RotationBlocked { count: 1, .. })), "{blocked:?}");
         for secret in [key(1), key(2)] {
             decapsulate(&*open(&ground, secret).await, &by, &sound).await.unwrap();
         }
         ground.damage(&format!("DELETE FROM keys WHERE id = x'{id}'")).await;
-        let rotation = service.begin_rotation(&key(2)).await.unwrap().unwrap();
-        service.complete_rotation(rotation).await.unwrap();
+        let rotation = service.begin_rotation(&By::OPERATOR, &key(2)).await.unwrap().unwrap();
+        service.complete_rotation(&By::OPERATOR, rotation).await.unwrap();
         assert!(is_retired(&try_open(&ground, key(1)).await));
     })
     .await;
@@ -242,25 +251,29 @@ async fn a_passphrase_opens_what_it_was_given_for() {
             let refused = try_open(&ground, secret).await.unwrap_err().to_string();
             assert!(refused.contains(why), "{refused}");
         }
-        let short = services[0].begin_rotation(&passphrase("too short")).await;
+        let short = services[0].begin_rotation(&By::OPERATOR, &passphrase("too short")).await;
         assert!(matches!(short, Err(Error::Core(_))), "{short:?}");
-        let same = services[0].begin_rotation(&passphrase("a sentence of mine")).await;
+        let same =
+            services[0].begin_rotation(&By::OPERATOR, &passphrase("a sentence of mine")).await;
         assert!(matches!(same, Err(Error::UsedMasterKey { .. })), "{same:?}");
         assert_eq!(services[0].master_key_status().await.unwrap().len(), 1);
 
         // To a key, and to a passphrase again.
-        let rotation = services[0].begin_rotation(&key(1)).await.unwrap().unwrap();
+        let rotation = services[0].begin_rotation(&By::OPERATOR, &key(1)).await.unwrap().unwrap();
         for secret in [passphrase("a sentence of mine"), key(1)] {
             use_all(&*open(&ground, secret).await, &by, &pair).await;
         }
-        services[0].complete_rotation(rotation).await.unwrap();
+        services[0].complete_rotation(&By::OPERATOR, rotation).await.unwrap();
         assert!(is_retired(&try_open(&ground, passphrase("a sentence of mine")).await));
         let other = try_open(&ground, passphrase("another sentence")).await;
         assert!(matches!(other, Err(Error::OtherMasterKeyForm { .. })), "{other:?}");
         let service = open(&ground, key(1)).await;
-        service.begin_rotation(&passphrase("another sentence")).await.unwrap();
-        let resumed =
-            service.begin_rotation(&passphrase("another sentence")).await.unwrap().unwrap();
+        service.begin_rotation(&By::OPERATOR, &passphrase("another sentence")).await.unwrap();
+        let resumed = service
+            .begin_rotation(&By::OPERATOR, &passphrase("another sentence"))
+            .await
+            .unwrap()
+            .unwrap();
         assert!(resumed.resumed);
         use_all(&*open(&ground, passphrase("another sentence")).await, &by, &pair).await;
         let status = service.master_key_status().await.unwrap();

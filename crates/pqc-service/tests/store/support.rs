@@ -9,7 +9,7 @@ use pqc_core::token::{Scope, TokenHash, TokenKind, TokenState};
 use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId};
 use pqc_service::host::RandomnessFailed;
 use pqc_service::store::NewMasterKey;
-use pqc_service::{AccountRecord, Custody, Host, KeyRecord, SqliteStore, Store, TokenRecord};
+use pqc_service::{AccountRecord, By, Custody, Host, KeyRecord, SqliteStore, Store, TokenRecord};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 use tempfile::TempDir;
@@ -116,7 +116,7 @@ pub(crate) fn account(n: u8) -> AccountRecord {
 
 /// Account `n`, and its root token, which is token 0.
 pub(crate) async fn add_account(store: &(impl Store + ?Sized), n: u8) {
-    assert!(store.create_account(account(n), root(n, 0)).await.unwrap());
+    assert!(store.create_account(&By::OPERATOR, account(n), root(n, 0)).await.unwrap());
 }
 
 pub(crate) fn token_id(n: u64) -> TokenId {
@@ -219,4 +219,9 @@ pub(crate) fn versioned(account: u8, kind: RecordKind, algorithm: &str, version:
 
 pub(crate) async fn attempts_left(store: &(impl Store + ?Sized), hash: &TokenHash) -> Option<u32> {
     store.token_by_hash(hash).await.unwrap().unwrap().0.state.attempts_left
+}
+
+/// What tokens are used for here.
+pub(crate) fn usage() -> pqc_service::audit::Event {
+    pqc_service::audit::Event::done("sign")
 }

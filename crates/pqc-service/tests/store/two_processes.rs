@@ -1,5 +1,7 @@
 //! Two stores on one file or database, as when the command line works beside a server.
 
+use crate::support::usage;
+use pqc_service::By;
 use std::sync::Arc;
 
 use pqc_core::token::Refusal;
@@ -15,20 +17,38 @@ async fn what_one_writes_the_other_sees_at_once() {
         for (writer, reader, n) in [(&one, &other, 1), (&other, &one, 2)] {
             add_account(&**writer, n).await;
             assert!(reader.account_by_name(&format!("account {n}")).await.unwrap().is_some());
-            writer.insert_token(temporary(n, 1, 3)).await.unwrap();
-            assert_eq!(reader.spend(&hash(n, 1)).await.unwrap(), Ok(Some(2)));
+            writer.insert_token(&By::OPERATOR, temporary(n, 1, 3)).await.unwrap();
+            assert_eq!(
+                reader.spend(&By::OPERATOR, &hash(n, 1), usage()).await.unwrap(),
+                Ok(Some(2))
+            );
             assert_eq!(attempts_left(&**writer, &hash(n, 1)).await, Some(2));
-            assert_eq!(writer.spend(&hash(n, 1)).await.unwrap(), Ok(Some(1)));
-            writer.set_disabled(account_id(n), true).await.unwrap();
-            assert_eq!(reader.spend(&hash(n, 1)).await.unwrap(), Err(Refusal::AccountDisabled));
-            writer.set_disabled(account_id(n), false).await.unwrap();
-            assert_eq!(reader.spend(&hash(n, 1)).await.unwrap(), Ok(Some(0)));
-            writer.insert_key(key_pair(n, 1)).await.unwrap();
+            assert_eq!(
+                writer.spend(&By::OPERATOR, &hash(n, 1), usage()).await.unwrap(),
+                Ok(Some(1))
+            );
+            writer.set_disabled(&By::OPERATOR, account_id(n), true).await.unwrap();
+            assert_eq!(
+                reader.spend(&By::OPERATOR, &hash(n, 1), usage()).await.unwrap(),
+                Err(Refusal::AccountDisabled)
+            );
+            writer.set_disabled(&By::OPERATOR, account_id(n), false).await.unwrap();
+            assert_eq!(
+                reader.spend(&By::OPERATOR, &hash(n, 1), usage()).await.unwrap(),
+                Ok(Some(0))
+            );
+            writer.insert_key(&By::OPERATOR, key_pair(n, 1)).await.unwrap();
             assert!(reader.key(account_id(n), &key_pair(n, 1).id).await.unwrap().is_some());
-            writer.insert_token(temporary(n, 2, 3)).await.unwrap();
-            assert_eq!(reader.spend(&hash(n, 2)).await.unwrap(), Ok(Some(2)));
-            assert!(writer.revoke_token(account_id(n), token_id(2)).await.unwrap());
-            assert_eq!(reader.spend(&hash(n, 2)).await.unwrap(), Err(Refusal::Revoked));
+            writer.insert_token(&By::OPERATOR, temporary(n, 2, 3)).await.unwrap();
+            assert_eq!(
+                reader.spend(&By::OPERATOR, &hash(n, 2), usage()).await.unwrap(),
+                Ok(Some(2))
+            );
+            assert!(writer.revoke_token(&By::OPERATOR, account_id(n), token_id(2)).await.unwrap());
+            assert_eq!(
+                reader.spend(&By::OPERATOR, &hash(n, 2), usage()).await.unwrap(),
+                Err(Refusal::Revoked)
+            );
             assert!(reader.token_by_hash(&hash(n, 2)).await.unwrap().unwrap().0.state.revoked);
         }
     })
@@ -39,11 +59,13 @@ async fn what_one_writes_the_other_sees_at_once() {
 async fn both_together_spend_no_more_than_was_granted() {
     on_every_ground(async |ground: Ground| {
         let stores = [ground.open_with_account().await, ground.open().await];
-        stores[0].insert_token(temporary(1, 1, 100)).await.unwrap();
+        stores[0].insert_token(&By::OPERATOR, temporary(1, 1, 100)).await.unwrap();
         let mut uses = JoinSet::new();
         for n in 0..400 {
             let store = Arc::clone(&stores[n % 2]);
-            uses.spawn(async move { store.spend(&hash(1, 1)).await.unwrap() });
+            uses.spawn(
+                async move { store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap() },
+            );
         }
         let answers = uses.join_all().await;
         let mut left: Vec<_> = answers.iter().filter_map(|answer| answer.ok()?).collect();
@@ -78,11 +100,11 @@ async fn one_closes_and_the_other_goes_on() {
         let (one, other) = (ground.open_with_account().await, ground.open().await);
         one.close().await;
         drop(one);
-        other.insert_token(temporary(1, 1, 3)).await.unwrap();
-        assert_eq!(other.spend(&hash(1, 1)).await.unwrap(), Ok(Some(2)));
+        other.insert_token(&By::OPERATOR, temporary(1, 1, 3)).await.unwrap();
+        assert_eq!(other.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(2)));
         let again = ground.open().await;
-        assert_eq!(again.spend(&hash(1, 1)).await.unwrap(), Ok(Some(1)));
-        assert_eq!(other.spend(&hash(1, 1)).await.unwrap(), Ok(Some(0)));
+        assert_eq!(again.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(1)));
+        assert_eq!(other.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(0)));
     })
     .await;
 }

@@ -1,6 +1,8 @@
 //! A store that an older version made is brought up to date, and loses nothing by it.
 
+use crate::support::usage;
 use pqc_core::token::Refusal;
+use pqc_service::By;
 use sqlx::migrate::{Migrate, Migrator};
 
 use crate::ground::{Ground, on_every_ground};
@@ -63,8 +65,11 @@ async fn a_store_of_the_first_version_goes_on() {
         let store = ground.open().await;
         assert_eq!(store.accounts().await.unwrap(), [account(1)]);
         assert_eq!(store.key(account_id(1), &key.id).await.unwrap(), Some(key));
-        assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(1)));
-        assert_eq!(store.spend(&hash(1, 2)).await.unwrap(), Err(Refusal::Spent));
+        assert_eq!(store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(1)));
+        assert_eq!(
+            store.spend(&By::OPERATOR, &hash(1, 2), usage()).await.unwrap(),
+            Err(Refusal::Spent)
+        );
         store.close().await;
     })
     .await;

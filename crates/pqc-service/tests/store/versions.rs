@@ -1,6 +1,7 @@
 //! Keys of which one is in force, by the service on each store: rotated, destroyed, brought back,
 //! by one server and by two.
 
+use pqc_service::audit::{Use, WrittenDown};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use pqc_core::{
     AccountId, KemAlgorithm, KeyId, MessageBox, Secret, SecretVec, SignatureAlgorithm, VerifyingKey,
 };
 use pqc_service::keyring::{AttestedKey, SigningKeyChoice};
-use pqc_service::{Admitted, Custody, Error, KeyInfo, Service, Settings, Store, System};
+use pqc_service::{Admitted, By, Custody, Error, KeyInfo, Service, Settings, Store, System};
 use tokio::task::JoinSet;
 
 use crate::ground::{Ground, on_every_ground};
@@ -36,9 +37,12 @@ impl Lab {
         };
         let (here, there) = (open(&stores[0]).await, open(&stores[1]).await);
         let pending = here.prepare_account("a", Custody::Server).await.unwrap();
-        let root = here.create_account(pending).await.unwrap();
+        let root = here.create_account(&By::OPERATOR, pending).await.unwrap();
         let caller = here.authenticate(&root.expose_text()).await.unwrap();
-        let by = here.spend(caller.authorize(Demand::Root).unwrap()).await.unwrap();
+        let by = here
+            .spend(caller.authorize(Demand::Root).unwrap(), Use::new("sign", WrittenDown::IfAll))
+            .await
+            .unwrap();
         Self { here, there, stores, by }
     }
 
@@ -104,7 +108,8 @@ async fn on_every_lab(behaviour: impl AsyncFn(&Lab, &Ground)) {
 async fn after_a_rotation_the_new_key_signs_and_old_signatures_verify() {
     on_every_lab(async |lab: &Lab, _: &Ground| {
         let (signature, old) = lab.sign(&lab.here, None).await.unwrap();
-        let rotated = lab.here.rotate_signing_key(lab.account(), ML_DSA_65).await.unwrap();
+        let rotated =
+            lab.here.rotate_signing_key(&By::OPERATOR, lab.account(), ML_DSA_65).await.unwrap();
         assert_eq!((rotated.version, rotated.retired_at), (Some(2), None));
         for service in [&lab.here, &lab.there] {
             let (_, new) = lab.sign(service, None).await.unwrap();
@@ -115,7 +120,7 @@ async fn after_a_rotation_the_new_key_signs_and_old_signatures_verify() {
         }
         // Another algorithm has versions of its own.
         let other = SignatureAlgorithm::MlDsa44;
-        let first = lab.here.rotate_signing_key(lab.account(), other).await.unwrap();
+        let first = lab.here.rotate_signing_key(&By::OPERATOR, lab.account(), other).await.unwrap();
         assert_eq!((first.version, first.algorithm.as_str()), (Some(1), "ML-DSA-44"));
         assert_eq!(lab.sign(&lab.here, None).await.unwrap().1.key_id(), rotated.id);
     })
@@ -126,11 +131,11 @@ async fn after_a_rotation_the_new_key_signs_and_old_signatures_verify() {
 async fn a_destroyed_signing_key_signs_no_more() {
     on_every_lab(async |lab: &Lab, _: &Ground| {
         let id = lab.sign(&lab.here, None).await.unwrap().1.key_id();
-        lab.here.destroy_key(lab.account(), &id).await.unwrap();
+        lab.here.destroy_key(&By::OPERATOR, lab.account(), &id).await.unwrap();
         let refused = lab.sign(&lab.there, Some(id)).await;
         assert!(matches!(refused, Err(Error::UnknownKey)), "{refused:?}");
         assert_ne!(lab.sign(&lab.there, None).await.unwrap().1.key_id(), id);
-        lab.here.undestroy_key(lab.account(), &id).await.unwrap();
+        lab.here.undestroy_key(&By::OPERATOR, lab.account(), &id).await.unwrap();
         assert_eq!(lab.sign(&lab.there, Some(id)).await.unwrap().1.key_id(), id);
         assert_ne!(lab.sign(&lab.there, None).await.unwrap().1.key_id(), id);
     })
@@ -142,7 +147,7 @@ async fn texts_of_all_versions_decrypt_but_not_those_of_a_destroyed_one() {
     on_every_lab(async |lab: &Lab, _: &Ground| {
         let mut texts = vec![lab.encrypt(&lab.here).await];
         for _ in 0..2 {
-            lab.there.rotate_account_key(lab.account()).await.unwrap();
+            lab.there.rotate_account_key(&By::OPERATOR, lab.account()).await.unwrap();
             texts.push(lab.encrypt(&lab.here).await);
         }
         let opened = async || {
@@ -157,9 +162,9 @@ async fn texts_of_all_versions_decrypt_but_not_those_of_a_destroyed_one() {
         assert_eq!(lab.versions().await, expected);
 
         let second = id_of(&texts[1]);
-        lab.here.destroy_key(lab.account(), &second).await.unwrap();
+        lab.here.destroy_key(&By::OPERATOR, lab.account(), &second).await.unwrap();
         assert_eq!(opened().await, [true, false, true]);
-        let again = lab.here.undestroy_key(lab.account(), &second).await.unwrap();
+        let again = lab.here.undestroy_key(&By::OPERATOR, lab.account(), &second).await.unwrap();
         assert!(again.retired_at.is_some() && again.destroyed_at.is_none());
         assert_eq!(opened().await, [true, true, true]);
         assert_eq!(id_of(&lab.encrypt(&lab.here).await), id_of(&texts[2]));
@@ -172,20 +177,20 @@ async fn the_key_in_force_once_destroyed_is_followed_by_a_new_version() {
     on_every_lab(async |lab: &Lab, _: &Ground| {
         let account = lab.account();
         let first = lab.encrypt(&lab.here).await;
-        lab.here.destroy_key(account, &id_of(&first)).await.unwrap();
+        lab.here.destroy_key(&By::OPERATOR, account, &id_of(&first)).await.unwrap();
         // Brought back before there is another, it is in force again.
-        lab.here.undestroy_key(account, &id_of(&first)).await.unwrap();
+        lab.here.undestroy_key(&By::OPERATOR, account, &id_of(&first)).await.unwrap();
         assert_eq!(id_of(&lab.encrypt(&lab.here).await), id_of(&first));
         assert_eq!(lab.versions().await, [(1, false, false)]);
 
-        lab.here.destroy_key(account, &id_of(&first)).await.unwrap();
+        lab.here.destroy_key(&By::OPERATOR, account, &id_of(&first)).await.unwrap();
         let second = lab.encrypt(&lab.there).await;
         assert_eq!(lab.versions().await, [(1, true, true), (2, false, false)]);
-        lab.here.undestroy_key(account, &id_of(&first)).await.unwrap();
+        lab.here.undestroy_key(&By::OPERATOR, account, &id_of(&first)).await.unwrap();
         assert_eq!(id_of(&lab.encrypt(&lab.here).await), id_of(&second));
         assert!(lab.decrypts(&lab.here, &first).await);
-        lab.here.destroy_key(account, &id_of(&second)).await.unwrap();
-        lab.here.rotate_account_key(account).await.unwrap();
+        lab.here.destroy_key(&By::OPERATOR, account, &id_of(&second)).await.unwrap();
+        lab.here.rotate_account_key(&By::OPERATOR, account).await.unwrap();
         let expected = [(1, true, false), (2, true, true), (3, false, false)];
         assert_eq!(lab.versions().await, expected);
     })
@@ -207,7 +212,8 @@ async fn rotations_and_first_uses_at_once_leave_one_in_force() {
         let mut rotations = JoinSet::new();
         for n in 0..20 {
             let service = Arc::clone([&lab.here, &lab.there][n % 2]);
-            rotations.spawn(async move { service.rotate_account_key(account).await });
+            rotations
+                .spawn(async move { service.rotate_account_key(&By::OPERATOR, account).await });
         }
         let mut made = Vec::new();
         for done in rotations.join_all().await {
@@ -234,7 +240,7 @@ async fn a_new_issuer_attests_within_a_second_everywhere_and_the_old_one_is_beli
         let generate =
             async |service: &Service| service.generate_key_pair(&lab.by, set, None).await.unwrap();
         let before = generate(&lab.here).await;
-        let rotated = lab.there.rotate_issuer().await.unwrap();
+        let rotated = lab.there.rotate_issuer(&By::OPERATOR).await.unwrap();
         let at_once = generate(&lab.there).await;
         assert_eq!(at_once.issuer.key_id(), rotated.id);
         let start = Instant::now();
@@ -262,9 +268,9 @@ async fn a_new_issuer_attests_within_a_second_everywhere_and_the_old_one_is_beli
         // The server's own keys are no account's to destroy.
         for key in expected {
             for account in [AccountId::SERVER, lab.account()] {
-                let refused = lab.here.destroy_key(account, &key.key_id()).await;
+                let refused = lab.here.destroy_key(&By::OPERATOR, account, &key.key_id()).await;
                 assert!(matches!(refused, Err(Error::UnknownKey)), "{refused:?}");
-                let refused = lab.here.undestroy_key(account, &key.key_id()).await;
+                let refused = lab.here.undestroy_key(&By::OPERATOR, account, &key.key_id()).await;
                 assert!(matches!(refused, Err(Error::UnknownKey)), "{refused:?}");
             }
         }
@@ -275,7 +281,7 @@ async fn a_new_issuer_attests_within_a_second_everywhere_and_the_old_one_is_beli
 #[tokio::test]
 async fn a_new_start_takes_the_issuer_in_force() {
     on_every_lab(async |lab: &Lab, _: &Ground| {
-        let rotated = lab.here.rotate_issuer().await.unwrap();
+        let rotated = lab.here.rotate_issuer(&By::OPERATOR).await.unwrap();
         let (store, host) = (Arc::clone(&lab.stores[0]), Arc::new(System));
         let key = Secret::from([7; 32]);
         let next = Service::open(store, host, key, Settings::default()).await.unwrap();
@@ -293,19 +299,19 @@ async fn after_its_grace_a_key_does_not_come_back_and_is_removed() {
         let text = lab.encrypt(&lab.here).await;
         let id = id_of(&text);
         ground.set_time(at(10)).await;
-        let destroyed = lab.here.destroy_key(account, &id).await.unwrap();
+        let destroyed = lab.here.destroy_key(&By::OPERATOR, account, &id).await.unwrap();
         assert_eq!(destroyed.destroyed_at, Some(at(10)));
         assert_eq!(lab.here.purge_after(&destroyed), Some(at(10 + HOUR as i64)));
-        let again = lab.here.destroy_key(account, &id).await;
+        let again = lab.here.destroy_key(&By::OPERATOR, account, &id).await;
         assert!(matches!(again, Err(Error::UnknownKey)), "{again:?}");
 
         ground.set_time(at(9 + HOUR as i64)).await;
         assert_eq!(lab.here.purge_destroyed_keys(10).await.unwrap().keys, 0);
-        lab.here.undestroy_key(account, &id).await.unwrap();
-        lab.here.destroy_key(account, &id).await.unwrap();
+        lab.here.undestroy_key(&By::OPERATOR, account, &id).await.unwrap();
+        lab.here.destroy_key(&By::OPERATOR, account, &id).await.unwrap();
 
         ground.set_time(at(9 + 2 * HOUR as i64)).await;
-        let late = lab.here.undestroy_key(account, &id).await;
+        let late = lab.here.undestroy_key(&By::OPERATOR, account, &id).await;
         assert!(matches!(late, Err(Error::UnknownKey)), "the purge has not come yet: {late:?}");
         lab.here.key_info(account, &id).await.unwrap();
         let purged = lab.here.purge_destroyed_keys(10).await.unwrap();
@@ -322,9 +328,9 @@ async fn without_any_grace_a_destroyed_key_is_gone_at_once() {
     on_every_ground(async |ground: Ground| {
         let lab = Lab::new(&ground, Duration::ZERO).await;
         let id = id_of(&lab.encrypt(&lab.here).await);
-        let destroyed = lab.here.destroy_key(lab.account(), &id).await.unwrap();
+        let destroyed = lab.here.destroy_key(&By::OPERATOR, lab.account(), &id).await.unwrap();
         assert_eq!(lab.here.purge_after(&destroyed), destroyed.destroyed_at);
-        let late = lab.here.undestroy_key(lab.account(), &id).await;
+        let late = lab.here.undestroy_key(&By::OPERATOR, lab.account(), &id).await;
         assert!(matches!(late, Err(Error::UnknownKey)), "{late:?}");
         assert_eq!(lab.here.purge_destroyed_keys(10).await.unwrap().keys, 1);
         lab.close().await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use pqc_core::Secret;
-use pqc_service::{Custody, Settings};
+use pqc_service::{By, Custody, Settings};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -32,7 +32,7 @@ pub(crate) async fn run(output: Output) -> anyhow::Result<()> {
     let master_key = Secret::generate(&mut getrandom::SysRng)?;
     let opened = Opened::open_embedded(&data_dir, master_key.into(), Settings::default()).await?;
     let pending = opened.service.prepare_account(DEFAULT_ACCOUNT, Custody::Server).await?;
-    let root_token = opened.service.create_account(pending).await?;
+    let root_token = opened.service.create_account(&By::OPERATOR, pending).await?;
 
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("cannot listen")?;
     let server = format!("http://{}", listener.local_addr().context("cannot tell the address")?);

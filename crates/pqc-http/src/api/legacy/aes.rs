@@ -11,7 +11,7 @@ use crate::app::{App, Config};
 use crate::body::off_the_runtime;
 use crate::fields::{All, Fields};
 use crate::metrics::Work;
-use crate::operation::{Answer, Operation, from_service};
+use crate::operation::{Answer, KeyUsed, Operation, from_service};
 use crate::problem::{FieldError, Problem};
 
 /// AES-256 encryption of a text.
@@ -27,15 +27,11 @@ impl Operation for EncryptText {
         config.text_body_limit()
     }
 
-    async fn key_used(
-        app: &App,
-        account: AccountId,
-        fields: &Fields,
-    ) -> Result<Option<KeyId>, Problem> {
+    async fn key_used(app: &App, account: AccountId, fields: &Fields) -> Result<KeyUsed, Problem> {
         if optional_key(fields)?.is_some() {
-            return Ok(None);
+            return Ok(KeyUsed::NotStored(None));
         }
-        app.service.account_key_id(account).await.map_err(from_service)
+        app.service.account_key_id(account).await.map(KeyUsed::Stored).map_err(from_service)
     }
 
     async fn act(app: &App, by: &Admitted, mut fields: Fields) -> Result<Answer, Problem> {
@@ -75,16 +71,16 @@ impl Operation for DecryptText {
         config.text_body_limit()
     }
 
-    async fn key_used(_: &App, _: AccountId, fields: &Fields) -> Result<Option<KeyId>, Problem> {
+    async fn key_used(_: &App, _: AccountId, fields: &Fields) -> Result<KeyUsed, Problem> {
         if optional_key(fields)?.is_some() {
-            return Ok(None);
+            return Ok(KeyUsed::NotStored(None));
         }
         // The head is enough: a text of which only the head is hex begins no box in base64.
         let head = wire::decode_head(fields.text("ciphertext")?)
             .map_err(|_| fields.error("ciphertext", "is neither hex nor base64", "encoding"))?;
         let key_id = MessageBox::key_id_in_head(&head);
         let key_id = key_id.map_err(|e| fields.refused("ciphertext", &e))?;
-        Ok(key_id.map(KeyId::Symmetric))
+        Ok(KeyUsed::Stored(key_id.map(KeyId::Symmetric)))
     }
 
     async fn act(app: &App, by: &Admitted, mut fields: Fields) -> Result<Answer, Problem> {

@@ -2,7 +2,7 @@
 
 use pqc_core::token::{Demand, Operation as Scoped};
 use pqc_core::{
-    AccountId, Attestation, Ciphertext, DecapsulationKey, KemAlgorithm, KeyId, SignatureAlgorithm,
+    AccountId, Attestation, Ciphertext, DecapsulationKey, KemAlgorithm, SignatureAlgorithm,
     UnverifiedKey, VerifyingKey,
 };
 use pqc_service::keyring::AttestedKey;
@@ -18,7 +18,7 @@ use crate::api::{
 use crate::app::App;
 use crate::fields::{All, Fields};
 use crate::metrics::Work;
-use crate::operation::{Answer, BodyRule, Operation};
+use crate::operation::{Answer, BodyRule, KeyUsed, Operation};
 use crate::problem::{FieldError, Problem};
 
 /// A KEM key pair, attested by the issuer.
@@ -28,6 +28,10 @@ impl Operation for GenerateKeys {
     const ALLOW: &'static str = "GET, POST";
     const DEMAND: Demand = Demand::Operation(Scoped::KemGenerate);
     const BODY: BodyRule = BodyRule::Optional;
+
+    async fn key_used(_: &App, _: AccountId, _: &Fields) -> Result<KeyUsed, Problem> {
+        Ok(KeyUsed::Made)
+    }
 
     async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
         let (algorithm, custody) = (kem_algorithm(&fields), optional_custody(&fields)).all()?;
@@ -73,8 +77,8 @@ impl Operation for EncapsulateKey {
     const ALLOW: &'static str = "POST";
     const DEMAND: Demand = Demand::Operation(Scoped::KemEncapsulate);
 
-    async fn key_used(_: &App, _: AccountId, fields: &Fields) -> Result<Option<KeyId>, Problem> {
-        Ok(Some(public_key(fields)?.key_id()))
+    async fn key_used(_: &App, _: AccountId, fields: &Fields) -> Result<KeyUsed, Problem> {
+        Ok(KeyUsed::NotStored(Some(public_key(fields)?.key_id())))
     }
 
     async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
@@ -115,11 +119,11 @@ impl Operation for DecapsulateKey {
     const DEMAND: Demand = Demand::Operation(Scoped::KemDecapsulate);
     const BODY: BodyRule = BodyRule::Optional;
 
-    async fn key_used(_: &App, _: AccountId, fields: &Fields) -> Result<Option<KeyId>, Problem> {
+    async fn key_used(_: &App, _: AccountId, fields: &Fields) -> Result<KeyUsed, Problem> {
         if fields.optional_text("sk")?.is_some() {
-            return Ok(None);
+            return Ok(KeyUsed::NotStored(None));
         }
-        Ok(Some(public_key(fields)?.key_id()))
+        Ok(KeyUsed::Stored(Some(public_key(fields)?.key_id())))
     }
 
     async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {

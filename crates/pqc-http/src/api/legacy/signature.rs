@@ -1,7 +1,7 @@
 //! ML-DSA with the account's own keys.
 
 use pqc_core::token::{Demand, Operation as Scoped};
-use pqc_core::{AccountId, KeyId, Signature, SignatureAlgorithm};
+use pqc_core::{AccountId, Signature, SignatureAlgorithm};
 use pqc_service::Admitted;
 use pqc_service::keyring::SigningKeyChoice;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::api::{lengths, optional_key_id, refused, same_algorithm, signature_al
 use crate::app::App;
 use crate::fields::{All, Fields};
 use crate::metrics::Work;
-use crate::operation::{Answer, Operation, from_service};
+use crate::operation::{Answer, KeyUsed, Operation, from_service};
 use crate::problem::{FieldError, Problem};
 
 /// A signature by the account's own key.
@@ -22,13 +22,10 @@ impl Operation for Sign {
     const ALLOW: &'static str = "POST";
     const DEMAND: Demand = Demand::Operation(Scoped::Sign);
 
-    async fn key_used(
-        app: &App,
-        account: AccountId,
-        fields: &Fields,
-    ) -> Result<Option<KeyId>, Problem> {
+    async fn key_used(app: &App, account: AccountId, fields: &Fields) -> Result<KeyUsed, Problem> {
         let choice = signing_key_choice(fields)?;
-        app.service.signing_key_id(account, choice).await.map_err(from_service)
+        let key = app.service.signing_key_id(account, choice).await;
+        key.map(KeyUsed::Stored).map_err(from_service)
     }
 
     async fn act(app: &App, by: &Admitted, mut fields: Fields) -> Result<Answer, Problem> {
@@ -65,8 +62,8 @@ impl Operation for Verify {
     const ALLOW: &'static str = "POST";
     const DEMAND: Demand = Demand::Operation(Scoped::Verify);
 
-    async fn key_used(_: &App, _: AccountId, fields: &Fields) -> Result<Option<KeyId>, Problem> {
-        Ok(Some(verifying_key(fields, "pk")?.key_id()))
+    async fn key_used(_: &App, _: AccountId, fields: &Fields) -> Result<KeyUsed, Problem> {
+        Ok(KeyUsed::NotStored(Some(verifying_key(fields, "pk")?.key_id())))
     }
 
     async fn act(app: &App, by: &Admitted, mut fields: Fields) -> Result<Answer, Problem> {

@@ -1,5 +1,6 @@
 //! Temporary tokens.
 
+use pqc_core::AccountId;
 use pqc_core::token::{Demand, OperationSet};
 use pqc_service::Admitted;
 use pqc_service::tokens::MintRequest;
@@ -10,7 +11,7 @@ use super::name_of;
 use crate::api::{optional_key_id, refused};
 use crate::app::App;
 use crate::fields::{All, Fields};
-use crate::operation::{Answer, BodyRule, Operation};
+use crate::operation::{Answer, BodyRule, KeyUsed, Operation};
 use crate::problem::{FieldError, Problem};
 
 /// A temporary token from a root token.
@@ -20,6 +21,11 @@ impl Operation for NewToken {
     const ALLOW: &'static str = "GET, POST";
     const DEMAND: Demand = Demand::Root;
     const BODY: BodyRule = BodyRule::Optional;
+    const ACT: &'static str = "token.mint";
+
+    async fn key_used(_: &App, _: AccountId, _: &Fields) -> Result<KeyUsed, Problem> {
+        Ok(KeyUsed::Made)
+    }
 
     async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
         let (lifetime_seconds, attempts, operations, key_id, label) = (

@@ -8,6 +8,7 @@ use sqlx::{Connection, PgConnection};
 use super::connect::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, connect, is_lost, within};
 use super::{code, failure, spend};
 use crate::error::Error;
+use crate::store::audited::{self, AuditRow};
 use crate::store::writer::{Engine, Failure, Spent, Write};
 use crate::store::{change, rows};
 
@@ -71,6 +72,10 @@ impl Engine for PostgresEngine {
         _now: Timestamp,
     ) -> Result<Vec<Result<Spent, Error>>, Failure> {
         spend::each(self.connection()?, tokens).await
+    }
+
+    async fn record(&mut self, rows: &[AuditRow]) -> Result<(), Failure> {
+        audited::insert(self.connection()?, rows).await
     }
 
     async fn commit(&mut self) -> Result<(), Failure> {

@@ -13,6 +13,7 @@ use super::{
     is_locked, open, spend,
 };
 use crate::error::Error;
+use crate::store::audited::{self, AuditRow};
 use crate::store::change;
 use crate::store::rows::{self, millis};
 use crate::store::writer::{Engine, Failure, Spent, Write};
@@ -125,6 +126,10 @@ impl Engine for SqliteEngine {
         now: Timestamp,
     ) -> Result<Vec<Result<Spent, Error>>, Failure> {
         spend::each(self.connection()?, tokens, now).await
+    }
+
+    async fn record(&mut self, rows: &[AuditRow]) -> Result<(), Failure> {
+        audited::insert(self.connection()?, rows).await
     }
 
     async fn commit(&mut self) -> Result<(), Failure> {

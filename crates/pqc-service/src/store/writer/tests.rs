@@ -62,6 +62,11 @@ impl Engine for FakeEngine {
         Ok(tokens.iter().map(|_| Ok(Ok(None))).collect())
     }
 
+    async fn record(&mut self, rows: &[AuditRow]) -> Result<(), Failure> {
+        assert!(!rows.is_empty());
+        Ok(())
+    }
+
     async fn commit(&mut self) -> Result<(), Failure> {
         self.0.open.store(false, Ordering::SeqCst);
         self.0.reach(Step::Commit)?;
@@ -84,7 +89,7 @@ async fn spend_ten(writer: &Arc<Writer<FakeEngine>>) -> Vec<Result<Spent, Error>
     let mut uses = tokio::task::JoinSet::new();
     for _ in 0..10 {
         let writer = Arc::clone(writer);
-        uses.spawn(async move { writer.spend(TOKEN).await });
+        uses.spawn(async move { writer.spend(&By::SERVER, TOKEN, Event::done("sign")).await });
     }
     uses.join_all().await
 }
@@ -186,7 +191,7 @@ async fn a_writer_that_dies_leaves_its_callers_in_doubt_and_takes_no_more() {
         assert!(matches!(answer, Err(Error::OutcomeUnknown(_))), "{answer:?}");
     }
     assert!(!writer.is_alive());
-    let late = writer.spend(TOKEN).await;
+    let late = writer.spend(&By::SERVER, TOKEN, Event::done("sign")).await;
     assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
     assert!(writer.finish().await.is_none());
 }
@@ -201,7 +206,7 @@ async fn a_writer_that_is_halted_confirms_nothing_and_takes_no_more() {
         assert!(matches!(answer, Err(Error::OutcomeUnknown(_))), "{answer:?}");
     }
     assert!(!writer.is_alive());
-    let late = writer.spend(TOKEN).await;
+    let late = writer.spend(&By::SERVER, TOKEN, Event::done("sign")).await;
     assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
     assert_eq!((writer.commits(), fake.committed.load(Ordering::SeqCst)), (0, 0));
 }

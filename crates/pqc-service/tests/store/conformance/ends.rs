@@ -1,9 +1,11 @@
 //! The end of tokens: which are counted as living, and which are removed.
 
+use crate::support::usage;
 use std::sync::Arc;
 
 use pqc_core::Timestamp;
 use pqc_core::token::Refusal;
+use pqc_service::By;
 use pqc_service::Store;
 
 use crate::ground::{Counting, Ground, on_every_ground};
@@ -22,16 +24,16 @@ async fn there(store: &(impl Store + ?Sized), account: u8) -> Vec<u64> {
 async fn furnished(ground: &Ground) -> Arc<dyn Counting> {
     let store = ground.open_with_account().await;
     add_account(&*store, 2).await;
-    store.replace_root_token(root(1, 9), true).await.unwrap();
+    store.replace_root_token(&By::OPERATOR, root(1, 9), true).await.unwrap();
     for (n, attempts) in [(1, 1), (3, 1), (4, 5), (5, 2)] {
-        store.insert_token(temporary(1, n, attempts)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(1, n, attempts)).await.unwrap();
     }
-    store.insert_token(expiring(temporary(1, 2, 5), at(10))).await.unwrap();
-    store.insert_token(temporary(2, 3, 1)).await.unwrap();
+    store.insert_token(&By::OPERATOR, expiring(temporary(1, 2, 5), at(10))).await.unwrap();
+    store.insert_token(&By::OPERATOR, temporary(2, 3, 1)).await.unwrap();
     for hash in [hash(1, 3), hash(1, 5), hash(2, 3)] {
-        store.spend(&hash).await.unwrap().unwrap();
+        store.spend(&By::OPERATOR, &hash, usage()).await.unwrap().unwrap();
     }
-    assert!(store.revoke_token(account_id(1), token_id(4)).await.unwrap());
+    assert!(store.revoke_token(&By::OPERATOR, account_id(1), token_id(4)).await.unwrap());
     store
 }
 
@@ -40,7 +42,10 @@ async fn what_ended_is_removed_and_nothing_else() {
     on_every_ground(async |ground: Ground| {
         let store = furnished(&ground).await;
         let remove = async |account, before: Timestamp| {
-            store.remove_ended_tokens(account_id(account), before, 100).await.unwrap()
+            store
+                .remove_ended_tokens(&By::OPERATOR, account_id(account), before, 100)
+                .await
+                .unwrap()
         };
         assert_eq!(remove(1, at(-1)).await, 0, "what ended later stays");
         assert_eq!(there(&*store, 1).await, [0, 1, 2, 3, 4, 5, 9]);
@@ -53,11 +58,17 @@ async fn what_ended_is_removed_and_nothing_else() {
         assert_eq!(remove(3, at(10)).await, 0, "no account");
 
         // A token that is gone is unknown; the others are as they were.
-        assert_eq!(store.spend(&hash(1, 3)).await.unwrap(), Err(Refusal::Unknown));
+        assert_eq!(
+            store.spend(&By::OPERATOR, &hash(1, 3), usage()).await.unwrap(),
+            Err(Refusal::Unknown)
+        );
         assert_eq!(store.token_by_hash(&hash(1, 3)).await.unwrap(), None);
-        assert_eq!(store.spend(&hash(2, 3)).await.unwrap(), Err(Refusal::Spent));
-        assert_eq!(store.spend(&hash(1, 5)).await.unwrap(), Ok(Some(0)));
-        assert_eq!(store.spend(&hash(1, 9)).await.unwrap(), Ok(None));
+        assert_eq!(
+            store.spend(&By::OPERATOR, &hash(2, 3), usage()).await.unwrap(),
+            Err(Refusal::Spent)
+        );
+        assert_eq!(store.spend(&By::OPERATOR, &hash(1, 5), usage()).await.unwrap(), Ok(Some(0)));
+        assert_eq!(store.spend(&By::OPERATOR, &hash(1, 9), usage()).await.unwrap(), Ok(None));
         store.close().await;
     })
     .await;
@@ -69,10 +80,11 @@ async fn as_many_are_removed_as_was_said_the_oldest_first() {
         let store = ground.open_with_account().await;
         for n in 1..=7 {
             let token = expiring(temporary(1, n, 1), at(100 - n as i64));
-            store.insert_token(token).await.unwrap();
+            store.insert_token(&By::OPERATOR, token).await.unwrap();
         }
-        let remove =
-            async |limit| store.remove_ended_tokens(account_id(1), at(200), limit).await.unwrap();
+        let remove = async |limit| {
+            store.remove_ended_tokens(&By::OPERATOR, account_id(1), at(200), limit).await.unwrap()
+        };
         assert_eq!(remove(0).await, 0);
         assert_eq!(remove(3).await, 3);
         assert_eq!(there(&*store, 1).await, [0, 1, 2, 3, 4]);
@@ -90,13 +102,13 @@ async fn accounts_are_named_that_have_something_to_remove() {
     on_every_ground(async |ground: Ground| {
         let store = furnished(&ground).await;
         add_account(&*store, 3).await;
-        store.insert_token(temporary(3, 1, 1)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(3, 1, 1)).await.unwrap();
         let named =
             async |before, limit| store.accounts_with_ended_tokens(before, limit).await.unwrap();
         assert_eq!(named(at(-1), 10).await, []);
         assert_eq!(named(at(0), 10).await, [account_id(1), account_id(2)]);
         assert_eq!(named(at(0), 1).await, [account_id(1)]);
-        store.remove_ended_tokens(account_id(1), at(0), 100).await.unwrap();
+        store.remove_ended_tokens(&By::OPERATOR, account_id(1), at(0), 100).await.unwrap();
         assert_eq!(named(at(0), 10).await, [account_id(2)]);
         store.close().await;
     })
@@ -117,9 +129,9 @@ async fn tokens_that_live_are_counted() {
         assert_eq!(live(1, at(0), u64::MAX).await, 3);
         assert_eq!(live(2, at(0), 100).await, 0);
         assert_eq!(live(3, at(0), 100).await, 0);
-        store.spend(&hash(1, 5)).await.unwrap().unwrap();
+        store.spend(&By::OPERATOR, &hash(1, 5), usage()).await.unwrap().unwrap();
         assert_eq!(live(1, at(0), 100).await, 2);
-        store.replace_root_token(root(1, 10), true).await.unwrap();
+        store.replace_root_token(&By::OPERATOR, root(1, 10), true).await.unwrap();
         assert_eq!(live(1, at(0), 100).await, 0);
         store.close().await;
     })

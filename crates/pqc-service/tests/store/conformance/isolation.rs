@@ -1,10 +1,11 @@
 //! Every operation that takes an account, tried with another account's identifiers.
 
+use crate::support::usage;
 use std::sync::Arc;
 
 use pqc_core::Timestamp;
 use pqc_core::seal::RecordKind::SigningKey;
-use pqc_service::{Custody, KeyRecord, Store};
+use pqc_service::{By, Custody, KeyRecord, Store};
 
 use crate::support::{
     account_id, add_account, hash, key_pair, on_every_store, root, temporary, token_id, versioned,
@@ -17,13 +18,13 @@ async fn nothing_of_another_account_is_seen_or_changed() {
         for n in [1, 2] {
             add_account(&*store, n).await;
         }
-        store.insert_token(temporary(2, 5, 5)).await.unwrap();
-        store.insert_token(temporary(2, 6, 5)).await.unwrap();
-        assert!(store.revoke_token(theirs, token_id(6)).await.unwrap());
-        store.insert_key(key_pair(2, 1)).await.unwrap();
-        store.insert_key(versioned(2, SigningKey, "ML-DSA-65", 1)).await.unwrap();
-        store.insert_key(key_pair(2, 2)).await.unwrap();
-        assert!(store.destroy_key(theirs, &key_pair(2, 2).id).await.unwrap());
+        store.insert_token(&By::OPERATOR, temporary(2, 5, 5)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(2, 6, 5)).await.unwrap();
+        assert!(store.revoke_token(&By::OPERATOR, theirs, token_id(6)).await.unwrap());
+        store.insert_key(&By::OPERATOR, key_pair(2, 1)).await.unwrap();
+        store.insert_key(&By::OPERATOR, versioned(2, SigningKey, "ML-DSA-65", 1)).await.unwrap();
+        store.insert_key(&By::OPERATOR, key_pair(2, 2)).await.unwrap();
+        assert!(store.destroy_key(&By::OPERATOR, theirs, &key_pair(2, 2).id).await.unwrap());
         let everything = async || {
             (
                 store.account_by_name("account 2").await.unwrap().unwrap(),
@@ -37,13 +38,13 @@ async fn nothing_of_another_account_is_seen_or_changed() {
         };
         let before = everything().await;
 
-        assert!(store.set_custody(mine, Custody::Client).await.unwrap());
-        assert!(store.set_disabled(mine, true).await.unwrap());
+        assert!(store.set_custody(&By::OPERATOR, mine, Custody::Client).await.unwrap());
+        assert!(store.set_disabled(&By::OPERATOR, mine, true).await.unwrap());
         assert_eq!(store.tokens(mine, None, 100).await.unwrap().len(), 1);
         assert_eq!(store.tokens(mine, Some(token_id(4)), 100).await.unwrap(), []);
-        assert!(!store.revoke_token(mine, token_id(5)).await.unwrap());
-        assert!(!store.mint_token(temporary(1, 6, 1), token_id(5)).await.unwrap());
-        store.replace_root_token(root(1, 7), true).await.unwrap();
+        assert!(!store.revoke_token(&By::OPERATOR, mine, token_id(5)).await.unwrap());
+        assert!(!store.mint_token(&By::OPERATOR, temporary(1, 6, 1), token_id(5)).await.unwrap());
+        store.replace_root_token(&By::OPERATOR, root(1, 7), true).await.unwrap();
         assert_eq!(store.key(mine, &key_pair(2, 1).id).await.unwrap(), None);
         assert_eq!(store.current_key(mine, SigningKey, "ML-DSA-65").await.unwrap(), None);
         assert_eq!(store.key_versions(mine, SigningKey).await.unwrap(), []);
@@ -53,23 +54,28 @@ async fn nothing_of_another_account_is_seen_or_changed() {
         assert_eq!(store.keys(mine, place, 100).await.unwrap(), []);
         for theirs in [key_pair(2, 1), key_pair(2, 2), versioned(2, SigningKey, "ML-DSA-65", 1)] {
             assert_eq!(store.key_info(mine, &theirs.id).await.unwrap(), None);
-            assert!(!store.destroy_key(mine, &theirs.id).await.unwrap());
+            assert!(!store.destroy_key(&By::OPERATOR, mine, &theirs.id).await.unwrap());
             let long_ago = Timestamp::from_millis(0);
-            assert!(!store.undestroy_key(mine, &theirs.id, long_ago).await.unwrap());
+            assert!(!store.undestroy_key(&By::OPERATOR, mine, &theirs.id, long_ago).await.unwrap());
         }
         let end = Timestamp::from_millis(u64::MAX);
-        assert_eq!(store.remove_ended_tokens(mine, end, 100).await.unwrap(), 1);
+        assert_eq!(store.remove_ended_tokens(&By::OPERATOR, mine, end, 100).await.unwrap(), 1);
         assert_eq!(store.live_tokens(mine, Timestamp::from_millis(0), 100).await.unwrap(), 0);
         assert_eq!(store.stored_keys(mine, 100).await.unwrap(), 0);
-        assert!(store.insert_key(key_pair(1, 1)).await.unwrap());
-        assert!(store.insert_key(versioned(1, SigningKey, "ML-DSA-65", 1)).await.unwrap());
+        assert!(store.insert_key(&By::OPERATOR, key_pair(1, 1)).await.unwrap());
+        assert!(
+            store
+                .insert_key(&By::OPERATOR, versioned(1, SigningKey, "ML-DSA-65", 1))
+                .await
+                .unwrap()
+        );
         for key in [key_pair(1, 3), versioned(1, SigningKey, "ML-DSA-65", 2)] {
             let version = Some(key.version.unwrap_or(3));
-            assert!(store.put_in_force(KeyRecord { version, ..key }).await.unwrap());
+            assert!(store.put_in_force(&By::OPERATOR, KeyRecord { version, ..key }).await.unwrap());
         }
 
         assert_eq!(everything().await, before);
-        assert_eq!(store.spend(&hash(2, 5)).await.unwrap(), Ok(Some(4)));
+        assert_eq!(store.spend(&By::OPERATOR, &hash(2, 5), usage()).await.unwrap(), Ok(Some(4)));
     })
     .await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pqc_core::PassphraseParameters;
 use pqc_core::seal::RecordKind::SigningKey;
 use pqc_service::store::{MasterKeyRecord, MasterRotation, NewMasterKey, Resealed};
-use pqc_service::{Error, KeyRecord, Store};
+use pqc_service::{By, Error, KeyRecord, Store};
 use tokio::task::JoinSet;
 
 use crate::ground::{Ground, on_every_ground};
@@ -55,9 +55,9 @@ async fn a_version_is_added_once() {
         let parameters = PassphraseParameters::new(65536, 3, 4, [7; 16]).unwrap();
         let derived = NewMasterKey { derivation: Some(parameters), ..master_key(2) };
         for key in [derived.clone(), master_key(u32::MAX), master_key(1)] {
-            assert!(store.add_master_key(key).await.unwrap());
+            assert!(store.add_master_key(&By::OPERATOR, key).await.unwrap());
         }
-        assert!(!store.add_master_key(master_key(2)).await.unwrap());
+        assert!(!store.add_master_key(&By::OPERATOR, master_key(2)).await.unwrap());
         let keys = store.master_keys().await.unwrap();
         assert_eq!(keys.iter().map(|key| key.version).collect::<Vec<_>>(), [1, 2, u32::MAX]);
         assert_eq!((&keys[1].check, &keys[1].derivation), (&derived.check, &derived.derivation));
@@ -70,15 +70,21 @@ async fn a_version_is_added_once() {
 #[tokio::test]
 async fn a_rotation_begins_from_the_key_in_force_and_one_at_a_time() {
     on_every_store(async |store: Arc<dyn Store>| {
-        assert!(!store.begin_master_rotation(rotation(1)).await.unwrap(), "there is no key");
-        store.add_master_key(master_key(1)).await.unwrap();
+        assert!(
+            !store.begin_master_rotation(&By::OPERATOR, rotation(1)).await.unwrap(),
+            "there is no key"
+        );
+        store.add_master_key(&By::OPERATOR, master_key(1)).await.unwrap();
         assert_eq!(state(&*store).await, [(1, false, None)]);
-        assert!(store.begin_master_rotation(rotation(1)).await.unwrap());
+        assert!(store.begin_master_rotation(&By::OPERATOR, rotation(1)).await.unwrap());
         let begun = [(1, true, Some(2)), (2, false, Some(1))];
         assert_eq!(state(&*store).await, begun);
         let keys = store.master_keys().await.unwrap();
         for from in [1, 2, 3] {
-            assert!(!store.begin_master_rotation(rotation(from)).await.unwrap(), "{from}");
+            assert!(
+                !store.begin_master_rotation(&By::OPERATOR, rotation(from)).await.unwrap(),
+                "{from}"
+            );
         }
         assert_eq!(store.master_keys().await.unwrap(), keys, "a refusal changes nothing");
     })
@@ -89,12 +95,12 @@ async fn a_rotation_begins_from_the_key_in_force_and_one_at_a_time() {
 async fn a_new_version_that_is_there_leaves_the_old_one_in_force() {
     on_every_store(async |store: Arc<dyn Store>| {
         for version in [1, 2] {
-            store.add_master_key(master_key(version)).await.unwrap();
+            store.add_master_key(&By::OPERATOR, master_key(version)).await.unwrap();
         }
-        let refused = store.begin_master_rotation(rotation(1)).await;
+        let refused = store.begin_master_rotation(&By::OPERATOR, rotation(1)).await;
         assert!(matches!(refused, Err(Error::Corrupt { .. })), "{refused:?}");
         assert_eq!(state(&*store).await, [(1, false, None), (2, false, None)]);
-        assert!(store.begin_master_rotation(rotation(2)).await.unwrap()); // the twin
+        assert!(store.begin_master_rotation(&By::OPERATOR, rotation(2)).await.unwrap()); // the twin
     })
     .await;
 }
@@ -102,19 +108,19 @@ async fn a_new_version_that_is_there_leaves_the_old_one_in_force() {
 #[tokio::test]
 async fn no_key_is_added_under_a_superseded_master_key() {
     on_every_store(async |store: Arc<dyn Store>| {
-        store.add_master_key(master_key(1)).await.unwrap();
-        assert!(store.insert_key(key_pair(1, 1)).await.unwrap());
-        store.begin_master_rotation(rotation(1)).await.unwrap();
+        store.add_master_key(&By::OPERATOR, master_key(1)).await.unwrap();
+        assert!(store.insert_key(&By::OPERATOR, key_pair(1, 1)).await.unwrap());
+        store.begin_master_rotation(&By::OPERATOR, rotation(1)).await.unwrap();
         for key in [key_pair(1, 2), versioned(1, SigningKey, "ML-DSA-65", 1)] {
-            let refused = store.insert_key(key.clone()).await;
+            let refused = store.insert_key(&By::OPERATOR, key.clone()).await;
             assert!(matches!(refused, Err(Error::StaleMasterKey { version: 1 })), "{refused:?}");
             assert_eq!(store.key(account_id(1), &key.id).await.unwrap(), None);
-            assert!(store.insert_key(under(2, key)).await.unwrap());
+            assert!(store.insert_key(&By::OPERATOR, under(2, key)).await.unwrap());
         }
         // The end of the rotation changes nothing of it.
-        store.reseal_keys(vec![resealed(&key_pair(1, 1), 2)]).await.unwrap();
-        assert!(store.end_master_rotation(1, 2).await.unwrap());
-        assert!(store.insert_key(key_pair(1, 3)).await.is_err());
+        store.reseal_keys(&By::OPERATOR, vec![resealed(&key_pair(1, 1), 2)]).await.unwrap();
+        assert!(store.end_master_rotation(&By::OPERATOR, 1, 2).await.unwrap());
+        assert!(store.insert_key(&By::OPERATOR, key_pair(1, 3)).await.is_err());
     })
     .await;
 }
@@ -122,26 +128,29 @@ async fn no_key_is_added_under_a_superseded_master_key() {
 #[tokio::test]
 async fn a_rotation_ends_when_no_key_is_under_the_older_one() {
     on_every_store(async |store: Arc<dyn Store>| {
-        store.add_master_key(master_key(1)).await.unwrap();
+        store.add_master_key(&By::OPERATOR, master_key(1)).await.unwrap();
         for n in [1, 2] {
-            store.insert_key(key_pair(n, 1)).await.unwrap();
+            store.insert_key(&By::OPERATOR, key_pair(n, 1)).await.unwrap();
         }
-        store.begin_master_rotation(rotation(1)).await.unwrap();
+        store.begin_master_rotation(&By::OPERATOR, rotation(1)).await.unwrap();
         let begun = store.master_keys().await.unwrap();
         for n in [1, 2] {
-            assert!(!store.end_master_rotation(1, 2).await.unwrap());
+            assert!(!store.end_master_rotation(&By::OPERATOR, 1, 2).await.unwrap());
             assert_eq!(store.master_keys().await.unwrap(), begun);
-            assert_eq!(store.reseal_keys(vec![resealed(&key_pair(n, 1), 2)]).await.unwrap(), 1);
+            assert_eq!(
+                store.reseal_keys(&By::OPERATOR, vec![resealed(&key_pair(n, 1), 2)]).await.unwrap(),
+                1
+            );
         }
         assert_eq!(store.keys_by_master_key().await.unwrap(), [(2, 2)]);
         // Who did the same beside it may end it again.
         for _ in 0..2 {
-            assert!(store.end_master_rotation(1, 2).await.unwrap());
+            assert!(store.end_master_rotation(&By::OPERATOR, 1, 2).await.unwrap());
             assert_eq!(state(&*store).await, [(1, true, None), (2, false, None)]);
         }
         // And takes nothing from the next one.
-        assert!(store.begin_master_rotation(rotation(2)).await.unwrap());
-        store.end_master_rotation(1, 2).await.unwrap();
+        assert!(store.begin_master_rotation(&By::OPERATOR, rotation(2)).await.unwrap());
+        store.end_master_rotation(&By::OPERATOR, 1, 2).await.unwrap();
         let next = [(1, true, None), (2, true, Some(3)), (3, false, Some(2))];
         assert_eq!(state(&*store).await, next);
     })
@@ -153,9 +162,9 @@ async fn the_keys_under_a_master_key_come_in_pages() {
     on_every_store(async |store: Arc<dyn Store>| {
         let keys: Vec<_> = (1..=5).map(|n| key_pair(n % 2, n)).collect();
         for (n, key) in keys.iter().enumerate() {
-            store.insert_key(key.clone()).await.unwrap();
+            store.insert_key(&By::OPERATOR, key.clone()).await.unwrap();
             let other = under([2, 256, 0x0100_0000, u32::MAX, 2][n], key_pair(9, n as u8));
-            store.insert_key(other).await.unwrap();
+            store.insert_key(&By::OPERATOR, other).await.unwrap();
         }
         let (numbers, first) = page(&*store, 1, 0, 3).await;
         assert_eq!(first, keys[..3]);
@@ -173,19 +182,26 @@ async fn the_keys_under_a_master_key_come_in_pages() {
 async fn a_sealed_secret_is_replaced_where_it_is_still_the_old_one() {
     on_every_store(async |store: Arc<dyn Store>| {
         for n in [1, 2] {
-            store.insert_key(key_pair(1, n)).await.unwrap();
+            store.insert_key(&By::OPERATOR, key_pair(1, n)).await.unwrap();
         }
         let wrong = Resealed { old: sealed(9), ..resealed(&key_pair(1, 1), 2) };
         let elsewhere = Resealed { account: account_id(2), ..resealed(&key_pair(1, 1), 2) };
-        assert_eq!(store.reseal_keys(vec![wrong.clone(), elsewhere]).await.unwrap(), 0);
-        assert_eq!(store.reseal_keys(vec![]).await.unwrap(), 0);
+        assert_eq!(
+            store.reseal_keys(&By::OPERATOR, vec![wrong.clone(), elsewhere]).await.unwrap(),
+            0
+        );
+        assert_eq!(store.reseal_keys(&By::OPERATOR, vec![]).await.unwrap(), 0);
         assert_eq!(store.keys_by_master_key().await.unwrap(), [(1, 2)]);
         let right = resealed(&key_pair(1, 2), 2);
-        assert_eq!(store.reseal_keys(vec![wrong, right.clone()]).await.unwrap(), 1);
+        assert_eq!(store.reseal_keys(&By::OPERATOR, vec![wrong, right.clone()]).await.unwrap(), 1);
         let kept = async |n| store.key(account_id(1), &key_pair(1, n).id).await.unwrap().unwrap();
         assert_eq!(kept(1).await, key_pair(1, 1));
         assert_eq!(kept(2).await, KeyRecord { sealed: right.new.clone(), ..key_pair(1, 2) });
-        assert_eq!(store.reseal_keys(vec![right]).await.unwrap(), 0, "it is there already");
+        assert_eq!(
+            store.reseal_keys(&By::OPERATOR, vec![right]).await.unwrap(),
+            0,
+            "it is there already"
+        );
     })
     .await;
 }
@@ -195,13 +211,13 @@ async fn a_sealed_secret_is_replaced_where_it_is_still_the_old_one() {
 async fn none_slips_in_while_a_rotation_begins() {
     on_every_ground(async |ground: Ground| {
         let (one, other) = (ground.open().await, ground.open().await);
-        one.add_master_key(master_key(1)).await.unwrap();
+        one.add_master_key(&By::OPERATOR, master_key(1)).await.unwrap();
         let mut adding = JoinSet::new();
         for account in 0..8 {
             let store = Arc::clone(if account % 2 == 0 { &one } else { &other });
             adding.spawn(async move {
                 for n in 0..=255 {
-                    match store.insert_key(key_pair(account, n)).await {
+                    match store.insert_key(&By::OPERATOR, key_pair(account, n)).await {
                         Err(Error::StaleMasterKey { .. }) => return u64::from(n),
                         added => assert!(added.unwrap()),
                     }
@@ -210,7 +226,7 @@ async fn none_slips_in_while_a_rotation_begins() {
             });
         }
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        assert!(other.begin_master_rotation(rotation(1)).await.unwrap());
+        assert!(other.begin_master_rotation(&By::OPERATOR, rotation(1)).await.unwrap());
         let counted = other.keys_by_master_key().await.unwrap();
         let added: u64 = adding.join_all().await.into_iter().sum();
         assert_eq!(other.keys_by_master_key().await.unwrap(), counted);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pqc_core::VerifyingKey;
+use pqc_service::By;
 use pqc_service::Store;
 
 use crate::support::{master_key, on_every_store};
@@ -15,14 +16,14 @@ async fn an_issuer_is_trusted_once() {
         let issuers = [1952, 1312, 2592].map(|bytes| VerifyingKey::from_bytes(&vec![7; bytes]));
         let issuers = issuers.map(Result::unwrap);
         for issuer in &issuers {
-            assert!(store.trust_issuer(issuer).await.unwrap());
-            assert!(!store.trust_issuer(issuer).await.unwrap());
+            assert!(store.trust_issuer(&By::OPERATOR, issuer).await.unwrap());
+            assert!(!store.trust_issuer(&By::OPERATOR, issuer).await.unwrap());
         }
         assert_eq!(store.trusted_issuers().await.unwrap(), issuers);
-        assert!(store.distrust_issuer(&issuers[0]).await.unwrap());
-        assert!(!store.distrust_issuer(&issuers[0]).await.unwrap());
+        assert!(store.distrust_issuer(&By::OPERATOR, &issuers[0]).await.unwrap());
+        assert!(!store.distrust_issuer(&By::OPERATOR, &issuers[0]).await.unwrap());
         assert_eq!(store.trusted_issuers().await.unwrap(), issuers[1..]);
-        assert!(store.trust_issuer(&issuers[0]).await.unwrap());
+        assert!(store.trust_issuer(&By::OPERATOR, &issuers[0]).await.unwrap());
     })
     .await;
 }
@@ -33,7 +34,7 @@ async fn the_time_does_not_go_back() {
         store.ping().await.unwrap();
         let mut last = store.now().await.unwrap();
         for version in 1..20 {
-            store.add_master_key(master_key(version)).await.unwrap();
+            store.add_master_key(&By::OPERATOR, master_key(version)).await.unwrap();
             let now = store.now().await.unwrap();
             assert!(now >= last);
             last = now;

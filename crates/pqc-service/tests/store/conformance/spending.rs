@@ -1,8 +1,10 @@
 //! Spending attempts.
 
+use crate::support::usage;
 use std::sync::Arc;
 
 use pqc_core::token::Refusal;
+use pqc_service::By;
 use pqc_service::Store;
 use tokio::task::JoinSet;
 
@@ -14,16 +16,22 @@ use crate::support::{
 async fn attempts_count_down_to_none() {
     on_every_store(async |store: Arc<dyn Store>| {
         add_account(&*store, 1).await;
-        store.insert_token(temporary(1, 1, 3)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(1, 1, 3)).await.unwrap();
         let spent_from = store.now().await.unwrap();
         for left in [2, 1, 0] {
-            assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(Some(left)));
+            assert_eq!(
+                store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(),
+                Ok(Some(left))
+            );
             assert_eq!(attempts_left(&*store, &hash(1, 1)).await, Some(left));
         }
         let spent = store.token_by_hash(&hash(1, 1)).await.unwrap().unwrap().0;
         assert_eq!(spent.attempts, Some(3));
         assert!(spent.last_used_at >= Some(spent_from));
-        assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Err(Refusal::Spent));
+        assert_eq!(
+            store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(),
+            Err(Refusal::Spent)
+        );
         assert_eq!(store.token_by_hash(&hash(1, 1)).await.unwrap().unwrap().0, spent);
     })
     .await;
@@ -34,7 +42,7 @@ async fn a_root_token_is_used_without_count() {
     on_every_store(async |store: Arc<dyn Store>| {
         add_account(&*store, 1).await;
         for _ in 0..3 {
-            assert_eq!(store.spend(&hash(1, 0)).await.unwrap(), Ok(None));
+            assert_eq!(store.spend(&By::OPERATOR, &hash(1, 0), usage()).await.unwrap(), Ok(None));
         }
         let used = store.token_by_hash(&hash(1, 0)).await.unwrap().unwrap().0;
         assert_eq!(used.state.attempts_left, None);
@@ -57,27 +65,36 @@ async fn each_refusal_has_its_reason_and_spends_nothing() {
             (temporary(2, 4, 5), Refusal::AccountDisabled),
         ];
         for (token, _) in &refused {
-            store.insert_token(token.clone()).await.unwrap();
+            store.insert_token(&By::OPERATOR, token.clone()).await.unwrap();
         }
         // Each one's twin, one change away.
         for hash in [hash(1, 3), hash(2, 4)] {
-            assert_eq!(store.spend(&hash).await.unwrap(), Ok(Some(4)));
+            assert_eq!(store.spend(&By::OPERATOR, &hash, usage()).await.unwrap(), Ok(Some(4)));
         }
-        store.insert_token(temporary(1, 5, 5)).await.unwrap();
-        assert_eq!(store.spend(&hash(1, 5)).await.unwrap(), Ok(Some(4)));
+        store.insert_token(&By::OPERATOR, temporary(1, 5, 5)).await.unwrap();
+        assert_eq!(store.spend(&By::OPERATOR, &hash(1, 5), usage()).await.unwrap(), Ok(Some(4)));
 
-        assert!(store.revoke_token(account_id(1), token_id(3)).await.unwrap());
-        assert!(store.set_disabled(account_id(2), true).await.unwrap());
+        assert!(store.revoke_token(&By::OPERATOR, account_id(1), token_id(3)).await.unwrap());
+        assert!(store.set_disabled(&By::OPERATOR, account_id(2), true).await.unwrap());
         for (token, refusal) in &refused {
             let before = store.token_by_hash(&token.hash).await.unwrap();
-            assert_eq!(store.spend(&token.hash).await.unwrap(), Err(*refusal));
+            assert_eq!(
+                store.spend(&By::OPERATOR, &token.hash, usage()).await.unwrap(),
+                Err(*refusal)
+            );
             assert_eq!(store.token_by_hash(&token.hash).await.unwrap(), before, "{refusal}");
         }
-        assert_eq!(store.spend(&hash(2, 0)).await.unwrap(), Err(Refusal::AccountDisabled));
-        assert_eq!(store.spend(&hash(1, 99)).await.unwrap(), Err(Refusal::Unknown));
+        assert_eq!(
+            store.spend(&By::OPERATOR, &hash(2, 0), usage()).await.unwrap(),
+            Err(Refusal::AccountDisabled)
+        );
+        assert_eq!(
+            store.spend(&By::OPERATOR, &hash(1, 99), usage()).await.unwrap(),
+            Err(Refusal::Unknown)
+        );
 
-        assert!(store.set_disabled(account_id(2), false).await.unwrap());
-        assert_eq!(store.spend(&hash(2, 4)).await.unwrap(), Ok(Some(3)));
+        assert!(store.set_disabled(&By::OPERATOR, account_id(2), false).await.unwrap());
+        assert_eq!(store.spend(&By::OPERATOR, &hash(2, 4), usage()).await.unwrap(), Ok(Some(3)));
     })
     .await;
 }
@@ -86,10 +103,13 @@ async fn each_refusal_has_its_reason_and_spends_nothing() {
 async fn a_root_token_that_was_replaced_is_refused() {
     on_every_store(async |store: Arc<dyn Store>| {
         add_account(&*store, 1).await;
-        assert_eq!(store.spend(&hash(1, 0)).await.unwrap(), Ok(None));
-        store.replace_root_token(crate::support::root(1, 1), false).await.unwrap();
-        assert_eq!(store.spend(&hash(1, 0)).await.unwrap(), Err(Refusal::Revoked));
-        assert_eq!(store.spend(&hash(1, 1)).await.unwrap(), Ok(None));
+        assert_eq!(store.spend(&By::OPERATOR, &hash(1, 0), usage()).await.unwrap(), Ok(None));
+        store.replace_root_token(&By::OPERATOR, crate::support::root(1, 1), false).await.unwrap();
+        assert_eq!(
+            store.spend(&By::OPERATOR, &hash(1, 0), usage()).await.unwrap(),
+            Err(Refusal::Revoked)
+        );
+        assert_eq!(store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(None));
     })
     .await;
 }
@@ -99,11 +119,13 @@ async fn of_200_concurrent_uses_exactly_as_many_succeed_as_were_granted() {
     const GRANTED: u32 = 70;
     on_every_store(async |store: Arc<dyn Store>| {
         add_account(&*store, 1).await;
-        store.insert_token(temporary(1, 1, GRANTED)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(1, 1, GRANTED)).await.unwrap();
         let mut uses = JoinSet::new();
         for _ in 0..200 {
             let store = Arc::clone(&store);
-            uses.spawn(async move { store.spend(&hash(1, 1)).await.unwrap() });
+            uses.spawn(
+                async move { store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap() },
+            );
         }
         let answers = uses.join_all().await;
         let mut left: Vec<_> = answers.iter().filter_map(|answer| answer.ok()?).collect();
@@ -121,12 +143,14 @@ async fn uses_of_many_tokens_at_once_do_not_mix() {
     on_every_store(async |store: Arc<dyn Store>| {
         add_account(&*store, 1).await;
         for n in 1..=150 {
-            store.insert_token(temporary(1, n, 2)).await.unwrap();
+            store.insert_token(&By::OPERATOR, temporary(1, n, 2)).await.unwrap();
         }
         let mut uses = JoinSet::new();
         for n in (0..450).map(|use_of| use_of % 150 + 1) {
             let store = Arc::clone(&store);
-            uses.spawn(async move { (n, store.spend(&hash(1, n)).await.unwrap()) });
+            uses.spawn(async move {
+                (n, store.spend(&By::OPERATOR, &hash(1, n), usage()).await.unwrap())
+            });
         }
         let mut answers = uses.join_all().await;
         answers.sort_by_key(|(n, answer)| (*n, answer.unwrap_or(Some(u32::MAX))));

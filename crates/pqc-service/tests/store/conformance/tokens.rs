@@ -1,10 +1,11 @@
 //! Tokens: minting, finding, paging, revoking, resetting. (Spending has its own file.)
 
+use crate::support::usage;
 use std::sync::Arc;
 
 use pqc_core::token::{OperationSet, Scope};
 use pqc_core::{KeyId, Timestamp};
-use pqc_service::{Error, Store, TokenRecord};
+use pqc_service::{By, Error, Store, TokenRecord};
 
 use crate::support::{
     START, account, account_id, add_account, at, expiring, hash, on_every_store, root, temporary,
@@ -27,7 +28,7 @@ async fn a_token_comes_back_as_it_was_minted() {
             minted.label = (n != 1).then(|| format!("the {n}th, «ünïcode»\n"));
             minted.created_at = at(n as i64);
             minted.last_used_at = (n == 3).then_some(START);
-            store.insert_token(minted.clone()).await.unwrap();
+            store.insert_token(&By::OPERATOR, minted.clone()).await.unwrap();
             let found = store.token_by_hash(&minted.hash).await.unwrap();
             assert_eq!(found, Some((minted, account(1))));
         }
@@ -40,9 +41,9 @@ async fn a_token_comes_with_the_time_as_it_comes_alone() {
     on_every_store(async |store: Arc<dyn Store>| {
         for n in [1, 2] {
             add_account(&*store, n).await;
-            store.insert_token(temporary(n, 1, 2)).await.unwrap();
+            store.insert_token(&By::OPERATOR, temporary(n, 1, 2)).await.unwrap();
         }
-        store.set_disabled(account_id(2), true).await.unwrap();
+        store.set_disabled(&By::OPERATOR, account_id(2), true).await.unwrap();
         for hash in [hash(1, 0), hash(1, 1), hash(2, 1), hash(9, 9)] {
             let (time, found) = store.token_and_time(&hash).await.unwrap();
             assert_eq!(found, store.token_by_hash(&hash).await.unwrap());
@@ -69,8 +70,8 @@ async fn tokens_come_in_pages_in_the_order_of_their_ids() {
             add_account(&*store, n).await;
         }
         for n in [5, 300, 2, 4, 3, 1] {
-            store.insert_token(temporary(1, n, 1)).await.unwrap();
-            store.insert_token(temporary(2, n, 1)).await.unwrap();
+            store.insert_token(&By::OPERATOR, temporary(1, n, 1)).await.unwrap();
+            store.insert_token(&By::OPERATOR, temporary(2, n, 1)).await.unwrap();
         }
         let page = async |after: Option<u64>, limit| -> Vec<TokenRecord> {
             store.tokens(account_id(1), after.map(token_id), limit).await.unwrap()
@@ -94,7 +95,7 @@ async fn tokens_come_in_pages_in_the_order_of_their_ids() {
 async fn a_page_shows_that_the_account_is_disabled() {
     on_every_store(async |store: Arc<dyn Store>| {
         add_account(&*store, 1).await;
-        store.set_disabled(account_id(1), true).await.unwrap();
+        store.set_disabled(&By::OPERATOR, account_id(1), true).await.unwrap();
         let page = store.tokens(account_id(1), None, 10).await.unwrap();
         assert!(page.len() == 1 && page[0].state.account_disabled);
     })
@@ -107,19 +108,19 @@ async fn an_id_and_a_hash_are_used_once() {
         for n in [1, 2] {
             add_account(&*store, n).await;
         }
-        store.insert_token(temporary(1, 1, 5)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(1, 1, 5)).await.unwrap();
         let mut same_id = temporary(1, 1, 9);
         same_id.hash = hash(1, 2);
         let mut same_hash = temporary(1, 2, 9);
         same_hash.hash = hash(1, 1);
         for taken in [same_id, same_hash] {
-            let refused = store.insert_token(taken).await;
+            let refused = store.insert_token(&By::OPERATOR, taken).await;
             assert!(matches!(refused, Err(Error::Internal { .. })), "{refused:?}");
         }
         let all = store.tokens(account_id(1), None, 10).await.unwrap();
         assert_eq!(all, [root(1, 0), temporary(1, 1, 5)]);
         // The twin: the same id in another account.
-        store.insert_token(temporary(2, 1, 5)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(2, 1, 5)).await.unwrap();
     })
     .await;
 }
@@ -127,11 +128,11 @@ async fn an_id_and_a_hash_are_used_once() {
 #[tokio::test]
 async fn a_token_of_no_account_is_refused() {
     on_every_store(async |store: Arc<dyn Store>| {
-        let refused = store.insert_token(temporary(1, 1, 1)).await;
+        let refused = store.insert_token(&By::OPERATOR, temporary(1, 1, 1)).await;
         assert!(matches!(refused, Err(Error::Internal { .. })), "{refused:?}");
         assert_eq!(store.token_by_hash(&hash(1, 1)).await.unwrap(), None);
         add_account(&*store, 1).await;
-        store.insert_token(temporary(1, 1, 1)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(1, 1, 1)).await.unwrap();
     })
     .await;
 }
@@ -140,10 +141,10 @@ async fn a_token_of_no_account_is_refused() {
 async fn an_account_has_one_root_token_in_force() {
     on_every_store(async |store: Arc<dyn Store>| {
         add_account(&*store, 1).await;
-        let refused = store.insert_token(root(1, 1)).await;
+        let refused = store.insert_token(&By::OPERATOR, root(1, 1)).await;
         assert!(matches!(refused, Err(Error::Internal { .. })), "{refused:?}");
-        assert!(store.revoke_token(account_id(1), token_id(0)).await.unwrap());
-        store.insert_token(root(1, 1)).await.unwrap();
+        assert!(store.revoke_token(&By::OPERATOR, account_id(1), token_id(0)).await.unwrap());
+        store.insert_token(&By::OPERATOR, root(1, 1)).await.unwrap();
     })
     .await;
 }
@@ -154,9 +155,9 @@ async fn a_new_root_token_takes_the_place_of_the_old_one() {
         on_every_store(async |store: Arc<dyn Store>| {
             for n in [1, 2] {
                 add_account(&*store, n).await;
-                store.insert_token(temporary(n, 5, 1)).await.unwrap();
+                store.insert_token(&By::OPERATOR, temporary(n, 5, 1)).await.unwrap();
             }
-            store.replace_root_token(root(1, 9), revoke_temporary).await.unwrap();
+            store.replace_root_token(&By::OPERATOR, root(1, 9), revoke_temporary).await.unwrap();
             let is_revoked = async |account, n| {
                 let found = store.token_by_hash(&hash(account, n)).await.unwrap().unwrap();
                 found.0.state.revoked
@@ -165,7 +166,7 @@ async fn a_new_root_token_takes_the_place_of_the_old_one() {
             assert_eq!(is_revoked(1, 5).await, revoke_temporary);
             assert!(!is_revoked(1, 9).await);
             assert!(!is_revoked(2, 0).await && !is_revoked(2, 5).await, "another account's");
-            assert_eq!(store.spend(&hash(1, 9)).await.unwrap(), Ok(None));
+            assert_eq!(store.spend(&By::OPERATOR, &hash(1, 9), usage()).await.unwrap(), Ok(None));
         })
         .await;
     }
@@ -177,19 +178,21 @@ async fn only_a_root_token_in_force_mints() {
         for n in [1, 2] {
             add_account(&*store, n).await;
         }
-        let mint = async |n, by| store.mint_token(temporary(1, n, 1), token_id(by)).await.unwrap();
+        let mint = async |n, by| {
+            store.mint_token(&By::OPERATOR, temporary(1, n, 1), token_id(by)).await.unwrap()
+        };
         assert!(mint(5, 0).await);
         assert!(!mint(6, 5).await, "a temporary token");
         assert!(!mint(6, 4).await, "no token");
-        store.replace_root_token(root(1, 9), false).await.unwrap();
+        store.replace_root_token(&By::OPERATOR, root(1, 9), false).await.unwrap();
         assert!(!mint(6, 0).await, "one that was replaced");
-        store.set_disabled(account_id(1), true).await.unwrap();
+        store.set_disabled(&By::OPERATOR, account_id(1), true).await.unwrap();
         assert!(!mint(6, 9).await, "that of a disabled account");
         assert_eq!(store.token_by_hash(&hash(1, 6)).await.unwrap(), None);
-        store.set_disabled(account_id(1), false).await.unwrap();
+        store.set_disabled(&By::OPERATOR, account_id(1), false).await.unwrap();
         assert!(mint(6, 9).await);
         // Accounts may have tokens of the same id.
-        store.replace_root_token(root(2, 7), false).await.unwrap();
+        store.replace_root_token(&By::OPERATOR, root(2, 7), false).await.unwrap();
         assert!(!mint(8, 7).await, "another account's");
     })
     .await;
@@ -201,10 +204,10 @@ async fn a_root_token_that_cannot_be_added_leaves_the_old_one_in_force() {
         for n in [1, 2] {
             add_account(&*store, n).await;
         }
-        store.insert_token(temporary(1, 5, 1)).await.unwrap();
+        store.insert_token(&By::OPERATOR, temporary(1, 5, 1)).await.unwrap();
         let mut taken = root(1, 9);
         taken.hash = hash(2, 0);
-        let refused = store.replace_root_token(taken, true).await;
+        let refused = store.replace_root_token(&By::OPERATOR, taken, true).await;
         assert!(matches!(refused, Err(Error::Internal { .. })), "{refused:?}");
         let all = store.tokens(account_id(1), None, 10).await.unwrap();
         assert_eq!(all, [root(1, 0), temporary(1, 5, 1)]);
@@ -218,13 +221,22 @@ async fn a_token_is_revoked_once_and_by_its_own_account() {
         for n in [1, 2] {
             add_account(&*store, n).await;
         }
-        store.insert_token(temporary(1, 1, 5)).await.unwrap();
-        assert!(!store.revoke_token(account_id(2), token_id(1)).await.unwrap(), "not its token");
-        assert!(!store.revoke_token(account_id(1), token_id(2)).await.unwrap(), "no such token");
+        store.insert_token(&By::OPERATOR, temporary(1, 1, 5)).await.unwrap();
+        assert!(
+            !store.revoke_token(&By::OPERATOR, account_id(2), token_id(1)).await.unwrap(),
+            "not its token"
+        );
+        assert!(
+            !store.revoke_token(&By::OPERATOR, account_id(1), token_id(2)).await.unwrap(),
+            "no such token"
+        );
         let found = store.token_by_hash(&hash(1, 1)).await.unwrap().unwrap();
         assert_eq!(found.0, temporary(1, 1, 5));
-        assert!(store.revoke_token(account_id(1), token_id(1)).await.unwrap());
-        assert!(!store.revoke_token(account_id(1), token_id(1)).await.unwrap(), "a second time");
+        assert!(store.revoke_token(&By::OPERATOR, account_id(1), token_id(1)).await.unwrap());
+        assert!(
+            !store.revoke_token(&By::OPERATOR, account_id(1), token_id(1)).await.unwrap(),
+            "a second time"
+        );
         let found = store.token_by_hash(&hash(1, 1)).await.unwrap().unwrap();
         let mut revoked = temporary(1, 1, 5);
         revoked.state.revoked = true;
@@ -241,13 +253,13 @@ async fn times_and_counts_at_their_ends_come_back() {
         token.attempts = Some(u32::MAX);
         token.created_at = Timestamp::from_millis(0);
         token.state.expires_at = Some(Timestamp::from_millis(i64::MAX as u64));
-        store.insert_token(token.clone()).await.unwrap();
+        store.insert_token(&By::OPERATOR, token.clone()).await.unwrap();
         assert_eq!(store.token_by_hash(&token.hash).await.unwrap().unwrap().0, token);
         // Past the end of a column's time is the end of time, not its beginning.
         let mut eternal = temporary(1, 2, 1);
         eternal.state.expires_at = Some(Timestamp::from_millis(u64::MAX));
-        store.insert_token(eternal.clone()).await.unwrap();
-        assert_eq!(store.spend(&eternal.hash).await.unwrap(), Ok(Some(0)));
+        store.insert_token(&By::OPERATOR, eternal.clone()).await.unwrap();
+        assert_eq!(store.spend(&By::OPERATOR, &eternal.hash, usage()).await.unwrap(), Ok(Some(0)));
     })
     .await;
 }

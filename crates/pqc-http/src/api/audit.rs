@@ -1,0 +1,53 @@
+//! Family C: what was done in an account, as its root token sees it.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::any;
+use pqc_service::audit::WrittenDown;
+use pqc_service::audit::line::EntryText;
+use serde::Serialize;
+
+use super::root;
+use crate::app::App;
+use crate::fields::{All, Fields};
+use crate::operation::{Answer, from_service};
+use crate::problem::FieldError;
+use crate::routes::Routes;
+
+pub(crate) fn routes() -> Routes {
+    Routes::default().route("/api/v1/audit", any(list))
+}
+
+/// A page of the account's part of the audit log, newest first.
+async fn list(State(app): State<Arc<App>>, request: Request) -> Response {
+    let called = |_: &_| ("audit.list", WrittenDown::IfAll);
+    root::answer(&app, request, "GET", called, async |call| {
+        let (limit, before) = (root::limit(&call.fields), before(&call.fields)).all()?;
+        // One more, to know whether there is one.
+        let account = call.by.account_id();
+        let rows = app.service.audit_of(account, before, limit.saturating_add(1)).await;
+        let rows = rows.map_err(from_service)?;
+        let shown = rows.get(..rows.len().min(limit as usize)).unwrap_or(&rows);
+        let last = shown.last().filter(|_| shown.len() < rows.len());
+        Answer::json(&Page {
+            entries: shown.iter().map(|row| EntryText::from(&row.entry)).collect(),
+            next_cursor: last.map(|row| row.number.to_string()),
+        })
+    })
+    .await
+}
+
+/// The cursor is the number of the row that ended the page before.
+fn before(fields: &Fields) -> Result<Option<u64>, FieldError> {
+    let Some(text) = fields.optional_text("cursor")? else { return Ok(None) };
+    let msg = "is no next_cursor of an earlier page";
+    text.parse().map(Some).map_err(|_| fields.error("cursor", msg, "value_error"))
+}
+
+#[derive(Serialize)]
+struct Page {
+    entries: Vec<EntryText>,
+    next_cursor: Option<String>,
+}

@@ -1,0 +1,76 @@
+//! Calls of root tokens without a body: their steps, once.
+
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use pqc_core::AccountId;
+use pqc_core::token::Demand;
+use pqc_service::Admitted;
+use pqc_service::audit::{Use, WrittenDown};
+
+use crate::app::App;
+use crate::around::{RequestId, answer_bodiless, named};
+use crate::auth::authenticate;
+use crate::fields::Fields;
+use crate::operation::{Answer, from_service, spend};
+use crate::problem::{FieldError, Problem};
+
+/// A call that came to its last step.
+pub(super) struct Call<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) fields: Fields,
+    pub(super) by: Admitted,
+}
+
+/// Takes a call through steps 1 to 6 of the contract to `act`. `called` has its name in the audit
+/// log, and whether it is written down there.
+pub(super) async fn answer(
+    app: &App,
+    request: Request,
+    allow: &'static str,
+    called: impl Fn(&Parts) -> (&'static str, WrittenDown),
+    act: impl AsyncFnOnce(&Call<'_>) -> Result<Answer, Problem>,
+) -> Response {
+    let mut account = None;
+    let answer = answer_bodiless(request, allow, async |parts| {
+        let answer = async {
+            let (fields, by) = admit(app, parts, called(parts), &mut account).await?;
+            act(&Call { parts, fields, by }).await
+        };
+        match answer.await {
+            Ok(answer) => answer.into_response(app.bodies.room()),
+            Err(problem) => problem.into_response(),
+        }
+    });
+    named(answer.await, account)
+}
+
+async fn admit(
+    app: &App,
+    parts: &Parts,
+    (operation, written_down): (&'static str, WrittenDown),
+    account: &mut Option<AccountId>,
+) -> Result<(Fields, Admitted), Problem> {
+    let caller = authenticate(app, parts).await?;
+    *account = Some(caller.account_id());
+    let token = caller.token_id();
+    let authorized = caller.authorize(Demand::Root).map_err(from_service)?;
+    app.rates.call_by(token)?;
+    let fields = Fields::from_query(parts.uri.query())?;
+    let request_id = parts.extensions.get().and_then(RequestId::text);
+    let usage = Use { operation, key: None, written_down, request_id };
+    let admitted = spend(app, authorized, usage).await?;
+    fields.refuse_secrets_in_query()?;
+    Ok((fields, admitted))
+}
+
+/// How many a page has.
+pub(super) fn limit(fields: &Fields) -> Result<u32, FieldError> {
+    let limit = fields.optional_count("limit")?.unwrap_or(DEFAULT_LIMIT);
+    let in_range = u32::try_from(limit).ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    let msg = || format!("must be from 1 to {MAX_LIMIT}");
+    in_range.ok_or_else(|| fields.error("limit", msg(), "range"))
+}
+
+const DEFAULT_LIMIT: u64 = 100;
+const MAX_LIMIT: u32 = 1000;

@@ -1,0 +1,180 @@
+//! Who signs checkpoints, and writes down what is counted: beside the calls, in every server.
+//!
+//! A server states how far its own chain has come as it remembers it, not as it reads it: so what
+//! somebody put into the store is never signed.
+
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pqc_core::audit::{ChainHead, Checkpoint, CheckpointKey};
+use pqc_core::seal::RecordKind;
+use pqc_core::{AccountId, MasterKeys, VerifyingKey};
+
+use super::{By, Event};
+use crate::error::Error;
+use crate::rotation;
+use crate::service::Service;
+use crate::store::KeyRecord;
+
+/// When a checkpoint is due: whichever comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckpointPolicy {
+    /// After so many rows; by default 10,000.
+    pub rows: u64,
+    /// After this time, if there is a row; by default 60 seconds.
+    pub time: Duration,
+}
+
+impl Default for CheckpointPolicy {
+    fn default() -> Self {
+        Self { rows: 10_000, time: Duration::from_secs(60) }
+    }
+}
+
+/// How far the chain of this process is covered, and since when.
+#[derive(Debug)]
+pub(crate) struct Keeper(Mutex<(Option<ChainHead>, Instant)>);
+
+impl Keeper {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new((None, Instant::now())))
+    }
+
+    fn covered(&self) -> (Option<ChainHead>, Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cover(&self, head: ChainHead) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (Some(head), Instant::now());
+    }
+}
+
+impl Service {
+    /// Signs how far the chain of this process has come; `None`: that is signed already.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: other servers were in the way. Those of the store;
+    /// [`Error::Core`]: the generator failed.
+    pub async fn checkpoint(&self) -> Result<Option<Checkpoint>, Error> {
+        if self.store.audit_head().is_none() {
+            return Ok(None);
+        }
+        let record = rotation::current_checkpoint_key(&self.masters, &*self.host).await?;
+        // After that, so that the key's own making is covered too.
+        let Some(head) = self.store.audit_head() else { return Ok(None) };
+        if self.keeper.covered().0 == Some(head) {
+            return Ok(None);
+        }
+        let open = |masters: &MasterKeys, record: &KeyRecord| {
+            CheckpointKey::open(masters, &record.public_key, &record.sealed)
+        };
+        let key = self.masters.open_record(&record, open).await?;
+        for _ in 0..MAX_TRIES {
+            let before = self.store.last_checkpoint().await?;
+            let now = self.store.now().await?;
+            let checkpoint = key.sign(before.as_ref(), &head, now, &mut self.rng())?;
+            if self.store.add_checkpoint(&checkpoint).await? {
+                self.keeper.cover(head);
+                // Logs are kept elsewhere: there it tells of a log that was cut off.
+                tracing::info!(
+                    number = checkpoint.number(),
+                    hash = hex::encode(checkpoint.hash()),
+                    chain = %head.chain,
+                    row = head.number,
+                    "audit checkpoint"
+                );
+                return Ok(Some(checkpoint));
+            }
+        }
+        Err(Error::Unavailable("other servers' checkpoints are in the way".to_owned()))
+    }
+
+    /// Writes down that an operator asked for a checkpoint, and signs that.
+    ///
+    /// # Errors
+    /// As [`Self::checkpoint`].
+    pub async fn note_checkpoint(&self) -> Result<Option<Checkpoint>, Error> {
+        self.store.record(&By::OPERATOR, Event::done("audit.checkpoint")).await?;
+        self.checkpoint().await
+    }
+
+    /// The public halves of the keys of checkpoints, the one in force first.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn checkpoint_keys(&self) -> Result<Vec<VerifyingKey>, Error> {
+        let kind = RecordKind::CheckpointKey;
+        let records = self.store.key_versions(AccountId::SERVER, kind).await?;
+        let keys = records.iter().map(|record| VerifyingKey::from_bytes(&record.public_key));
+        Ok(keys.collect::<Result<_, _>>()?)
+    }
+
+    /// Writes down that the server begins to serve.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn note_start(&self, version: &str) -> Result<(), Error> {
+        self.store.record(&By::SERVER, Event::done("server.start").saying(version)).await
+    }
+
+    /// Writes down what was counted, and that the server ends, and signs it. To be called once, when
+    /// no call is under way.
+    pub async fn note_stop(&self) {
+        let noted = async {
+            self.write_refusals().await?;
+            self.store.record(&By::SERVER, Event::done("server.stop")).await?;
+            self.checkpoint().await
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "the end of the audit log could not be written and signed");
+        }
+    }
+
+    /// Signs checkpoints when they are due and writes down refused tokens once a minute, for as long
+    /// as it is polled. Failures are logged when they begin, and tried again.
+    pub async fn keep_audit(&self) -> Infallible {
+        let (mut fails, mut written) = (false, Instant::now());
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let done = async {
+                if written.elapsed() >= REFUSALS_EVERY {
+                    self.write_refusals().await?;
+                    written = Instant::now();
+                }
+                match self.checkpoint_is_due() {
+                    true => self.checkpoint().await.map(drop),
+                    false => Ok(()),
+                }
+            };
+            match done.await {
+                Ok(()) => fails = false,
+                Err(error) if !std::mem::replace(&mut fails, true) => {
+                    tracing::warn!(%error, "the audit log can't be signed now; it is tried again");
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn checkpoint_is_due(&self) -> bool {
+        let Some(head) = self.store.audit_head() else { return false };
+        let (covered, since) = self.keeper.covered();
+        let CheckpointPolicy { rows, time } = self.settings.checkpoints;
+        let before = covered.filter(|covered| covered.chain == head.chain);
+        let new = head.number.saturating_sub(before.map_or(0, |covered| covered.number));
+        new > 0 && (new >= rows || since.elapsed() >= time)
+    }
+
+    async fn write_refusals(&self) -> Result<(), Error> {
+        match self.refusals.take() {
+            Some(event) => self.store.record(&By::SERVER, event).await,
+            None => Ok(()),
+        }
+    }
+}
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const REFUSALS_EVERY: Duration = Duration::from_secs(60);
+/// How often a number is tried that other servers take.
+const MAX_TRIES: u32 = 10;
