@@ -150,6 +150,7 @@ fn routes() -> Routes {
         .merge(api::admin::routes())
         .merge(api::keys::routes())
         .merge(api::health::routes())
+        .merge(api::docs::routes())
 }
 
 /// Every path that the server has; `{…}` stands for an id.

@@ -38,6 +38,7 @@ mod limits;
 mod master_key;
 mod moved_rows;
 mod no_secret_leaks;
+mod openapi;
 mod operator_verbs;
 mod order_of_checks;
 mod postgres;

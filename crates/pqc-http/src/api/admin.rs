@@ -22,7 +22,7 @@ pub(crate) fn routes() -> Routes {
 
 /// What the token is, and what is left of it; spends nothing.
 async fn token_self(State(app): State<Arc<App>>, request: Request) -> Response {
-    answer_bodiless(request, "GET", async |parts| {
+    answer_bodiless(request, "GET, HEAD", async |parts| {
         let answer = async {
             let caller = authenticate(&app, parts).await?;
             app.rates.call_by(caller.token_id())?;

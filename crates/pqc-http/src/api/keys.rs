@@ -34,7 +34,7 @@ pub(crate) fn routes() -> Routes {
 /// A page of the account's keys.
 async fn list(State(app): State<Arc<App>>, request: Request) -> Response {
     let mut account = None;
-    let answer = answer_bodiless(request, "GET", async |parts| {
+    let answer = answer_bodiless(request, "GET, HEAD", async |parts| {
         let page = async {
             let fields = admit(&app, parts, &mut account).await?;
             page(&app.service, account.ok_or(Problem::Internal)?, &fields).await
@@ -51,7 +51,7 @@ async fn one(
     request: Request,
 ) -> Response {
     let mut account = None;
-    let answer = answer_bodiless(request, "GET, DELETE", async |parts| {
+    let answer = answer_bodiless(request, "GET, HEAD, DELETE", async |parts| {
         let key = async {
             admit(&app, parts, &mut account).await?;
             let (account, id) = (account.ok_or(Problem::Internal)?, key_id(id)?);

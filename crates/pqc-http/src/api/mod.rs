@@ -1,6 +1,7 @@
 //! The rows of the wire contract.
 
 pub(crate) mod admin;
+pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod legacy;

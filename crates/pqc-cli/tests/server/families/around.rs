@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{Call, bytes, names, shared, text};
 
 /// Every path of the server, with the methods that it takes.
-const PATHS: [(&str, &str); 21] = [
+const PATHS: [(&str, &str); 24] = [
     ("/api/token/new", "GET, POST"),
     ("/api/kem/generate_keys", "GET, POST"),
     ("/api/kem/encapsulate_key", "POST"),
@@ -21,13 +21,16 @@ const PATHS: [(&str, &str); 21] = [
     ("/api/v1/pqc/sign/generate-keys", "POST"),
     ("/api/v1/pqc/sign/sign", "POST"),
     ("/api/v1/pqc/sign/verify", "POST"),
-    ("/api/v1/token/self", "GET"),
-    ("/api/v1/keys", "GET"),
-    ("/api/v1/keys/00", "GET, DELETE"),
+    ("/api/v1/token/self", "GET, HEAD"),
+    ("/api/v1/keys", "GET, HEAD"),
+    ("/api/v1/keys/00", "GET, HEAD, DELETE"),
     ("/api/v1/keys/00/undelete", "POST"),
     ("/healthz", "GET, HEAD"),
     ("/readyz", "GET, HEAD"),
     ("/.well-known/jwks.json", "GET, HEAD"),
+    ("/openapi.json", "GET, HEAD"),
+    ("/docs", "GET, HEAD"),
+    ("/docs/swagger-ui.css", "GET, HEAD"),
 ];
 
 #[test]
