@@ -24,6 +24,7 @@ mod clock_jumps;
 mod decapsulation;
 mod demo;
 mod disk_failure;
+mod docs_page;
 mod encapsulation_refuses;
 mod examples;
 mod families;
