@@ -120,23 +120,30 @@ pub(crate) fn route<O: Operation>(routes: Routes, path: &'static str) -> Routes 
                 return without_body(request, answer).await;
             }
             let mut known = Known::default();
-            let mut response = run::<O>(&app, request, &mut known).await;
-            if let Some(account) = known.account {
-                response.extensions_mut().insert::<AccountId>(account);
-            }
-            if let Some(standing) = known.standing {
-                standing.write(response.headers_mut());
-            }
-            response
+            let response = run::<O>(&app, request, &mut known).await;
+            known.tell(response)
         }),
     )
 }
 
 /// What a call came to know, for the log and the headers of its answer.
 #[derive(Debug, Default)]
-struct Known {
-    account: Option<AccountId>,
-    standing: Option<Standing>,
+pub(crate) struct Known {
+    pub(crate) account: Option<AccountId>,
+    pub(crate) standing: Option<Standing>,
+}
+
+impl Known {
+    /// Tells it with the answer.
+    pub(crate) fn tell(self, mut response: Response) -> Response {
+        if let Some(account) = self.account {
+            response.extensions_mut().insert::<AccountId>(account);
+        }
+        if let Some(standing) = self.standing {
+            standing.write(response.headers_mut());
+        }
+        response
+    }
 }
 
 /// Steps 2 to 7 of the contract.

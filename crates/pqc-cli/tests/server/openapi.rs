@@ -290,14 +290,43 @@ fn every_call_with_a_token_that_calls_too_often_is_refused_as_documented() {
             continue;
         }
         let (call, _) = calls(operation).remove(0);
-        let late = (0..10).map(|_| root.send(&call)).find(|answer| answer.status == 429);
-        let late = late.unwrap_or_else(|| panic!("{} {}", operation.method, operation.path));
+        let mut answers = (0..10).map(|_| root.send(&call)).inspect(|answer| {
+            // Whatever becomes of the call.
+            assert!(answer.header("ratelimit").is_some(), "{} {}", answer.status, call.path);
+            assert_eq!(answer.header("ratelimit-policy"), Some("\"token\";q=1;w=1"));
+        });
+        let late = answers
+            .find(|answer| answer.status == 429)
+            .unwrap_or_else(|| panic!("{} {}", operation.method, operation.path));
         document.assert_documents(operation, &late);
         assert_eq!(late.header("ratelimit"), Some("\"token\";r=0;t=1"));
-        assert_eq!(late.header("ratelimit-policy"), Some("\"token\";q=1;w=1"));
         refused += 1;
     }
     assert_eq!(refused, 25, "calls that take a token");
+}
+
+#[test]
+fn calls_without_a_token_have_a_rate_by_address_and_those_for_its_health_have_none() {
+    let limited = "--trusted-proxies 127.0.0.1 --address-rate 1";
+    let (server, document) = server_and_document_with(limited);
+    let mut refused = 0;
+    for operation in document.operations() {
+        if !operation.it["security"].is_null() {
+            continue;
+        }
+        let (call, _) = calls(operation).remove(0);
+        let call = call.header("x-forwarded-for", "203.0.113.7");
+        let mut answers = (0..10).map(|_| server.anyone().send(&call));
+        let late = answers.find(|answer| answer.status == 429);
+        if ["/healthz", "/readyz"].contains(&operation.path) {
+            assert!(late.is_none(), "{}", operation.path);
+            continue;
+        }
+        let late = late.unwrap_or_else(|| panic!("{} {}", operation.method, operation.path));
+        document.assert_documents(operation, &late);
+        refused += 1;
+    }
+    assert_eq!(refused, 8, "calls that take no token");
 }
 
 #[test]

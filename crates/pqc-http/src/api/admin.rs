@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::around::answer_bodiless;
 use crate::auth::authenticate;
-use crate::operation::{Answer, from_service};
+use crate::operation::{Answer, Known, from_service};
 use crate::problem::Problem;
 use crate::routes::Routes;
 
@@ -22,10 +22,12 @@ pub(crate) fn routes() -> Routes {
 
 /// What the token is, and what is left of it; spends nothing.
 async fn token_self(State(app): State<Arc<App>>, request: Request) -> Response {
-    answer_bodiless(request, "GET, HEAD", async |parts| {
+    let mut known = Known::default();
+    let answer = answer_bodiless(request, "GET, HEAD", async |parts| {
         let answer = async {
             let caller = authenticate(&app, parts).await?;
-            app.rates.call_by(caller.token_id())?;
+            known.account = Some(caller.account_id());
+            known.standing = app.rates.call_by(caller.token_id())?;
             let authorized = caller.authorize(Demand::Itself).map_err(from_service)?;
             Answer::json(&TokenSelf::from(authorized.token()))
         };
@@ -34,7 +36,8 @@ async fn token_self(State(app): State<Arc<App>>, request: Request) -> Response {
             Err(problem) => Problem::into_response(problem),
         }
     })
-    .await
+    .await;
+    known.tell(answer)
 }
 
 #[derive(Serialize)]

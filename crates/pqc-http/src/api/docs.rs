@@ -3,9 +3,11 @@
 //! The page asks nothing of any other origin, and its policy (CSP) would not let it: Swagger UI
 //! comes out of a crate at build time, and what starts it is a file of ours, no script in the page.
 
+use std::sync::Arc;
+
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use http::HeaderValue;
@@ -13,7 +15,9 @@ use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
 };
 
+use crate::app::App;
 use crate::around::answer_bodiless;
+use crate::auth::count_by_address;
 use crate::openapi;
 use crate::problem::Problem;
 use crate::routes::Routes;
@@ -57,27 +61,38 @@ pub(crate) const FILES: [File; 4] = [
 ];
 
 /// What the server takes and answers, in OpenAPI.
-async fn document(request: Request) -> Response {
-    answer_bodiless(request, ALLOW, async |_| {
-        respond("application/json", openapi::json().as_bytes())
-    })
-    .await
+async fn document(State(app): State<Arc<App>>, request: Request) -> Response {
+    answer(&app, request, || Some(("application/json", openapi::json().as_bytes()))).await
 }
 
 /// The same as a page for people.
-async fn page(request: Request) -> Response {
+async fn page(State(app): State<Arc<App>>, request: Request) -> Response {
     let page = include_bytes!("docs/index.html");
-    answer_bodiless(request, ALLOW, async |_| respond("text/html; charset=utf-8", page)).await
+    answer(&app, request, || Some(("text/html; charset=utf-8", page))).await
 }
 
 /// What the page loads.
-async fn file(name: Result<Path<String>, PathRejection>, request: Request) -> Response {
-    answer_bodiless(request, ALLOW, async |_| {
-        let asked = name.ok().map(|Path(name)| name);
-        match FILES.iter().find(|file| asked.as_deref() == Some(file.name)) {
-            Some(file) => respond(file.media_type, file.bytes),
+async fn file(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    let asked = name.ok().map(|Path(name)| name);
+    let find = || FILES.iter().find(|file| asked.as_deref() == Some(file.name));
+    answer(&app, request, || find().map(|file| (file.media_type, file.bytes))).await
+}
+
+async fn answer(
+    app: &App,
+    request: Request,
+    find: impl FnOnce() -> Option<(&'static str, &'static [u8])>,
+) -> Response {
+    answer_bodiless(request, "GET, HEAD", async |parts| match count_by_address(app, parts) {
+        Ok(_) => match find() {
+            Some((media_type, bytes)) => respond(media_type, bytes),
             None => Problem::NoRoute.into_response(),
-        }
+        },
+        Err(refused) => refused.into_response(),
     })
     .await
 }
@@ -97,5 +112,3 @@ fn respond(media_type: &'static str, bytes: &'static [u8]) -> Response {
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
-
-const ALLOW: &str = "GET, HEAD";

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::around::answer_bodiless;
+use crate::auth::count_by_address;
 use crate::operation::from_service;
 use crate::problem::Problem;
 use crate::routes::Routes;
@@ -47,7 +48,10 @@ async fn readyz(State(app): State<Arc<App>>, request: Request) -> Response {
 
 /// The server's issuer keys (RFC 7517), the one in force first: what senders pin.
 async fn jwks(State(app): State<Arc<App>>, request: Request) -> Response {
-    answer_bodiless(request, ALLOW, async |_| {
+    answer_bodiless(request, ALLOW, async |parts| {
+        if let Err(refused) = count_by_address(&app, parts) {
+            return refused.into_response();
+        }
         let keys = match app.service.issuer_keys().await {
             Ok(keys) => keys.iter().map(Jwk::from).collect(),
             Err(error) => return from_service(error).into_response(),

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::around::answer_bodiless;
 use crate::auth::authenticate;
 use crate::fields::{All, Fields};
-use crate::operation::{Answer, from_service};
+use crate::operation::{Answer, Known, from_service};
 use crate::problem::{FieldError, Problem};
 use crate::routes::Routes;
 
@@ -33,15 +33,16 @@ pub(crate) fn routes() -> Routes {
 
 /// A page of the account's keys.
 async fn list(State(app): State<Arc<App>>, request: Request) -> Response {
-    let mut account = None;
+    let mut known = Known::default();
     let answer = answer_bodiless(request, "GET, HEAD", async |parts| {
         let page = async {
-            let fields = admit(&app, parts, &mut account).await?;
-            page(&app.service, account.ok_or(Problem::Internal)?, &fields).await
+            let fields = admit(&app, parts, &mut known).await?;
+            page(&app.service, known.account.ok_or(Problem::Internal)?, &fields).await
         };
         respond(&app, page.await)
-    });
-    named(answer.await, account)
+    })
+    .await;
+    known.tell(answer)
 }
 
 /// One of the account's keys: looked at, or destroyed.
@@ -50,11 +51,11 @@ async fn one(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
-    let mut account = None;
+    let mut known = Known::default();
     let answer = answer_bodiless(request, "GET, HEAD, DELETE", async |parts| {
         let key = async {
-            admit(&app, parts, &mut account).await?;
-            let (account, id) = (account.ok_or(Problem::Internal)?, key_id(id)?);
+            admit(&app, parts, &mut known).await?;
+            let (account, id) = (known.account.ok_or(Problem::Internal)?, key_id(id)?);
             if parts.method == Method::DELETE {
                 let key = app.service.destroy_key(account, &id).await.map_err(from_service)?;
                 return told_after(&app.service, &key).await;
@@ -63,8 +64,9 @@ async fn one(
             told(&app.service, &key).await
         };
         respond(&app, key.await)
-    });
-    named(answer.await, account)
+    })
+    .await;
+    known.tell(answer)
 }
 
 /// Brings a destroyed key back.
@@ -73,30 +75,27 @@ async fn undelete(
     id: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
-    let mut account = None;
+    let mut known = Known::default();
     let answer = answer_bodiless(request, "POST", async |parts| {
         let key = async {
-            admit(&app, parts, &mut account).await?;
-            let (account, id) = (account.ok_or(Problem::Internal)?, key_id(id)?);
+            admit(&app, parts, &mut known).await?;
+            let (account, id) = (known.account.ok_or(Problem::Internal)?, key_id(id)?);
             let key = app.service.undestroy_key(account, &id).await.map_err(from_service)?;
             told_after(&app.service, &key).await
         };
         respond(&app, key.await)
-    });
-    named(answer.await, account)
+    })
+    .await;
+    known.tell(answer)
 }
 
 /// Steps 2 to 6 of the contract, for calls of root tokens without a body.
-async fn admit(
-    app: &App,
-    parts: &Parts,
-    account: &mut Option<AccountId>,
-) -> Result<Fields, Problem> {
+async fn admit(app: &App, parts: &Parts, known: &mut Known) -> Result<Fields, Problem> {
     let caller = authenticate(app, parts).await?;
-    *account = Some(caller.account_id());
+    known.account = Some(caller.account_id());
     let token = caller.token_id();
     let authorized = caller.authorize(Demand::Root).map_err(from_service)?;
-    app.rates.call_by(token)?;
+    known.standing = app.rates.call_by(token)?;
     let fields = Fields::from_query(parts.uri.query())?;
     app.service.spend(authorized).await.map_err(from_service)?;
     fields.refuse_secrets_in_query()?;
@@ -108,14 +107,6 @@ fn respond(app: &App, done: Result<Answer, Problem>) -> Response {
         Ok(answer) => answer.into_response(app.bodies.room()),
         Err(problem) => problem.into_response(),
     }
-}
-
-/// Names the account to the log.
-fn named(mut response: Response, account: Option<AccountId>) -> Response {
-    if let Some(account) = account {
-        response.extensions_mut().insert(account);
-    }
-    response
 }
 
 async fn page(service: &Service, account: AccountId, fields: &Fields) -> Result<Answer, Problem> {

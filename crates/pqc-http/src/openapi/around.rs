@@ -72,7 +72,7 @@ fn issuer_keys(method: HttpMethod) -> Row {
             Some(example("/jwks/answer")),
         )
         .header("Cache-Control", "It may be kept for five minutes.")
-        .fails(&[StatusCode::SERVICE_UNAVAILABLE])
+        .fails(&[StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE])
 }
 
 fn document(method: HttpMethod) -> Row {
@@ -88,6 +88,7 @@ fn document(method: HttpMethod) -> Row {
             None,
         )
         .header("Cache-Control", "It may be kept for five minutes.")
+        .fails(&[StatusCode::TOO_MANY_REQUESTS])
 }
 
 fn page(method: HttpMethod) -> Row {
@@ -95,6 +96,7 @@ fn page(method: HttpMethod) -> Row {
         .says("This document as a page", "Swagger UI, from this server alone: it works offline.")
         .answers_as("text/html", any_text(), None)
         .header("Content-Security-Policy", "Nothing from elsewhere, and no script in the page.")
+        .fails(&[StatusCode::TOO_MANY_REQUESTS])
 }
 
 fn page_file(method: HttpMethod) -> Row {
@@ -103,7 +105,7 @@ fn page_file(method: HttpMethod) -> Row {
     let row = row(method, "/docs/{file}", "docs_file", "docs_file_head")
         .says("A file of the page", "Its scripts, its style sheet, and the licence of Swagger UI.")
         .at(&file)
-        .fails(&[StatusCode::NOT_FOUND])
+        .fails(&[StatusCode::NOT_FOUND, StatusCode::TOO_MANY_REQUESTS])
         .header("Content-Security-Policy", "As of the page.");
     let kinds = FILES.iter().filter_map(|file| file.media_type.split(';').next());
     let kinds: BTreeSet<_> = kinds.collect();
