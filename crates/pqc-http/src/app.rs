@@ -17,6 +17,7 @@ use tower_http::normalize_path::NormalizePathLayer;
 use crate::api;
 use crate::around;
 use crate::body::Ceiling;
+use crate::calls::Calls;
 use crate::client::{Proxies, Source};
 use crate::cross_origin;
 use crate::problem::Problem;
@@ -52,6 +53,9 @@ pub struct Config {
     /// How many streams of a connection a client may reset before they were looked at; with more
     /// the connection ends.
     pub http2_resets: usize,
+    /// The most calls at work at a time; more are refused (503). A call whose body is still to
+    /// come is not at work.
+    pub max_calls_in_flight: u32,
     /// How often one may call.
     pub rates: RateConfig,
     /// Who is believed about whom he calls for.
@@ -80,6 +84,7 @@ impl Default for Config {
             max_header_bytes: 16 * 1024,
             http2_streams: 100,
             http2_resets: 20,
+            max_calls_in_flight: 1024,
             rates: RateConfig::default(),
             proxies: Proxies::default(),
             origins: Vec::new(),
@@ -108,6 +113,7 @@ pub struct App {
     pub(crate) service: Arc<Service>,
     pub(crate) config: Config,
     pub(crate) bodies: Ceiling,
+    pub(crate) calls: Calls,
     pub(crate) rates: Rates,
 }
 
@@ -116,8 +122,9 @@ impl App {
     #[must_use]
     pub fn new(service: Arc<Service>, config: Config) -> Arc<Self> {
         let bodies = Ceiling::new(config.max_bodies_bytes);
+        let calls = Calls::new(config.max_calls_in_flight);
         let rates = Rates::new(config.rates);
-        Arc::new(Self { service, config, bodies, rates })
+        Arc::new(Self { service, config, bodies, calls, rates })
     }
 
     /// All routes of the contract, without what stands around them.

@@ -8,16 +8,23 @@ use pqc_service::{Caller, Error, Service};
 use crate::app::App;
 use crate::client::Source;
 use crate::connection::Peer;
+use crate::operation::Known;
 use crate::problem::{Attempt, Problem, Unavailable};
 
-/// Steps 2 and 3 of the contract: finds the living token that the request carries, unless its
-/// address calls too often. Spends nothing.
-pub(crate) async fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Problem> {
+/// Steps 2 and 3 of the contract: finds the living token that the request carries, unless too many
+/// calls are at work or its address calls too often. Spends nothing.
+pub(crate) async fn authenticate(
+    app: &App,
+    parts: &Parts,
+    known: &mut Known,
+) -> Result<Caller, Problem> {
+    known.at_work = Some(app.calls.begin()?);
     let source = count_by_address(app, parts)?;
     let found = find(&app.service, &parts.headers).await;
     if let (Err(Problem::Unauthorized), Some(source)) = (&found, source) {
         app.rates.refused_from(source);
     }
+    known.account = found.as_ref().ok().map(Caller::account_id);
     found
 }
 

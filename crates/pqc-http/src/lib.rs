@@ -12,6 +12,7 @@ mod app;
 mod around;
 mod auth;
 mod body;
+mod calls;
 mod client;
 mod connection;
 mod cross_origin;

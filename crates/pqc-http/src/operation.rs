@@ -24,6 +24,7 @@ use crate::app::{App, Config};
 use crate::around::{other_method, without_body};
 use crate::auth::authenticate;
 use crate::body::{self, Room, off_the_runtime};
+use crate::calls::AtWork;
 use crate::fields::Fields;
 use crate::problem::{Attempt, Forbidden, Problem, Unavailable};
 use crate::rates::Standing;
@@ -126,11 +127,13 @@ pub(crate) fn route<O: Operation>(routes: Routes, path: &'static str) -> Routes 
     )
 }
 
-/// What a call came to know, for the log and the headers of its answer.
+/// What a call came to know, for the log and the headers of its answer; and its place.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub(crate) account: Option<AccountId>,
     pub(crate) standing: Option<Standing>,
+    /// Its place, while it has one.
+    pub(crate) at_work: Option<AtWork>,
 }
 
 impl Known {
@@ -185,12 +188,11 @@ async fn admit<O: Operation>(
     room: &mut Room,
     known: &mut Known,
 ) -> Result<Ready, Problem> {
-    let caller = authenticate(app, parts).await?;
-    known.account = Some(caller.account_id());
+    let caller = authenticate(app, parts, known).await?;
     let token = caller.token_id();
     let authorized = caller.authorize(O::DEMAND).map_err(from_service)?;
     known.standing = app.rates.call_by(token)?;
-    let fields = receive::<O>(app, parts, body, room).await?;
+    let fields = receive::<O>(app, parts, body, room, known).await?;
     if authorized.scope().key_id.is_some() {
         check_key::<O>(app, &authorized, &fields).await?;
     }
@@ -205,6 +207,7 @@ async fn receive<O: Operation>(
     parts: &Parts,
     body: &mut Body,
     room: &mut Room,
+    known: &mut Known,
 ) -> Result<Fields, Problem> {
     let fields = Fields::from_query(parts.uri.query())?;
     if O::BODY == BodyRule::Optional && body.is_end_stream() {
@@ -212,7 +215,10 @@ async fn receive<O: Operation>(
     }
     check_media_type(&parts.headers, body.is_end_stream())?;
     let limit = O::body_limit(&app.config);
+    // Who sends slowly holds up nobody.
+    known.at_work = None;
     let received = body::receive(body, limit, app.config.body_timeout, room).await?;
+    known.at_work = Some(app.calls.begin()?);
     if O::BODY == BodyRule::Optional && received.is_empty() {
         return Ok(fields);
     }

@@ -42,6 +42,7 @@ mod no_secret_leaks;
 mod openapi;
 mod operator_verbs;
 mod order_of_checks;
+mod overload;
 mod postgres;
 mod quotas;
 mod store_unavailable;

@@ -25,8 +25,7 @@ async fn token_self(State(app): State<Arc<App>>, request: Request) -> Response {
     let mut known = Known::default();
     let answer = answer_bodiless(request, "GET, HEAD", async |parts| {
         let answer = async {
-            let caller = authenticate(&app, parts).await?;
-            known.account = Some(caller.account_id());
+            let caller = authenticate(&app, parts, &mut known).await?;
             known.standing = app.rates.call_by(caller.token_id())?;
             let authorized = caller.authorize(Demand::Itself).map_err(from_service)?;
             Answer::json(&TokenSelf::from(authorized.token()))

@@ -49,6 +49,10 @@ async fn readyz(State(app): State<Arc<App>>, request: Request) -> Response {
 /// The server's issuer keys (RFC 7517), the one in force first: what senders pin.
 async fn jwks(State(app): State<Arc<App>>, request: Request) -> Response {
     answer_bodiless(request, ALLOW, async |parts| {
+        let _at_work = match app.calls.begin() {
+            Ok(at_work) => at_work,
+            Err(refused) => return refused.into_response(),
+        };
         if let Err(refused) = count_by_address(&app, parts) {
             return refused.into_response();
         }

@@ -91,8 +91,7 @@ async fn undelete(
 
 /// Steps 2 to 6 of the contract, for calls of root tokens without a body.
 async fn admit(app: &App, parts: &Parts, known: &mut Known) -> Result<Fields, Problem> {
-    let caller = authenticate(app, parts).await?;
-    known.account = Some(caller.account_id());
+    let caller = authenticate(app, parts, known).await?;
     let token = caller.token_id();
     let authorized = caller.authorize(Demand::Root).map_err(from_service)?;
     known.standing = app.rates.call_by(token)?;

@@ -68,6 +68,7 @@ fn all() -> Vec<Problem> {
         store(Attempt::Spent),
         store(Attempt::Unknown),
         Problem::Unavailable { reason: Unavailable::Memory, attempt: Attempt::Kept },
+        Problem::Unavailable { reason: Unavailable::Calls, attempt: Attempt::Kept },
         Problem::NotReady("the store does not answer".to_owned()),
     ]
 }
@@ -216,7 +217,8 @@ mod tests {
             Problem::Internal => 17,
             Problem::Unavailable { reason: Unavailable::Store, .. } => 18,
             Problem::Unavailable { reason: Unavailable::Memory, .. } => 19,
-            Problem::NotReady(_) => 20,
+            Problem::Unavailable { reason: Unavailable::Calls, .. } => 20,
+            Problem::NotReady(_) => 21,
         }
     }
 
@@ -224,6 +226,6 @@ mod tests {
     fn every_kind_of_problem_is_in_the_document() {
         let mut kinds: Vec<_> = all().iter().map(kind).collect();
         kinds.dedup();
-        assert_eq!(kinds, (0..=20).collect::<Vec<_>>());
+        assert_eq!(kinds, (0..=21).collect::<Vec<_>>());
     }
 }
