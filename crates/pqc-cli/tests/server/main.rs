@@ -45,6 +45,7 @@ mod order_of_checks;
 mod overload;
 mod postgres;
 mod quotas;
+mod security_model;
 mod store_unavailable;
 mod support;
 mod texts;
