@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 
 use crate::cluster::Cluster;
 use crate::command::{cargo, cargo_with, is_installed};
-use crate::{features, fuzz};
+use crate::{conformance, features, fuzz};
 
 /// Programs that tests start: the examples' flows.
 const TEST_TOOLS: [&str; 3] = ["python3", "node", "curl"];
@@ -28,13 +28,18 @@ pub(crate) fn test() -> anyhow::Result<()> {
     cargo("test --workspace --doc")
 }
 
-/// [`test()`], then format, lints, features, documentation, dependencies, and 20 seconds for each
-/// fuzz target.
+/// [`test()`], then the conformance of a running server, format, lints, features, documentation,
+/// dependencies, and 20 seconds for each fuzz target.
 ///
 /// # Errors
 /// The first command that fails.
 pub(crate) fn ci() -> anyhow::Result<()> {
     test()?;
+    if conformance::is_possible() || in_ci() {
+        conformance::run(conformance::EXAMPLES, conformance::SEED)?;
+    } else {
+        eprintln!("xtask: MISSING TOOL: schemathesis: the conformance run is SKIPPED");
+    }
     cargo("fmt --all --check")?;
     for apart in ["ct", "examples/no_std", "fuzz"] {
         cargo(&format!("fmt --manifest-path {apart}/Cargo.toml --check"))?;

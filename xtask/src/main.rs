@@ -1,5 +1,5 @@
-//! The project's own tasks: `cargo xtask test`, `ci`, `ct`, `features`, `fuzz`, `load` and
-//! `torture`.
+//! The project's own tasks: `cargo xtask test`, `ci`, `conformance`, `coverage`, `ct`,
+//! `features`, `fuzz`, `load` and `torture`.
 //!
 //! A task is a list of commands, run from the workspace's root, and it stops at the first one that
 //! fails, with that command's exit status. Tasks install nothing: `.ci/run` does that.
@@ -15,10 +15,12 @@ mod checks;
 #[cfg(unix)]
 mod cluster;
 mod command;
+mod conformance;
 mod ct;
 mod features;
 mod fuzz;
 mod load;
+mod server;
 mod torture;
 
 use std::process::ExitCode;
@@ -42,6 +44,15 @@ enum Task {
     Test,
     /// Run all that continuous integration runs: test, fmt, clippy, features, doc, deny, fuzz.
     Ci,
+    /// Ask a running server all that schemathesis can think of (needs schemathesis).
+    Conformance {
+        /// How many examples each operation gets in each phase.
+        #[arg(long, value_name = "N", default_value_t = conformance::EXAMPLES)]
+        examples: u32,
+        /// Another one has other examples.
+        #[arg(long, value_name = "N", default_value_t = conformance::SEED)]
+        seed: u64,
+    },
     /// Count the core's lines that its tests run, file by file (needs cargo-llvm-cov).
     Coverage,
     /// Run the core's operations on secrets under valgrind (needs valgrind and libclang).
@@ -74,6 +85,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().task {
         Task::Test => checks::test(),
         Task::Ci => checks::ci(),
+        Task::Conformance { examples, seed } => conformance::run(examples, seed),
         Task::Coverage => checks::coverage(),
         Task::Ct => ct::run(),
         Task::Features => features::run(),

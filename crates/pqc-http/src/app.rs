@@ -17,6 +17,7 @@ use tower_http::normalize_path::NormalizePathLayer;
 use crate::api;
 use crate::around;
 use crate::body::Ceiling;
+use crate::calls::Calls;
 use crate::client::{Proxies, Source};
 use crate::cross_origin;
 use crate::metrics::Metrics;
@@ -53,6 +54,9 @@ pub struct Config {
     /// How many streams of a connection a client may reset before they were looked at; with more
     /// the connection ends.
     pub http2_resets: usize,
+    /// The most calls at work at a time; more are refused (503). A call whose body is still to
+    /// come is not at work.
+    pub max_calls_in_flight: u32,
     /// How often one may call.
     pub rates: RateConfig,
     /// Who is believed about whom he calls for.
@@ -81,6 +85,7 @@ impl Default for Config {
             max_header_bytes: 16 * 1024,
             http2_streams: 100,
             http2_resets: 20,
+            max_calls_in_flight: 1024,
             rates: RateConfig::default(),
             proxies: Proxies::default(),
             origins: Vec::new(),
@@ -109,6 +114,7 @@ pub struct App {
     pub(crate) service: Arc<Service>,
     pub(crate) config: Config,
     pub(crate) bodies: Ceiling,
+    pub(crate) calls: Calls,
     pub(crate) rates: Rates,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -118,16 +124,18 @@ impl App {
     #[must_use]
     pub fn new(service: Arc<Service>, config: Config) -> Arc<Self> {
         let bodies = Ceiling::new(config.max_bodies_bytes);
+        let calls = Calls::new(config.max_calls_in_flight);
         let rates = Rates::new(config.rates);
         let metrics = Arc::new(Metrics::new(&service, &bodies, paths()));
-        Arc::new(Self { service, config, bodies, rates, metrics })
+        Arc::new(Self { service, config, bodies, calls, rates, metrics })
     }
 
     /// The same, behind another listener. Who calls there has rates of his own.
     pub(crate) fn behind(&self, config: Config) -> Arc<Self> {
         let rates = Rates::new(config.rates);
         let (service, metrics) = (Arc::clone(&self.service), Arc::clone(&self.metrics));
-        Arc::new(Self { service, config, bodies: self.bodies.clone(), rates, metrics })
+        let (bodies, calls) = (self.bodies.clone(), self.calls.clone());
+        Arc::new(Self { service, config, bodies, calls, rates, metrics })
     }
 
     /// All routes of the contract, without what stands around them.
@@ -165,6 +173,7 @@ fn routes() -> Routes {
         .merge(api::keys::routes())
         .merge(api::audit::routes())
         .merge(api::health::routes())
+        .merge(api::docs::routes())
 }
 
 /// Every path that the server has; `{…}` stands for an id.

@@ -134,25 +134,20 @@ pub(crate) async fn without_body(request: Request, answer: Response) -> Response
     answer
 }
 
-/// Names the account of a call to its log line.
-pub(crate) fn named(mut response: Response, account: Option<AccountId>) -> Response {
-    if let Some(account) = account {
-        response.extensions_mut().insert(account);
-    }
-    response
-}
-
-/// Answers a call that takes these methods and no body.
+/// Answers a call that takes these methods and no body. HEAD is answered as GET, less the body.
 pub(crate) async fn answer_bodiless(
     request: Request,
     allow: &'static str,
     answer: impl AsyncFnOnce(&Parts) -> Response,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let answer = match other_method(&parts.method, allow) {
+    let mut answer = match other_method(&parts.method, allow) {
         Some(answer) => answer,
         None => answer(&parts).await,
     };
+    if parts.method == Method::HEAD {
+        *answer.body_mut() = Body::empty();
+    }
     without_body(Request::from_parts(parts, body), answer).await
 }
 

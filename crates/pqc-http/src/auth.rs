@@ -8,26 +8,35 @@ use pqc_service::{Caller, Error, Service};
 use crate::app::App;
 use crate::client::Source;
 use crate::connection::Peer;
+use crate::operation::Known;
 use crate::problem::{Attempt, Problem, Unavailable};
 
-/// Steps 2 and 3 of the contract: finds the living token that the request carries, unless its
-/// address calls too often. Spends nothing.
-pub(crate) async fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Problem> {
-    let source = source(app, parts);
-    if let Some(source) = source {
-        app.rates.call_from(source)?;
-    }
+/// Steps 2 and 3 of the contract: finds the living token that the request carries, unless too many
+/// calls are at work or its address calls too often. Spends nothing.
+pub(crate) async fn authenticate(
+    app: &App,
+    parts: &Parts,
+    known: &mut Known,
+) -> Result<Caller, Problem> {
+    known.at_work = Some(app.calls.begin()?);
+    let source = count_by_address(app, parts)?;
     let found = find(&app.service, &parts.headers).await;
     if let (Err(Problem::Unauthorized(_)), Some(source)) = (&found, source) {
         app.rates.refused_from(source);
     }
+    known.account = found.as_ref().ok().map(Caller::account_id);
     found
 }
 
-/// Whom limits by address hold for, if they do.
-fn source(app: &App, parts: &Parts) -> Option<Source> {
-    let Peer(peer) = parts.extensions.get()?;
-    app.config.source(app.config.proxies.client(*peer, &parts.headers))
+/// Counts a call by its address, whether it takes a token or not. Gives whom limits by address hold
+/// for, if they do.
+pub(crate) fn count_by_address(app: &App, parts: &Parts) -> Result<Option<Source>, Problem> {
+    let Some(Peer(peer)) = parts.extensions.get() else { return Ok(None) };
+    let source = app.config.source(app.config.proxies.client(*peer, &parts.headers));
+    if let Some(source) = source {
+        app.rates.call_from(source)?;
+    }
+    Ok(source)
 }
 
 async fn find(service: &Service, headers: &HeaderMap) -> Result<Caller, Problem> {

@@ -3,7 +3,8 @@
 //! A request goes one way: `server` accepts its connection, `connection` serves it within limits,
 //! `around` gives it a name and a log line, `operation` takes it through the contract's order of checks, and a row of `api`
 //! turns fields into the core's types, calls one method of the service and writes the answer. No
-//! handler holds cryptography, and nothing below this crate knows a wire name.
+//! handler holds cryptography, and nothing below this crate knows a wire name. What the calls take
+//! and answer is told by `openapi`, for people and programs.
 #![forbid(unsafe_code)]
 
 mod admin;
@@ -12,12 +13,14 @@ mod app;
 mod around;
 mod auth;
 mod body;
+mod calls;
 mod client;
 mod connection;
 mod cross_origin;
 mod fields;
 mod json;
 mod metrics;
+mod openapi;
 mod operation;
 mod places;
 mod problem;

@@ -22,9 +22,10 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::app::{App, Config};
-use crate::around::{RequestId, named, other_method, without_body};
+use crate::around::{RequestId, other_method, without_body};
 use crate::auth::authenticate;
 use crate::body::{self, Room, off_the_runtime};
+use crate::calls::AtWork;
 use crate::fields::Fields;
 use crate::problem::{Attempt, Forbidden, Problem, Unavailable};
 use crate::rates::Standing;
@@ -155,20 +156,32 @@ pub(crate) fn route<O: Operation>(routes: Routes, path: &'static str) -> Routes 
                 return without_body(request, answer).await;
             }
             let mut known = Known::default();
-            let mut response = run::<O>(&app, request, &mut known).await;
-            if let Some(standing) = known.standing {
-                standing.write(response.headers_mut());
-            }
-            named(response, known.account)
+            let response = run::<O>(&app, request, &mut known).await;
+            known.tell(response)
         }),
     )
 }
 
-/// What a call came to know, for the log and the headers of its answer.
+/// What a call came to know, for the log and the headers of its answer; and its place.
 #[derive(Debug, Default)]
-struct Known {
-    account: Option<AccountId>,
-    standing: Option<Standing>,
+pub(crate) struct Known {
+    pub(crate) account: Option<AccountId>,
+    pub(crate) standing: Option<Standing>,
+    /// Its place, while it has one.
+    pub(crate) at_work: Option<AtWork>,
+}
+
+impl Known {
+    /// Tells it with the answer.
+    pub(crate) fn tell(self, mut response: Response) -> Response {
+        if let Some(account) = self.account {
+            response.extensions_mut().insert::<AccountId>(account);
+        }
+        if let Some(standing) = self.standing {
+            standing.write(response.headers_mut());
+        }
+        response
+    }
 }
 
 /// Steps 2 to 7 of the contract.
@@ -213,12 +226,11 @@ async fn admit<O: Operation>(
     room: &mut Room,
     known: &mut Known,
 ) -> Result<Ready, Problem> {
-    let caller = authenticate(app, parts).await?;
-    known.account = Some(caller.account_id());
+    let caller = authenticate(app, parts, known).await?;
     let token = caller.token_id();
     let authorized = caller.authorize(O::DEMAND).map_err(from_service)?;
     known.standing = app.rates.call_by(token)?;
-    let fields = receive::<O>(app, parts, body, room).await?;
+    let fields = receive::<O>(app, parts, body, room, known).await?;
     let used = key_used::<O>(app, &authorized, &fields).await?;
     let counted = !authorized.is_root();
     let usage = Use {
@@ -249,6 +261,7 @@ async fn receive<O: Operation>(
     parts: &Parts,
     body: &mut Body,
     room: &mut Room,
+    known: &mut Known,
 ) -> Result<Fields, Problem> {
     let fields = Fields::from_query(parts.uri.query())?;
     if O::BODY == BodyRule::Optional && body.is_end_stream() {
@@ -256,7 +269,10 @@ async fn receive<O: Operation>(
     }
     check_media_type(&parts.headers, body.is_end_stream())?;
     let limit = O::body_limit(&app.config);
+    // Who sends slowly holds up nobody.
+    known.at_work = None;
     let received = body::receive(body, limit, app.config.body_timeout, room).await?;
+    known.at_work = Some(app.calls.begin()?);
     if O::BODY == BodyRule::Optional && received.is_empty() {
         return Ok(fields);
     }

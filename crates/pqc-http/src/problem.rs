@@ -133,6 +133,7 @@ pub(crate) enum Forbidden {
 pub(crate) enum Unavailable {
     Store,
     Memory,
+    Calls,
 }
 
 /// What became of the attempt of a call that was answered 503.
@@ -202,7 +203,9 @@ impl Problem {
             Self::Unavailable { reason: Unavailable::Store, .. } | Self::NotReady(_) => {
                 "store-unavailable"
             }
-            Self::Unavailable { reason: Unavailable::Memory, .. } => "overload",
+            Self::Unavailable { reason: Unavailable::Memory | Unavailable::Calls, .. } => {
+                "overload"
+            }
         }
     }
 
@@ -254,6 +257,9 @@ impl Problem {
             }
             Self::Unavailable { reason: Unavailable::Memory, .. } => {
                 "Too many bytes are under way. Try again.".to_owned()
+            }
+            Self::Unavailable { reason: Unavailable::Calls, .. } => {
+                "Too many calls are under way. Try again.".to_owned()
             }
             Self::NotReady(reason) => reason.clone(),
         }

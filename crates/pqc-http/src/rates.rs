@@ -119,6 +119,9 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
+    /// Of a token that has to wait, for the documentation.
+    pub(crate) const EXAMPLE: Self = Self { most: 100, window: 1, left: 0, wait: 1 };
+
     pub(crate) fn write(self, headers: &mut HeaderMap) {
         let Self { most, window, left, wait } = self;
         for (name, value) in [

@@ -124,6 +124,18 @@ pub(crate) struct LimitArgs {
         value_parser = value_parser!(u16).range(1..)
     )]
     http2_resets: u16,
+    /// The most calls at work at a time; more are refused (503)
+    ///
+    /// A call whose body is still to come is not at work.
+    #[arg(
+        long,
+        env = "PQC_MAX_CALLS_IN_FLIGHT",
+        hide_env_values = true,
+        value_name = "COUNT",
+        default_value = "1024",
+        value_parser = value_parser!(u32).range(1..=1_000_000)
+    )]
+    max_calls_in_flight: u32,
     /// Calls in a second by one address; 0 is no limit
     ///
     /// Limits by address hold beyond loopback, and for the clients of trusted proxies.
@@ -212,6 +224,7 @@ impl LimitArgs {
             max_header_bytes: usize::try_from(self.max_headers)?,
             http2_streams: self.http2_streams,
             http2_resets: self.http2_resets.into(),
+            max_calls_in_flight: self.max_calls_in_flight,
             rates: RateConfig {
                 address: NonZeroU32::new(self.address_rate),
                 token: NonZeroU32::new(self.token_rate),

@@ -146,8 +146,8 @@ fn what_is_wrong_with_a_call_is_said() {
         assert_eq!(root.send(&call).problem(404)["type"], "urn:pqc:problem:unknown-key");
     }
     for (path, method, allow) in [
-        (KEYS.to_owned(), "POST", "GET"),
-        (one(&id), "POST", "GET, DELETE"),
+        (KEYS.to_owned(), "POST", "GET, HEAD"),
+        (one(&id), "POST", "GET, HEAD, DELETE"),
         (format!("{}/undelete", one(&id)), "GET", "POST"),
     ] {
         let answer = root.send(&Call::new(method, path.clone()));

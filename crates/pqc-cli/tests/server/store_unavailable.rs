@@ -101,6 +101,6 @@ fn a_clock_that_is_behind_the_store_is_told() {
     assert!(server.stderr.wait_for("clock is behind the store's time"));
 }
 
-async fn open(path: &std::path::Path) -> SqliteConnection {
+pub(crate) async fn open(path: &std::path::Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).connect().await.unwrap()
 }

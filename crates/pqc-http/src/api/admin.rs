@@ -10,9 +10,9 @@ use pqc_service::TokenRecord;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::around::{answer_bodiless, named};
+use crate::around::answer_bodiless;
 use crate::auth::authenticate;
-use crate::operation::{Answer, from_service};
+use crate::operation::{Answer, Known, from_service};
 use crate::problem::Problem;
 use crate::routes::Routes;
 
@@ -22,12 +22,11 @@ pub(crate) fn routes() -> Routes {
 
 /// What the token is, and what is left of it; spends nothing.
 async fn token_self(State(app): State<Arc<App>>, request: Request) -> Response {
-    let mut account = None;
-    let answer = answer_bodiless(request, "GET", async |parts| {
+    let mut known = Known::default();
+    let answer = answer_bodiless(request, "GET, HEAD", async |parts| {
         let answer = async {
-            let caller = authenticate(&app, parts).await?;
-            account = Some(caller.account_id());
-            app.rates.call_by(caller.token_id())?;
+            let caller = authenticate(&app, parts, &mut known).await?;
+            known.standing = app.rates.call_by(caller.token_id())?;
             let authorized = caller.authorize(Demand::Itself).map_err(from_service)?;
             Answer::json(&TokenSelf::from(authorized.token()))
         };
@@ -35,8 +34,9 @@ async fn token_self(State(app): State<Arc<App>>, request: Request) -> Response {
             Ok(answer) => answer.into_response(app.bodies.room()),
             Err(problem) => Problem::into_response(problem),
         }
-    });
-    named(answer.await, account)
+    })
+    .await;
+    known.tell(answer)
 }
 
 #[derive(Serialize)]

@@ -23,7 +23,7 @@ pub(crate) fn routes() -> Routes {
 /// A page of the account's part of the audit log, newest first.
 async fn list(State(app): State<Arc<App>>, request: Request) -> Response {
     let called = |_: &_| ("audit.list", WrittenDown::IfAll);
-    root::answer(&app, request, "GET", called, async |call| {
+    root::answer(&app, request, "GET, HEAD", called, async |call| {
         let (limit, before) = (root::limit(&call.fields), before(&call.fields)).all()?;
         // One more, to know whether there is one.
         let account = call.by.account_id();

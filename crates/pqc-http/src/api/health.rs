@@ -7,13 +7,14 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method};
 use pqc_core::keyfile::Jwk;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::around::answer_bodiless;
+use crate::auth::count_by_address;
 use crate::operation::from_service;
 use crate::problem::Problem;
 use crate::routes::Routes;
@@ -29,18 +30,15 @@ pub(crate) fn probes() -> Routes {
 
 /// The process lives.
 async fn healthz(request: Request) -> Response {
-    answer_bodiless(request, ALLOW, async |parts| {
-        json(&parts.method, br#"{"status":"ok"}"#.to_vec())
-    })
-    .await
+    answer_bodiless(request, ALLOW, async |_| json(br#"{"status":"ok"}"#.to_vec())).await
 }
 
 /// The store is reachable. The self-test passed, or the server would not have started.
 async fn readyz(State(app): State<Arc<App>>, request: Request) -> Response {
-    answer_bodiless(request, ALLOW, async |parts| {
+    answer_bodiless(request, ALLOW, async |_| {
         let ready = tokio::time::timeout(PATIENCE, app.service.ready()).await;
         let reason = match ready {
-            Ok(Ok(())) => return json(&parts.method, br#"{"status":"ready"}"#.to_vec()),
+            Ok(Ok(())) => return json(br#"{"status":"ready"}"#.to_vec()),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "the store does not answer".to_owned(),
         };
@@ -53,6 +51,13 @@ async fn readyz(State(app): State<Arc<App>>, request: Request) -> Response {
 /// The server's issuer keys (RFC 7517), the one in force first: what senders pin.
 async fn jwks(State(app): State<Arc<App>>, request: Request) -> Response {
     answer_bodiless(request, ALLOW, async |parts| {
+        let _at_work = match app.calls.begin() {
+            Ok(at_work) => at_work,
+            Err(refused) => return refused.into_response(),
+        };
+        if let Err(refused) = count_by_address(&app, parts) {
+            return refused.into_response();
+        }
         let keys = match app.service.issuer_keys().await {
             Ok(keys) => keys.iter().map(Jwk::from).collect(),
             Err(error) => return from_service(error).into_response(),
@@ -60,7 +65,7 @@ async fn jwks(State(app): State<Arc<App>>, request: Request) -> Response {
         let Ok(body) = serde_json::to_vec(&Jwks { keys }) else {
             return Problem::Internal.into_response();
         };
-        let mut response = json(&parts.method, body);
+        let mut response = json(body);
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
@@ -74,8 +79,8 @@ struct Jwks {
     keys: Vec<Jwk>,
 }
 
-fn json(method: &Method, body: Vec<u8>) -> Response {
-    whole(method, "application/json", body)
+fn json(body: Vec<u8>) -> Response {
+    whole(&Method::GET, "application/json", body)
 }
 
 /// An answer that holds no secret; to HEAD, all of it but the body.

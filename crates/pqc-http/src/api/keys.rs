@@ -33,7 +33,7 @@ pub(crate) fn routes() -> Routes {
 /// A page of the account's keys.
 async fn list(State(app): State<Arc<App>>, request: Request) -> Response {
     let called = |_: &_| ("key.list", WrittenDown::IfAll);
-    root::answer(&app, request, "GET", called, async |call| {
+    root::answer(&app, request, "GET, HEAD", called, async |call| {
         page(&app.service, call.by.account_id(), &call.fields).await
     })
     .await
@@ -49,7 +49,7 @@ async fn one(
         Method::DELETE => ("key.destroy", WrittenDown::ByEffect),
         _ => ("key.show", WrittenDown::IfAll),
     };
-    root::answer(&app, request, "GET, DELETE", called, async |call| {
+    root::answer(&app, request, "GET, HEAD, DELETE", called, async |call| {
         let (account, id) = (call.by.account_id(), key_id(id)?);
         if call.parts.method == Method::DELETE {
             let key = app.service.destroy_key(call.by.by(), account, &id).await;

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod audit;
+pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod legacy;

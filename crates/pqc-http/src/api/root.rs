@@ -3,16 +3,15 @@
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use pqc_core::AccountId;
 use pqc_core::token::Demand;
 use pqc_service::Admitted;
 use pqc_service::audit::{Use, WrittenDown};
 
 use crate::app::App;
-use crate::around::{RequestId, answer_bodiless, named};
+use crate::around::{RequestId, answer_bodiless};
 use crate::auth::authenticate;
 use crate::fields::Fields;
-use crate::operation::{Answer, from_service, spend};
+use crate::operation::{Answer, Known, from_service, spend};
 use crate::problem::{FieldError, Problem};
 
 /// A call that came to its last step.
@@ -31,31 +30,31 @@ pub(super) async fn answer(
     called: impl Fn(&Parts) -> (&'static str, WrittenDown),
     act: impl AsyncFnOnce(&Call<'_>) -> Result<Answer, Problem>,
 ) -> Response {
-    let mut account = None;
+    let mut known = Known::default();
     let answer = answer_bodiless(request, allow, async |parts| {
         let answer = async {
-            let (fields, by) = admit(app, parts, called(parts), &mut account).await?;
+            let (fields, by) = admit(app, parts, called(parts), &mut known).await?;
             act(&Call { parts, fields, by }).await
         };
         match answer.await {
             Ok(answer) => answer.into_response(app.bodies.room()),
             Err(problem) => problem.into_response(),
         }
-    });
-    named(answer.await, account)
+    })
+    .await;
+    known.tell(answer)
 }
 
 async fn admit(
     app: &App,
     parts: &Parts,
     (operation, written_down): (&'static str, WrittenDown),
-    account: &mut Option<AccountId>,
+    known: &mut Known,
 ) -> Result<(Fields, Admitted), Problem> {
-    let caller = authenticate(app, parts).await?;
-    *account = Some(caller.account_id());
+    let caller = authenticate(app, parts, known).await?;
     let token = caller.token_id();
     let authorized = caller.authorize(Demand::Root).map_err(from_service)?;
-    app.rates.call_by(token)?;
+    known.standing = app.rates.call_by(token)?;
     let fields = Fields::from_query(parts.uri.query())?;
     let request_id = parts.extensions.get().and_then(RequestId::text);
     let usage = Use { operation, key: None, written_down, request_id };

@@ -1,60 +1,104 @@
 //! What stands around every call: ids, headers, methods, health, the published issuer.
 
+use std::collections::BTreeSet;
+
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::json;
 
-use crate::support::{Call, bytes, names, shared, text};
+use crate::support::{Answer, Call, bytes, names, shared, text};
 
-/// Every path of the server, with the methods that it takes.
-const PATHS: [(&str, &str); 21] = [
-    ("/api/token/new", "GET, POST"),
-    ("/api/kem/generate_keys", "GET, POST"),
-    ("/api/kem/encapsulate_key", "POST"),
-    ("/api/kem/decapsulate_key", "GET, POST"),
-    ("/api/aes/encrypt_text", "POST"),
-    ("/api/aes/decrypt_text", "POST"),
-    ("/api/signature/sign", "POST"),
-    ("/api/signature/verify", "POST"),
-    ("/api/v1/pqc/kem/generate-keys", "POST"),
-    ("/api/v1/pqc/kem/encapsulate", "POST"),
-    ("/api/v1/pqc/kem/decapsulate", "POST"),
-    ("/api/v1/pqc/sign/generate-keys", "POST"),
-    ("/api/v1/pqc/sign/sign", "POST"),
-    ("/api/v1/pqc/sign/verify", "POST"),
-    ("/api/v1/token/self", "GET"),
-    ("/api/v1/keys", "GET"),
-    ("/api/v1/keys/00", "GET, DELETE"),
-    ("/api/v1/keys/00/undelete", "POST"),
-    ("/healthz", "GET, HEAD"),
-    ("/readyz", "GET, HEAD"),
-    ("/.well-known/jwks.json", "GET, HEAD"),
-];
+/// Every path of the OpenAPI document, with the methods that it takes.
+fn paths() -> Vec<(String, BTreeSet<String>)> {
+    let document = shared().anyone().get("/openapi.json").json();
+    let paths = document["paths"].as_object().unwrap().iter().map(|(path, item)| {
+        let methods = item.as_object().unwrap().keys().map(|method| method.to_uppercase());
+        // Ids and names that are none are names all the same.
+        (path.replace("{key_id}", "00").replace("{file}", "LICENSE"), methods.collect())
+    });
+    let paths: Vec<_> = paths.collect();
+    assert_eq!(paths.len(), 24, "paths of the document");
+    paths
+}
+
+fn allowed(answer: &Answer) -> BTreeSet<String> {
+    let allow = answer.header("allow").unwrap_or_else(|| panic!("no Allow: {}", answer.start()));
+    allow.split(", ").map(str::to_owned).collect()
+}
 
 #[test]
 fn another_method_is_405_with_those_that_would_do_before_any_token_is_asked_for() {
-    for (path, allow) in PATHS {
+    for (path, methods) in paths() {
         for slash in ["", "/"] {
             let path = format!("{path}{slash}");
-            for method in ["GET", "POST", "HEAD", "DELETE", "PUT", "PATCH", "TRACE", "BREW"] {
-                let answer = shared().anyone().send(&Call::new(method, &path));
-                if allow.split(", ").any(|allowed| allowed == method) {
+            for method in METHODS {
+                let call = Call::new(method, &path);
+                let answer = shared().anyone().send(&call);
+                if methods.contains(method) {
                     assert_ne!(answer.status, 405, "{method} {path}");
                     continue;
                 }
-                assert_eq!(answer.status, 405, "{method} {path}");
-                assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
-                if method != "HEAD" {
+                // Whatever else is wrong or right with it.
+                for answer in [answer, shared().root().send(&call.json("{}"))] {
+                    assert_eq!(answer.status, 405, "{method} {path}");
+                    assert_eq!(allowed(&answer), methods, "{method} {path}");
+                    if method == "HEAD" {
+                        assert!(answer.body.is_empty(), "{path}");
+                        continue;
+                    }
                     let problem = answer.problem(405);
+                    let allow = answer.header("allow").unwrap();
                     assert!(text(&problem, "detail").contains(allow), "{problem}");
                 }
             }
-            let options = shared().anyone().send(&Call::new("OPTIONS", &path));
-            assert_eq!(options.status, 204, "{path}");
-            assert_eq!(options.header("allow"), Some(allow), "{path}");
-            assert!(options.body.is_empty());
         }
     }
 }
+
+#[test]
+fn options_is_answered_on_every_path_with_its_methods_and_nothing_else() {
+    for (path, methods) in paths() {
+        for client in [shared().anyone(), shared().root()] {
+            for call in [Call::new("OPTIONS", &path), Call::new("OPTIONS", &path).json("{}")] {
+                let answer = client.send(&call);
+                assert_eq!(answer.status, 204, "{path}");
+                assert_eq!(allowed(&answer), methods, "{path}");
+                assert!(answer.body.is_empty() && answer.header("content-type").is_none());
+            }
+        }
+    }
+    shared().anyone().send(&Call::new("OPTIONS", "/nowhere")).problem(404);
+}
+
+#[test]
+fn head_is_get_without_its_body_wherever_get_only_reads() {
+    let mut asked = 0;
+    for (path, methods) in paths() {
+        // What makes something new by GET, for old clients, is not to be made by who only looks.
+        let reads = methods.contains("GET") && !methods.contains("POST");
+        assert_eq!(methods.contains("HEAD"), reads, "{path}");
+        if !reads {
+            continue;
+        }
+        for client in [shared().anyone(), shared().root()] {
+            let get = client.get(&path);
+            let head = client.send(&Call::new("HEAD", &path));
+            assert_eq!(head.status, get.status, "{path}");
+            assert!(head.body.is_empty(), "{path}");
+            let length = get.body.len().to_string();
+            assert_eq!(head.header("content-length"), Some(&*length), "{path}");
+            for (name, value) in &get.headers {
+                if ["x-request-id", "date"].contains(&name.as_str()) {
+                    continue;
+                }
+                assert_eq!(head.headers.get(name), Some(value), "{name} of {path}");
+            }
+            asked += 1;
+        }
+    }
+    assert_eq!(asked, 18);
+}
+
+const METHODS: [&str; 8] = ["GET", "POST", "HEAD", "DELETE", "PUT", "PATCH", "TRACE", "BREW"];
 
 #[test]
 fn an_unknown_path_is_404_for_everyone() {

@@ -2,6 +2,7 @@
 
 mod account;
 mod answer;
+mod browser;
 mod call;
 mod capture;
 mod fault;
@@ -13,6 +14,7 @@ mod verb;
 
 pub(crate) use account::{Account, KeyPair};
 pub(crate) use answer::Answer;
+pub(crate) use browser::Browser;
 pub(crate) use call::{Call, Client, block_on, together};
 pub(crate) use capture::Capture;
 pub(crate) use fault::Faults;
