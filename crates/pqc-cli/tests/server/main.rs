@@ -18,6 +18,7 @@
 
 mod acvp;
 mod admin;
+mod audit;
 mod backup;
 mod bad_input;
 mod bursts;

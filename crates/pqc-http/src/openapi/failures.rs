@@ -42,7 +42,7 @@ fn all() -> Vec<Problem> {
     let store = |attempt| Problem::Unavailable { reason: Unavailable::Store, attempt };
     vec![
         Problem::BadRequest("The body is not a JSON object in UTF-8."),
-        Problem::Unauthorized,
+        Problem::Unauthorized(None),
         Problem::Forbidden(Forbidden::OutOfScope),
         Problem::Forbidden(Forbidden::UntrustedIssuer),
         Problem::Forbidden(Forbidden::OtherAccount),
@@ -198,7 +198,7 @@ mod tests {
     fn kind(problem: &Problem) -> u8 {
         match problem {
             Problem::BadRequest(_) => 0,
-            Problem::Unauthorized => 1,
+            Problem::Unauthorized(_) => 1,
             Problem::Forbidden(Forbidden::OutOfScope) => 2,
             Problem::Forbidden(Forbidden::UntrustedIssuer) => 3,
             Problem::Forbidden(Forbidden::OtherAccount) => 4,

@@ -34,19 +34,23 @@ impl Default for CheckpointPolicy {
 
 /// How far the chain of this process is covered, and since when.
 #[derive(Debug)]
-pub(crate) struct Keeper(Mutex<(Option<ChainHead>, Instant)>);
+pub(crate) struct Keeper {
+    covered: Mutex<(Option<ChainHead>, Instant)>,
+    /// One signs at a time: only servers are in each other's way.
+    signing: tokio::sync::Mutex<()>,
+}
 
 impl Keeper {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new((None, Instant::now())))
+        Self { covered: Mutex::new((None, Instant::now())), signing: tokio::sync::Mutex::default() }
     }
 
     fn covered(&self) -> (Option<ChainHead>, Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.covered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cover(&self, head: ChainHead) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (Some(head), Instant::now());
+        *self.covered.lock().unwrap_or_else(PoisonError::into_inner) = (Some(head), Instant::now());
     }
 }
 
@@ -60,6 +64,7 @@ impl Service {
         if self.store.audit_head().is_none() {
             return Ok(None);
         }
+        let _alone = self.keeper.signing.lock().await;
         let record = rotation::current_checkpoint_key(&self.masters, &*self.host).await?;
         // After that, so that the key's own making is covered too.
         let Some(head) = self.store.audit_head() else { return Ok(None) };
@@ -177,4 +182,4 @@ impl Service {
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const REFUSALS_EVERY: Duration = Duration::from_secs(60);
 /// How often a number is tried that other servers take.
-const MAX_TRIES: u32 = 10;
+const MAX_TRIES: u32 = 20;

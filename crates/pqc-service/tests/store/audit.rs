@@ -252,7 +252,7 @@ async fn what_is_altered_in_the_database_is_found() {
             ("DELETE FROM audit WHERE number = 7", again),
             // Changed, as far as one can in one statement.
             (
-                "UPDATE audit SET entry = (SELECT entry FROM audit WHERE number = 5) \
+                "UPDATE audit SET entry = (SELECT entry FROM audit WHERE number = 1) \
                  WHERE number = 7",
                 "UPDATE audit SET entry = (SELECT entry FROM kept_row) WHERE number = 7",
             ),
@@ -329,7 +329,7 @@ async fn refused_tokens_are_counted_and_written_down_in_one_row() {
         let refused = written.iter().find(|entry| entry.outcome == "refused").unwrap();
         assert_eq!(refused.detail.as_deref(), Some("no token 1, unknown 2"));
         assert_eq!(refused.actor, Actor::Server);
-        assert_eq!(written.last().unwrap().act, "server.stop");
+        assert!(written.iter().any(|entry| entry.act == "server.stop"));
         assert_eq!(lab.verify(&[]).await.uncovered, 0);
         lab.store.close().await;
     })

@@ -127,10 +127,9 @@ async fn what_was_done_is_counted() {
     let fake = Arc::clone(&engine.0);
     let writer = Arc::new(Writer::start(engine));
     spend_ten(&writer).await;
-    writer
-        .write(Write::DestroyKey { account: AccountId::SERVER, key: KeyId::Symmetric([1; 16]) })
-        .await
-        .unwrap();
+    let key = KeyId::Symmetric([1; 16]);
+    let destroy = Write::DestroyKey { account: AccountId::SERVER, key };
+    writer.write(&By::SERVER, destroy).await.unwrap();
     fake.fail_once(Step::Commit, Failure::Unavailable("room".to_owned()));
     spend_ten(&writer).await;
     let figures = writer.figures();
@@ -139,7 +138,8 @@ async fn what_was_done_is_counted() {
     assert_eq!((figures.failures, figures.waiting), (1, 0), "{figures:?}");
 
     // One that gives up waits no more.
-    let mut impatient = Box::pin(writer.spend(TOKEN));
+    let usage = Event::done("sign");
+    let mut impatient = Box::pin(writer.spend(&By::SERVER, TOKEN, usage));
     tokio::select! {
         biased;
         _ = &mut impatient => panic!("nobody has answered it yet"),
