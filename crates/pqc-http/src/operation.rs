@@ -210,7 +210,7 @@ async fn receive<O: Operation>(
     }
     check_media_type(&parts.headers, body.is_end_stream())?;
     let limit = O::body_limit(&app.config);
-    let received = body::receive(body, limit, app.config.body_timeout, room).await?;
+    let received = body::receive(body, limit, app.body_time(parts), room).await?;
     if O::BODY == BodyRule::Optional && received.is_empty() {
         return Ok(fields);
     }

@@ -133,6 +133,8 @@ pub(crate) enum Forbidden {
 pub(crate) enum Unavailable {
     Store,
     Memory,
+    /// The call takes too long.
+    Slow,
 }
 
 /// What became of the attempt of a call that was answered 503.
@@ -203,6 +205,7 @@ impl Problem {
                 "store-unavailable"
             }
             Self::Unavailable { reason: Unavailable::Memory, .. } => "overload",
+            Self::Unavailable { reason: Unavailable::Slow, .. } => "slow",
         }
     }
 
@@ -254,6 +257,9 @@ impl Problem {
             }
             Self::Unavailable { reason: Unavailable::Memory, .. } => {
                 "Too many bytes are under way. Try again.".to_owned()
+            }
+            Self::Unavailable { reason: Unavailable::Slow, .. } => {
+                "The call takes too long; it may still be carried out.".to_owned()
             }
             Self::NotReady(reason) => reason.clone(),
         }
