@@ -47,7 +47,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 /// Makes a key pair, and the body of a request that encapsulates to it.
-fn encapsulation_request(server: &Server) -> anyhow::Result<String> {
+///
+/// # Errors
+/// The server does not make one.
+pub(crate) fn encapsulation_request(server: &Server) -> anyhow::Result<String> {
     let answer = server.post("/api/kem/generate_keys")?;
     Ok(format!(
         r#"{{"pk":"{}","signature":"{}","verif_key":"{}"}}"#,

@@ -1,5 +1,5 @@
-//! The project's own tasks: `cargo xtask test`, `ci`, `conformance`, `coverage`, `ct`,
-//! `features`, `fuzz`, `load` and `torture`.
+//! The project's own tasks: `cargo xtask test`, `ci`, `conformance`, `coverage`, `ct`, `features`,
+//! `fuzz`, `handshakes`, `load`, `slow-clients`, `soak`, `timing` and `torture`.
 //!
 //! A task is a list of commands, run from the workspace's root, and it stops at the first one that
 //! fails, with that command's exit status. Tasks install nothing: `.ci/run` does that.
@@ -19,8 +19,13 @@ mod conformance;
 mod ct;
 mod features;
 mod fuzz;
+mod handshakes;
+mod http;
 mod load;
 mod server;
+mod slow_clients;
+mod soak;
+mod timing;
 mod torture;
 
 use std::process::ExitCode;
@@ -68,8 +73,31 @@ enum Task {
         #[arg(long, value_name = "NAME")]
         target: Option<String>,
     },
+    /// Measure TLS handshakes: X25519MLKEM768 against X25519.
+    Handshakes,
     /// Measure encapsulate_key over HTTP: 16 connections for 10 seconds (needs wrk).
     Load,
+    /// Measure normal calls while slow clients hold connections.
+    SlowClients {
+        /// How many of them.
+        #[arg(long, value_name = "N", default_value_t = 2000)]
+        count: usize,
+    },
+    /// Make mixed calls for long; memory and open files have to be flat at the end.
+    Soak {
+        /// How long.
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        minutes: u32,
+        /// On PostgreSQL, a cluster of its own, instead of the embedded store.
+        #[arg(long)]
+        postgres: bool,
+    },
+    /// Test whether the time of a 401 tells its reason.
+    Timing {
+        /// How many times tokens are made and asked with, for 15 seconds.
+        #[arg(long, value_name = "N", default_value_t = 4)]
+        rounds: usize,
+    },
     /// Kill servers, stop databases and fill disks under load, until the time is over.
     Torture {
         /// How long; the last pass is finished.
@@ -90,7 +118,11 @@ fn main() -> ExitCode {
         Task::Ct => ct::run(),
         Task::Features => features::run(),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
+        Task::Handshakes => handshakes::run(),
         Task::Load => load::run(),
+        Task::SlowClients { count } => slow_clients::run(count),
+        Task::Soak { minutes, postgres } => soak::run(minutes, postgres),
+        Task::Timing { rounds } => timing::run(rounds),
         Task::Torture { minutes, seed } => torture::run(minutes, seed),
     };
     match done {

@@ -29,6 +29,14 @@ impl Server {
     /// # Errors
     /// It can't be started, ends, or does not listen in time.
     pub(crate) fn start(build: &str, folder: &Path) -> anyhow::Result<Self> {
+        Self::start_with(build, folder, &[])
+    }
+
+    /// The same with these options of `pqc serve`.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn start_with(build: &str, folder: &Path, options: &[&str]) -> anyhow::Result<Self> {
         // This program is TARGET/debug/xtask.
         let xtask = env::current_exe()?;
         let target = xtask.ancestors().nth(2).context("xtask runs outside a target folder")?;
@@ -37,6 +45,7 @@ impl Server {
         let process = Command::new(target.join(build).join("pqc"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder.join("data"))
+            .args(options)
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out)
@@ -79,6 +88,11 @@ impl Server {
         Ok(body.to_owned())
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Whether it still runs.
     ///
     /// # Errors
@@ -107,10 +121,11 @@ pub(crate) fn field<'a>(json: &'a str, name: &str) -> anyhow::Result<&'a str> {
     Ok(value)
 }
 
-/// The address in `listening on http://ADDRESS`, once its line is complete.
+/// The address in `listening on http://ADDRESS`, or https, once its line is complete.
 fn listening_address(log: &str) -> Option<String> {
-    let (_, rest) = log.split_once("listening on http://")?;
-    let (address, _) = rest.split_once(char::is_whitespace)?;
+    let (_, rest) = log.split_once("listening on http")?;
+    let (url, _) = rest.split_once(char::is_whitespace)?;
+    let (_, address) = url.split_once("://")?;
     Some(address.to_owned())
 }
 

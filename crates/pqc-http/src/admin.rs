@@ -91,7 +91,7 @@ async fn answer_log(app: &App, log: &dyn LogFilter, request: Request) -> Respons
     let (parts, mut body) = request.into_parts();
     if parts.method == Method::PUT {
         let mut room = app.bodies.room();
-        let time = app.config.body_timeout;
+        let time = app.body_time(&parts);
         let set = match body::receive(&mut body, MAX_FILTER_BYTES, time, &mut room).await {
             Ok(filter) => set(log, &filter),
             Err(refused) => Err(refused),

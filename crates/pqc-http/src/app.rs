@@ -9,6 +9,7 @@ use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
+use http::request::Parts;
 use pqc_service::Service;
 use tower::{Layer, Service as TowerService};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -16,7 +17,7 @@ use tower_http::normalize_path::NormalizePathLayer;
 
 use crate::api;
 use crate::around;
-use crate::body::Ceiling;
+use crate::body::{self, Ceiling};
 use crate::calls::Calls;
 use crate::client::{Proxies, Source};
 use crate::cross_origin;
@@ -34,6 +35,9 @@ pub struct Config {
     pub max_bodies_bytes: usize,
     /// The time in which each mebibyte of a body has to arrive.
     pub body_timeout: Duration,
+    /// The time for a request from its head to its answer: its body has to arrive in it, and a call
+    /// that takes longer is answered without its outcome.
+    pub request_timeout: Duration,
     /// The time in which the head of a connection's first request has to arrive.
     pub header_timeout: Duration,
     /// The time for which a connection is kept open between requests. Longer than what proxies
@@ -76,6 +80,7 @@ impl Default for Config {
             max_text_bytes: 16 * 1024 * 1024,
             max_bodies_bytes: 512 * 1024 * 1024,
             body_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(300),
             header_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(75),
             answer_timeout: Duration::from_secs(30),
@@ -138,6 +143,14 @@ impl App {
         Arc::new(Self { service, config, bodies, calls, rates, metrics })
     }
 
+    /// How long the body of this request may take.
+    pub(crate) fn body_time(&self, parts: &Parts) -> body::Time {
+        let Config { body_timeout, request_timeout, .. } = self.config;
+        let due = parts.extensions.get().map(|around::Due(due)| (*due).into());
+        let due = due.unwrap_or_else(|| tokio::time::Instant::now() + request_timeout);
+        body::Time { each_mebibyte: body_timeout, due }
+    }
+
     /// All routes of the contract, without what stands around them.
     fn routes(self: &Arc<Self>) -> Router {
         routes().into_router().with_state(Arc::clone(self))
@@ -159,6 +172,7 @@ impl App {
         let routes = NormalizePathLayer::trim_trailing_slash().layer(routes);
         let routes = from_fn_with_state(Arc::clone(&self), around::limit).layer(routes);
         let routes = CatchPanicLayer::custom(after_panic).layer(routes);
+        let routes = from_fn_with_state(Arc::clone(&self), around::in_time).layer(routes);
         let pages = cross_origin::layer(&self.config.origins);
         let routes = from_fn_with_state(pages, cross_origin::answer).layer(routes);
         from_fn_with_state((self, counted), around::name_and_log).layer(routes)
@@ -229,6 +243,29 @@ mod tests {
     use http::{Request, StatusCode};
     use http_body_util::BodyExt;
     use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn a_call_that_takes_too_long_is_answered_and_carried_through() {
+        let (done, is_done) = tokio::sync::oneshot::channel();
+        let done = Arc::new(std::sync::Mutex::new(Some(done)));
+        let hangs = async move || {
+            tokio::time::sleep(around::LAST_WORD + Duration::from_millis(500)).await;
+            let _ = done.lock().unwrap().take().unwrap().send(());
+        };
+        let lab = crate::testing::lab().await;
+        let config = Config { request_timeout: Duration::from_millis(50), ..Config::default() };
+        let app = App::new(Arc::clone(&lab.service), config);
+        let routes = app.routes().route("/hangs", any(hangs));
+        let app = app.wrap(routes, None);
+        let request = Request::get("/hangs").header("host", "localhost");
+        let response = app.oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()["retry-after"], "1");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(body.contains(r#""attempt":"unknown""#) && body.contains(":slow"), "{body}");
+        is_done.await.unwrap();
+    }
 
     #[tokio::test]
     async fn after_a_panic_the_next_call_works_and_nothing_of_the_panic_is_told() {

@@ -2,7 +2,7 @@
 //! limits that need no token.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
@@ -16,13 +16,14 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use http_body::Body as _;
 use pqc_core::AccountId;
+use tokio::time::timeout_at;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::body;
 use crate::metrics::Metrics;
-use crate::problem::Problem;
+use crate::problem::{Attempt, Problem, Unavailable};
 
 /// The outermost: names the request, writes problems down, and logs one line without a secret: no
 /// path (it may be anything), no query, no body, no token. Calls of the contract are counted too.
@@ -112,6 +113,31 @@ pub(crate) async fn limit(State(app): State<Arc<App>>, request: Request, next: N
     }
     next.run(request).await
 }
+
+/// The limit on the time of a request. What a call does is not stopped halfway: it goes on without
+/// anybody who waits for it.
+pub(crate) async fn in_time(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let due = Instant::now() + app.config.request_timeout;
+    request.extensions_mut().insert(Due(due));
+    let mut running = Box::pin(next.run(request));
+    match timeout_at((due + LAST_WORD).into(), &mut running).await {
+        Ok(response) => response,
+        Err(_) => {
+            tracing::error!("a call takes too long");
+            tokio::spawn(running.in_current_span());
+            let (reason, attempt) = (Unavailable::Slow, Attempt::Unknown);
+            Problem::Unavailable { reason, attempt }.into_response()
+        }
+    }
+}
+
+/// By when a request is to be answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Due(pub(crate) Instant);
 
 /// Carries the matched route out to the log line.
 pub(crate) async fn note_route(request: Request, next: Next) -> Response {
@@ -222,5 +248,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 /// Whoever mistakes a token for an id shall not find it in the log.
+/// For a refusal that is due, and what is read of its body before.
+pub(crate) const LAST_WORD: Duration = body::DISCARD_TIME.saturating_add(Duration::from_secs(1));
 const TOKEN_PREFIX: &[u8] = b"pqc_";
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

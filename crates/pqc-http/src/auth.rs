@@ -1,9 +1,12 @@
 //! The token of a request: its `Authorization` header, in either scheme.
 
+use std::time::Duration;
+
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use pqc_service::{Caller, Error, Service};
+use tokio::time::{Instant, sleep_until};
 
 use crate::app::App;
 use crate::client::Source;
@@ -18,11 +21,17 @@ pub(crate) async fn authenticate(
     parts: &Parts,
     known: &mut Known,
 ) -> Result<Caller, Problem> {
+    let begun = Instant::now();
     known.at_work = Some(app.calls.begin()?);
     let source = count_by_address(app, parts)?;
     let found = find(&app.service, &parts.headers).await;
-    if let (Err(Problem::Unauthorized(_)), Some(source)) = (&found, source) {
-        app.rates.refused_from(source);
+    if let Err(Problem::Unauthorized(_)) = found {
+        if let Some(source) = source {
+            app.rates.refused_from(source);
+        }
+        // Who waits is not at work.
+        known.at_work = None;
+        sleep_until(next_step(begun, Instant::now())).await;
     }
     known.account = found.as_ref().ok().map(Caller::account_id);
     found
@@ -37,6 +46,14 @@ pub(crate) fn count_by_address(app: &App, parts: &Parts) -> Result<Option<Source
         app.rates.call_from(source)?;
     }
     Ok(source)
+}
+
+/// The end of the step of time in which a look-up ended. A refusal waits for it, so that its time does
+/// not tell whether the store had a row to read, or why it is refused.
+fn next_step(begun: Instant, now: Instant) -> Instant {
+    let micros = now.saturating_duration_since(begun).as_micros();
+    let steps = u32::try_from(micros / REFUSAL_STEP.as_micros()).unwrap_or(u32::MAX);
+    begun + REFUSAL_STEP.saturating_mul(steps.saturating_add(1))
 }
 
 async fn find(service: &Service, headers: &HeaderMap) -> Result<Caller, Problem> {
@@ -69,9 +86,20 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     known.then(|| token.trim())
 }
 
+/// Longer than nearly every look-up.
+const REFUSAL_STEP: Duration = Duration::from_millis(5);
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_waits_for_the_end_of_a_step() {
+        let begun = Instant::now();
+        let step = |after: u64| next_step(begun, begun + Duration::from_micros(after)) - begun;
+        assert_eq!([0, 1, 4999].map(step), [REFUSAL_STEP; 3]);
+        assert_eq!([5000, 9999].map(step), [2 * REFUSAL_STEP; 2]);
+    }
 
     #[test]
     fn both_schemes_are_read_in_any_case_and_others_are_not() {

@@ -104,12 +104,21 @@ impl Drop for Kept {
     }
 }
 
-/// Receives a body of at most `limit` bytes, each mebibyte of it within `time`. It takes room for what has come, not
+/// How long a body may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Time {
+    /// For each mebibyte that is begun.
+    pub(crate) each_mebibyte: Duration,
+    /// For all of it.
+    pub(crate) due: Instant,
+}
+
+/// Receives a body of at most `limit` bytes within its time. It takes room for what has come, not
 /// for what was announced.
 pub(crate) async fn receive(
     body: &mut Body,
     limit: usize,
-    time: Duration,
+    Time { each_mebibyte, due }: Time,
     room: &mut Room,
 ) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let too_large = Problem::BodyTooLarge { limit };
@@ -118,11 +127,11 @@ pub(crate) async fn receive(
         Some(_) => return Err(too_large),
         None => limit,
     };
-    let mut deadline = Instant::now() + time;
+    let mut deadline = Instant::now() + each_mebibyte;
     let mut mebibytes = 0;
     let mut received = Zeroizing::new(Vec::new());
     while let Some(frame) =
-        timeout_at(deadline, body.frame()).await.map_err(|_| Problem::SlowBody)?
+        timeout_at(deadline.min(due), body.frame()).await.map_err(|_| Problem::SlowBody)?
     {
         let frame = frame.map_err(|_| Problem::BadRequest("The body broke off."))?;
         let Ok(chunk) = frame.into_data() else { continue };
@@ -140,7 +149,7 @@ pub(crate) async fn receive(
         received.extend_from_slice(&chunk);
         while received.len() / MEBIBYTE > mebibytes {
             mebibytes += 1;
-            deadline += time;
+            deadline += each_mebibyte;
         }
     }
     Ok(received)
@@ -182,11 +191,16 @@ const MEBIBYTE: usize = 1024 * 1024;
 const INLINE_BYTES: usize = 64 * 1024;
 /// One part in so many of the ceiling is for bodies that are not long.
 const SHARE_OF_SHORT_BODIES: usize = 16;
-const DISCARD_TIME: Duration = Duration::from_secs(5);
+/// A refusal waits for so long.
+pub(crate) const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn within(each_mebibyte: Duration) -> Time {
+        Time { each_mebibyte, due: Instant::now() + Duration::from_secs(60) }
+    }
 
     fn body_of(length: usize) -> Body {
         Body::from(vec![b'x'; length])
@@ -194,7 +208,7 @@ mod tests {
 
     async fn receive_with(ceiling: &Ceiling, length: usize, limit: usize) -> Result<Room, Problem> {
         let mut room = ceiling.room();
-        let time = Duration::from_secs(1);
+        let time = within(Duration::from_secs(1));
         receive(&mut body_of(length), limit, time, &mut room).await.map(|_| room)
     }
 
@@ -239,7 +253,7 @@ mod tests {
         let chunks = (0..9).map(|_| Ok::<_, std::io::Error>(vec![b'x'; 10]));
         let mut stream = Body::from_stream(futures_like(chunks));
         let mut room = ceiling.room();
-        let got = receive(&mut stream, 80, Duration::from_secs(1), &mut room).await;
+        let got = receive(&mut stream, 80, within(Duration::from_secs(1)), &mut room).await;
         assert_eq!(got.unwrap_err(), too_large);
     }
 
@@ -271,8 +285,10 @@ mod tests {
             }
         }
         let ceiling = Ceiling::new(1000);
-        let time = Duration::from_millis(20);
-        let got = receive(&mut Body::from_stream(Never), 80, time, &mut ceiling.room()).await;
-        assert_eq!(got.unwrap_err(), Problem::SlowBody);
+        let (short, long) = (Duration::from_millis(20), Duration::from_secs(3600));
+        for time in [within(short), Time { each_mebibyte: long, due: Instant::now() + short }] {
+            let got = receive(&mut Body::from_stream(Never), 80, time, &mut ceiling.room()).await;
+            assert_eq!(got.unwrap_err(), Problem::SlowBody);
+        }
     }
 }

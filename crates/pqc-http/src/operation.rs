@@ -271,7 +271,7 @@ async fn receive<O: Operation>(
     let limit = O::body_limit(&app.config);
     // Who sends slowly holds up nobody.
     known.at_work = None;
-    let received = body::receive(body, limit, app.config.body_timeout, room).await?;
+    let received = body::receive(body, limit, app.body_time(parts), room).await?;
     known.at_work = Some(app.calls.begin()?);
     if O::BODY == BodyRule::Optional && received.is_empty() {
         return Ok(fields);

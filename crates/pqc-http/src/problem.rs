@@ -134,6 +134,8 @@ pub(crate) enum Unavailable {
     Store,
     Memory,
     Calls,
+    /// The call takes too long.
+    Slow,
 }
 
 /// What became of the attempt of a call that was answered 503.
@@ -206,6 +208,7 @@ impl Problem {
             Self::Unavailable { reason: Unavailable::Memory | Unavailable::Calls, .. } => {
                 "overload"
             }
+            Self::Unavailable { reason: Unavailable::Slow, .. } => "slow",
         }
     }
 
@@ -260,6 +263,9 @@ impl Problem {
             }
             Self::Unavailable { reason: Unavailable::Calls, .. } => {
                 "Too many calls are under way. Try again.".to_owned()
+            }
+            Self::Unavailable { reason: Unavailable::Slow, .. } => {
+                "The call takes too long; it may still be carried out.".to_owned()
             }
             Self::NotReady(reason) => reason.clone(),
         }

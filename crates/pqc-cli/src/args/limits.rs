@@ -74,6 +74,19 @@ pub(crate) struct LimitArgs {
         value_parser = values::timeout
     )]
     body_timeout: Duration,
+    /// The time for a request from its head to its answer
+    ///
+    /// A body that is not there by then is refused; a call that still runs is answered 503, and goes
+    /// on.
+    #[arg(
+        long,
+        env = "PQC_REQUEST_TIMEOUT",
+        hide_env_values = true,
+        value_name = "TIME",
+        default_value = "300s",
+        value_parser = values::timeout
+    )]
+    request_timeout: Duration,
     /// The time for each mebibyte of an answer to be taken
     #[arg(
         long,
@@ -215,6 +228,7 @@ impl LimitArgs {
         Ok(Config {
             max_text_bytes: usize::try_from(self.max_text)?,
             body_timeout: self.body_timeout,
+            request_timeout: self.request_timeout,
             header_timeout: self.header_timeout,
             idle_timeout: self.idle_timeout,
             answer_timeout: self.answer_timeout,

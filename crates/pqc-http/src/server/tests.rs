@@ -150,6 +150,25 @@ async fn an_answer_that_nobody_takes_gives_its_room_back() {
 }
 
 #[tokio::test]
+async fn a_body_has_the_time_of_its_request_however_it_goes_on() {
+    let server = server(Config { request_timeout: SOON, ..Config::default() }).await;
+    let mut stream = server.upload(MIB, 1000).await;
+    let goes_on = async {
+        loop {
+            tokio::time::sleep(SOON / 10).await;
+            let _ = stream.write_all(b"x").await;
+            let mut start = [0; 12];
+            if let Ok(Ok(_)) = timeout(SOON / 10, stream.read_exact(&mut start)).await {
+                break start;
+            }
+        }
+    };
+    let start = timeout(IN_TIME, goes_on).await.expect("it is refused");
+    assert_eq!(&start[9..], b"408");
+    assert_eq!(server.status_of_upload(1000).await, 200);
+}
+
+#[tokio::test]
 async fn a_slow_client_that_goes_on_is_waited_for() {
     let config = Config { answer_timeout: SOON, body_timeout: SOON, ..Config::default() };
     let server = server(config).await;

@@ -10,6 +10,7 @@ mod forge;
 mod load;
 mod process;
 mod raw;
+mod scrape;
 mod verb;
 
 pub(crate) use account::{Account, KeyPair};
@@ -22,6 +23,7 @@ pub(crate) use forge::{Issuer, unreduced};
 pub(crate) use load::{Ledger, Load};
 pub(crate) use process::{Folder, KilledOnDrop, Server, shared};
 pub(crate) use raw::Raw;
+pub(crate) use scrape::Scrape;
 pub(crate) use verb::{Run, Started, pqc, run};
 
 use std::time::{Duration, Instant};

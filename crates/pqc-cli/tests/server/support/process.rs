@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::capture::Capture;
 use super::verb::{self, Run};
-use super::{Account, Client, Faults, Raw, pqc, wait_until};
+use super::{Account, Client, Faults, Raw, Scrape, pqc, wait_until};
 
 /// A folder for a server's data; gone with its last owner.
 #[derive(Clone)]
@@ -210,6 +210,20 @@ impl Server {
         // The soft limit alone: anyone may raise it again.
         prlimit.arg(format!("--pid={}", self.child.id())).arg(format!("--fsize={bytes}:"));
         assert!(prlimit.status().unwrap().success(), "{prlimit:?}");
+    }
+
+    /// Waits until no caller is connected and no body held; gives the count of its open sockets then,
+    /// which is 0 where the system does not tell it. Not that of its files: the store opens more of
+    /// them when many call, and keeps them.
+    pub(crate) fn sockets_when_quiet(&self, operator: &Client) -> usize {
+        wait_until("that nobody is connected", || {
+            let now = Scrape::of(operator);
+            now.value("pqc_connections_open") == 0.0 && now.value("pqc_bodies_bytes") == 0.0
+        });
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        let targets = files.into_iter().flatten().flatten().map(|file| file.path());
+        let targets = targets.filter_map(|file| std::fs::read_link(file).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
     }
 
     /// Waits for its end.
