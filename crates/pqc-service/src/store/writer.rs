@@ -6,6 +6,7 @@
 //! wait. There is no SQL here; an [`Engine`] knows how one database begins, applies and commits.
 
 mod counts;
+mod transaction;
 
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,7 +18,8 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use self::counts::{Counts, Waiting};
-use super::audited::{AuditRow, Trail};
+use self::transaction::{Changes, transact};
+use super::audited::AuditRow;
 use super::figures::StoreFigures;
 use super::{AccountRecord, KeyRecord, MasterRotation, NewMasterKey, Resealed, TokenRecord};
 use crate::account::Custody;
@@ -371,77 +373,6 @@ impl Batch {
     }
 }
 
-type Answers = (Vec<Result<u64, Error>>, Vec<Result<Spent, Error>>);
-
-/// What one transaction is to do; a use for each token.
-struct Changes<'a> {
-    writes: &'a [(Write, By)],
-    tokens: &'a [TokenHash],
-    uses: &'a [(Event, By)],
-}
-
-/// One transaction, tried again where something was in its way; and how far the chain of the audit
-/// log has come by it.
-async fn transact(
-    engine: &mut impl Engine,
-    changes: &Changes<'_>,
-    head: Option<ChainHead>,
-) -> Result<(Answers, Option<ChainHead>), Failure> {
-    let mut tries = 1;
-    loop {
-        match transact_once(engine, changes, head).await {
-            Err(Failure::Conflict(why)) if tries < MAX_TRIES => {
-                tracing::debug!(why, tries, "a store transaction is tried again");
-                tries += 1;
-            }
-            done => return done,
-        }
-    }
-}
-
-async fn transact_once(
-    engine: &mut impl Engine,
-    changes: &Changes<'_>,
-    head: Option<ChainHead>,
-) -> Result<(Answers, Option<ChainHead>), Failure> {
-    let now = engine.begin().await?;
-    match apply(engine, changes, head, now).await {
-        Ok(done) => engine.commit().await.map(|()| done),
-        Err(failure) => {
-            engine.rollback().await;
-            Err(failure)
-        }
-    }
-}
-
-async fn apply(
-    engine: &mut impl Engine,
-    Changes { writes, tokens, uses }: &Changes<'_>,
-    head: Option<ChainHead>,
-    now: Timestamp,
-) -> Result<(Answers, Option<ChainHead>), Failure> {
-    let mut trail = Trail::from(head, now)?;
-    let mut made = Vec::with_capacity(writes.len());
-    for (write, by) in *writes {
-        let rows = engine.write(write, now).await?;
-        if let Some(event) = rows.as_ref().ok().and_then(|rows| write.event(*rows)) {
-            trail.add(event, by);
-        }
-        made.push(rows);
-    }
-    let spent = if tokens.is_empty() { Vec::new() } else { engine.spend(tokens, now).await? };
-    for (spent, (usage, by)) in spent.iter().zip(*uses) {
-        if let Ok(Ok(_)) = spent {
-            trail.add(usage.clone(), by);
-        }
-    }
-    if trail.rows.is_empty() {
-        return Ok(((made, spent), head));
-    }
-    engine.record(&trail.rows).await?;
-    Ok(((made, spent), Some(trail.head)))
-}
-
 fn answer_each<T>(answers: Vec<Answer<T>>, results: Vec<Result<T, Error>>) {
     for (answer, result) in answers.into_iter().zip(results) {
         // A caller that has gone away needs no answer.
@@ -473,8 +404,6 @@ impl std::fmt::Display for Failure {
 
 /// The most changes in one transaction: one that fails takes no more than these with it.
 const MAX_BATCH: usize = 512;
-/// How often a transaction is tried that comes into a conflict.
-const MAX_TRIES: u32 = 10;
 /// The most changes that wait; more callers wait to be let in.
 const MAX_WAITING: usize = 1024;
 
