@@ -95,7 +95,7 @@ enum Task {
     /// Test whether the time of a 401 tells its reason.
     Timing {
         /// How many times tokens are made and asked with, for 15 seconds.
-        #[arg(long, value_name = "N", default_value_t = 4)]
+        #[arg(long, value_name = "N", default_value_t = 8)]
         rounds: usize,
     },
     /// Kill servers, stop databases and fill disks under load, until the time is over.

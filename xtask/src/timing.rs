@@ -293,7 +293,7 @@ const ROUND: Duration = Duration::from_secs(15);
 const DEALS: usize = 1000;
 const LEVEL: f64 = 0.01;
 /// In microseconds.
-const SHIFT: f64 = 20.0;
+const SHIFT: f64 = 50.0;
 
 #[cfg(test)]
 mod tests {
