@@ -69,6 +69,7 @@ fn all() -> Vec<Problem> {
         store(Attempt::Unknown),
         Problem::Unavailable { reason: Unavailable::Memory, attempt: Attempt::Kept },
         Problem::Unavailable { reason: Unavailable::Calls, attempt: Attempt::Kept },
+        Problem::Unavailable { reason: Unavailable::Slow, attempt: Attempt::Unknown },
         Problem::NotReady("the store does not answer".to_owned()),
     ]
 }
@@ -218,7 +219,8 @@ mod tests {
             Problem::Unavailable { reason: Unavailable::Store, .. } => 18,
             Problem::Unavailable { reason: Unavailable::Memory, .. } => 19,
             Problem::Unavailable { reason: Unavailable::Calls, .. } => 20,
-            Problem::NotReady(_) => 21,
+            Problem::Unavailable { reason: Unavailable::Slow, .. } => 21,
+            Problem::NotReady(_) => 22,
         }
     }
 
@@ -226,6 +228,6 @@ mod tests {
     fn every_kind_of_problem_is_in_the_document() {
         let mut kinds: Vec<_> = all().iter().map(kind).collect();
         kinds.dedup();
-        assert_eq!(kinds, (0..=21).collect::<Vec<_>>());
+        assert_eq!(kinds, (0..=22).collect::<Vec<_>>());
     }
 }
