@@ -90,7 +90,7 @@ impl Default for Config {
             max_header_bytes: 16 * 1024,
             http2_streams: 100,
             http2_resets: 20,
-            max_calls_in_flight: 1024,
+            max_calls_in_flight: 2048,
             rates: RateConfig::default(),
             proxies: Proxies::default(),
             origins: Vec::new(),

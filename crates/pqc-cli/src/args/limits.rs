@@ -145,7 +145,7 @@ pub(crate) struct LimitArgs {
         env = "PQC_MAX_CALLS_IN_FLIGHT",
         hide_env_values = true,
         value_name = "COUNT",
-        default_value = "1024",
+        default_value = "2048",
         value_parser = value_parser!(u32).range(1..=1_000_000)
     )]
     max_calls_in_flight: u32,

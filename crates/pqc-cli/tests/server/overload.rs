@@ -99,8 +99,8 @@ fn when_the_processors_are_busy_some_are_served_others_refused_and_health_is_ans
 
 #[test]
 fn calls_whose_bodies_are_slow_take_no_place() {
-    let server = Folder::new().serve_with("--log warn --max-calls-in-flight 1");
-    let mut slow: Vec<_> = (0..20).map(|_| begun(&server)).collect();
+    let server = Folder::new().serve_with("--log warn --max-calls-in-flight 4");
+    let mut slow: Vec<_> = (0..12).map(|_| begun(&server)).collect();
     // The server has looked at their tokens by then.
     std::thread::sleep(Duration::from_millis(500));
     let call = Call::post("/api/aes/encrypt_text", &json!({"unencrypted": "x", "key": KEY}));
@@ -119,8 +119,8 @@ fn begun(server: &Server) -> Raw {
     let authorization = format!("Authorization: Bearer {}", server.folder.root_token());
     let headers = [&*authorization, "Content-Type: application/json", "Content-Length: 92"];
     raw.head("POST /api/aes/encrypt_text HTTP/1.1", &headers).write(r#"{"unencry"#);
-    // One after the other: each needs the only place for its token.
-    std::thread::sleep(Duration::from_millis(30));
+    // One after the other: each needs a place for the look for its token.
+    std::thread::sleep(Duration::from_millis(100));
     raw
 }
 
