@@ -64,7 +64,7 @@ pub struct Service {
 
 impl Service {
     /// Opens the service on a store: checks that `master_key` is the one that sealed it (an empty
-    /// store takes it as its first), and makes the issuer key if there is none. While a rotation
+    /// store takes it as its first), and makes the keys of the issuer and of checkpoints if there are none. While a rotation
     /// runs, both its keys will do.
     ///
     /// # Errors
@@ -78,6 +78,7 @@ impl Service {
     ) -> Result<Self, Error> {
         let masters = Masters::open(Arc::clone(&store), &*host, &master_key.into()).await?;
         rotation::current_issuer(&masters, &*host).await?;
+        rotation::current_checkpoint_key(&masters, &*host).await?;
         let issuers = Issuers::load(&*store, &masters, settings, None).await?;
         let issuers = RwLock::new(Arc::new(issuers));
         let key_quota = Quota::new(Counted::Keys, settings.max_keys);

@@ -171,7 +171,9 @@ fn read_keys(file: &Path) -> anyhow::Result<Vec<VerifyingKey>> {
     let bytes = private_file::read(file, MAX_KEY_BYTES).with_context(name)?;
     let text = std::str::from_utf8(&bytes).with_context(name)?;
     let key = |line: &str| Ok(VerifyingKey::from_bytes(&hex::decode(line.trim())?)?);
-    text.lines().map(key).collect::<anyhow::Result<_>>().with_context(name)
+    let keys = text.lines().map(key).collect::<anyhow::Result<Vec<_>>>().with_context(name)?;
+    anyhow::ensure!(!keys.is_empty(), "{} holds no key", file.display());
+    Ok(keys)
 }
 
 #[derive(Debug, Serialize)]

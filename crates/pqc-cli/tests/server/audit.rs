@@ -84,7 +84,7 @@ fn the_log_is_for_root_tokens_in_pages_and_shows_no_other_account() {
         let Some(cursor) = page["next_cursor"].as_str() else { break };
         path = format!("/api/v1/audit?limit=2&cursor={cursor}");
     }
-    assert_eq!(seen, 5);
+    assert_eq!(seen, 6);
     assert_eq!(acts(&entries(&other)), [("account.create", "done")]);
     account.root.get("/api/v1/audit?limit=0").invalid(&["query.limit"]);
     account.root.get("/api/v1/audit?cursor=x").invalid(&["query.cursor"]);
@@ -153,6 +153,7 @@ fn an_auditor_needs_no_store_and_finds_what_was_altered() {
         path.display().to_string()
     };
     let key = write("key", &server.verb("audit key").ended(0).stdout);
+    server.verb("audit checkpoint").ended(0);
     let early = write("early.jsonl", &server.verb("audit export").ended(0).stdout);
     let kept = write("kept", &server.verb("audit checkpoint").ended(0).stdout);
     server.stop();

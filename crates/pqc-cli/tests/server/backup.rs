@@ -341,7 +341,8 @@ fn a_file_that_may_not_grow_leaves_no_half_backup_and_no_half_store() {
         run(&mut shell, b"")
     };
     let backup = format!("backup {file} --passphrase-file {phrase}");
-    limited(&backup, &original.server.folder).refused(2, "cannot write");
+    // Nor may the store's log grow, and what is not written down is not done.
+    limited(&backup, &original.server.folder).refused(2, "a limit or quota is reached");
     let left = fs::read_dir(original.keys.beside("")).unwrap().count();
     assert_eq!(left, 3, "two keys and a passphrase");
 

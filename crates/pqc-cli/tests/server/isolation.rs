@@ -137,6 +137,12 @@ fn walk(victim: &Victim, thief: &Client) {
         assert_eq!(seen, [&json!(own)], "{query}");
     }
     covered.push(path);
+    let path = "/api/v1/audit";
+    let told = thief.get(path).ok();
+    let own = &thief.token_self()["account"];
+    let entries = told["entries"].as_array().unwrap();
+    assert!(!entries.is_empty() && entries.iter().all(|entry| entry["account"] == *own));
+    covered.push(path);
 
     assert_eq!(victim.state(), before, "nothing changed");
     // The same calls by their owner are served: each could have failed.

@@ -180,8 +180,8 @@ fn a_rotation_is_killed_under_load_and_carried_on() {
                 .refused(2, "version 1, which was retired by the rotation of 20");
         }
         let status = place.status("two");
-        // Beside them the first pair, the account's AES and signing keys, and the issuer's.
-        let all = made.len() + pairs.len() + 4;
+        // Beside them the first pair, the account's AES and signing keys, the issuer's and the audit's.
+        let all = made.len() + pairs.len() + 5;
         let counts = status["master_keys"].as_array().unwrap().iter().map(|key| &key["keys"]);
         assert_eq!(counts.collect::<Vec<_>>(), [&json!(0), &json!(all)]);
         let fresh = place.serve("two");

@@ -61,16 +61,12 @@ impl Service {
     /// [`Error::Unavailable`]: other servers were in the way. Those of the store;
     /// [`Error::Core`]: the generator failed.
     pub async fn checkpoint(&self) -> Result<Option<Checkpoint>, Error> {
-        if self.store.audit_head().is_none() {
-            return Ok(None);
-        }
         let _alone = self.keeper.signing.lock().await;
-        let record = rotation::current_checkpoint_key(&self.masters, &*self.host).await?;
-        // After that, so that the key's own making is covered too.
         let Some(head) = self.store.audit_head() else { return Ok(None) };
         if self.keeper.covered().0 == Some(head) {
             return Ok(None);
         }
+        let record = rotation::current_checkpoint_key(&self.masters, &*self.host).await?;
         let open = |masters: &MasterKeys, record: &KeyRecord| {
             CheckpointKey::open(masters, &record.public_key, &record.sealed)
         };

@@ -30,7 +30,7 @@ pub(super) fn options(path: &Path) -> Result<SqliteConnectOptions, Error> {
         .pragma("trusted_schema", "OFF")
         // Uses of many tokens touch many pages: at the default, every other commit would wait for
         // them to be moved from the log into the database.
-        .pragma("wal_autocheckpoint", "8192")
+        .pragma("wal_autocheckpoint", "2048")
         .pragma("cache_size", "-16384") // KiB, of the one connection that writes
         .pragma("secure_delete", "ON") // what was removed or sealed anew is gone from the file
         .disable_statement_logging())

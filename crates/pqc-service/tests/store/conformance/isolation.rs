@@ -74,6 +74,8 @@ async fn nothing_of_another_account_is_seen_or_changed() {
             assert!(store.put_in_force(&By::OPERATOR, KeyRecord { version, ..key }).await.unwrap());
         }
 
+        let told = store.audit_of(mine, None, 100).await.unwrap();
+        assert!(!told.is_empty() && told.iter().all(|(_, entry)| entry.account == Some(mine)));
         assert_eq!(everything().await, before);
         assert_eq!(store.spend(&By::OPERATOR, &hash(2, 5), usage()).await.unwrap(), Ok(Some(4)));
     })
@@ -83,13 +85,14 @@ async fn nothing_of_another_account_is_seen_or_changed() {
 /// Whoever adds a method that is scoped by an account adds it to the test above, and here.
 #[test]
 fn every_scoped_method_is_tried() {
-    const TRIED: [&str; 15] = [
+    const TRIED: [&str; 16] = [
         "set_custody",
         "set_disabled",
         "tokens",
         "revoke_token",
         "live_tokens",
         "remove_ended_tokens",
+        "audit_of",
         "key",
         "stored_keys",
         "current_key",
