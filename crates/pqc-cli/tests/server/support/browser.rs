@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -132,7 +133,8 @@ impl Drop for Browser {
 
 fn asked(method: Method, url: &str, json: &Value) -> Value {
     block_on(async {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        // A browser that hangs is to fail the test, not to hold it up.
+        let client = reqwest::Client::builder().no_proxy().timeout(IN_TIME).build().unwrap();
         let mut request = client.request(method, url);
         if !json.is_null() {
             request = request.json(json);
@@ -151,6 +153,7 @@ fn skipped(program: &impl Debug) {
     assert!(!is_ci, "CI needs Chromium and its driver");
 }
 
+const IN_TIME: Duration = Duration::from_secs(60);
 /// It shall call nobody at home.
 const QUIET: [&str; 8] = [
     "--headless",
