@@ -91,7 +91,10 @@ pub(crate) enum AuditVerb {
     /// Print the whole log as lines of JSON
     #[command(after_help = "Example:\n  pqc audit export > audit.jsonl")]
     Export,
-    /// Sign how far the log has come now, and print that, to be kept elsewhere
+    /// Sign a checkpoint that binds all before it, and print it, to be kept elsewhere
+    ///
+    /// The newest rows of a running server are covered when it signs next, within
+    /// audit_checkpoint_time.
     #[command(after_help = "Example:\n  pqc audit checkpoint > checkpoint.json")]
     Checkpoint,
     /// Print the public key of checkpoints in hex, which auditors pin

@@ -208,9 +208,15 @@ impl Human for Told {
         }
         let Self { rows, chains, checkpoints, uncovered, .. } = self;
         writeln!(out, "{rows} rows in {chains} chains, {checkpoints} checkpoints")?;
-        if let Some(millis) = self.covered_until_ms {
-            let until = rfc3339(pqc_core::Timestamp::from_millis(millis));
-            writeln!(out, "signed until {until}; {uncovered} rows are not covered by that")?;
+        match self.covered_until_ms {
+            Some(millis) => {
+                let until = rfc3339(pqc_core::Timestamp::from_millis(millis));
+                writeln!(out, "the last checkpoint is of {until}")?;
+            }
+            None => writeln!(out, "nothing is signed yet")?,
+        }
+        if *uncovered > 0 {
+            writeln!(out, "{uncovered} rows are covered by no checkpoint yet")?;
         }
         if self.whole {
             writeln!(out, "nothing is missing, changed or added among what is signed")?;
