@@ -2,9 +2,10 @@
 //!
 //! What changes the store says by [`By`] whose doing it is; the store knows from the change itself
 //! what was done, and writes both down in the same transaction. What is done by a stored secret, or
-//! by a temporary token, is written down before it is done ([`Service::spend`]), as `admitted`; if
-//! it then fails, a second entry says so. Refused tokens are counted and written down once a
-//! minute. `keeper.rs` signs checkpoints, `log.rs` reads it all again.
+//! by a temporary token, is written down before it is done, as `admitted`; if it then fails, a
+//! second entry says so ([`Service::spend`](crate::Service::spend) has both). Refused tokens are
+//! counted and written down once a minute. `keeper.rs` signs checkpoints, `log.rs` reads it all
+//! again.
 
 mod keeper;
 pub mod line;
