@@ -16,7 +16,7 @@
 //! let mut head = ChainHead::begin(ChainId::from_bytes([7; 16]));
 //! let rows: Vec<_> = entries.iter().map(|entry| {
 //!     head = head.after(&entry.to_bytes());
-//!     (*head, entry.clone())
+//!     (head, entry.clone())
 //! }).collect();
 //! let key = CheckpointKey::generate(rng)?;
 //! let checkpoint = key.sign(None, &head, now, rng)?;
