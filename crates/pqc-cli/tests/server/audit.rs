@@ -87,7 +87,9 @@ fn the_log_is_for_root_tokens_in_pages_and_shows_no_other_account() {
     assert_eq!(seen, 6);
     assert_eq!(acts(&entries(&other)), [("account.create", "done")]);
     account.root.get("/api/v1/audit?limit=0").invalid(&["query.limit"]);
-    account.root.get("/api/v1/audit?cursor=x").invalid(&["query.cursor"]);
+    for cursor in ["x", "-1", "%2B1", "", "00000000000000000001"] {
+        account.root.get(&format!("/api/v1/audit?cursor={cursor}")).invalid(&["query.cursor"]);
+    }
 }
 
 #[test]

@@ -43,8 +43,13 @@ async fn list(State(app): State<Arc<App>>, request: Request) -> Response {
 fn before(fields: &Fields) -> Result<Option<u64>, FieldError> {
     let Some(text) = fields.optional_text("cursor")? else { return Ok(None) };
     let msg = "is no next_cursor of an earlier page";
-    text.parse().map(Some).map_err(|_| fields.error("cursor", msg, "value_error"))
+    let is_number = text.len() <= MAX_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = is_number.then(|| text.parse().ok()).flatten();
+    number.map(Some).ok_or_else(|| fields.error("cursor", msg, "value_error"))
 }
+
+/// Of the greatest number that a store has.
+const MAX_DIGITS: usize = 19;
 
 #[derive(Serialize)]
 struct Page {
