@@ -169,7 +169,8 @@ impl fmt::Display for KeyId {
     }
 }
 
-fn array<const N: usize>(field: Field, bytes: &[u8]) -> Result<[u8; N], Error> {
+/// Exactly so many bytes of a field.
+pub(crate) fn array<const N: usize>(field: Field, bytes: &[u8]) -> Result<[u8; N], Error> {
     bytes.try_into().map_err(|_| Error::Length {
         field,
         expected: alloc::format!("{N}"),

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::api::health;
 use crate::app::{App, Config};
-use crate::around::{answer_bodiless, other_method, without_body};
+use crate::around::{answer_bodiless, without_body};
 use crate::body;
 use crate::client::Proxies;
 use crate::metrics::Connections;
@@ -76,8 +76,8 @@ fn routes(log: Arc<dyn LogFilter>) -> Routes {
 }
 
 async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
-    answer_bodiless(request, "GET, HEAD", async |parts| match app.metrics.to_text() {
-        Ok(text) => health::whole(&parts.method, PROMETHEUS_TEXT, text.into_bytes()),
+    answer_bodiless(request, "GET, HEAD", async |_| match app.metrics.to_text() {
+        Ok(text) => health::whole(PROMETHEUS_TEXT, text.into_bytes()),
         Err(_) => Problem::Internal.into_response(),
     })
     .await
@@ -85,22 +85,20 @@ async fn metrics(State(app): State<Arc<App>>, request: Request) -> Response {
 
 /// The filter of the log: told, or replaced by the one in the body.
 async fn answer_log(app: &App, log: &dyn LogFilter, request: Request) -> Response {
-    if let Some(answer) = other_method(request.method(), "GET, HEAD, PUT") {
-        return without_body(request, answer).await;
+    if *request.method() != Method::PUT {
+        return answer_bodiless(request, "GET, HEAD, PUT", async |_| told(log)).await;
     }
     let (parts, mut body) = request.into_parts();
-    if parts.method == Method::PUT {
-        let mut room = app.bodies.room();
-        let time = app.body_time(&parts);
-        let set = match body::receive(&mut body, MAX_FILTER_BYTES, time, &mut room).await {
-            Ok(filter) => set(log, &filter),
-            Err(refused) => Err(refused),
-        };
-        if let Err(refused) = set {
-            return without_body(Request::from_parts(parts, body), refused.into_response()).await;
-        }
-    }
-    let answer = health::whole(&parts.method, "text/plain; charset=utf-8", told(log));
+    let mut room = app.bodies.room();
+    let time = app.body_time(&parts);
+    let set = match body::receive(&mut body, MAX_FILTER_BYTES, time, &mut room).await {
+        Ok(filter) => set(log, &filter),
+        Err(refused) => Err(refused),
+    };
+    let answer = match set {
+        Ok(()) => told(log),
+        Err(refused) => refused.into_response(),
+    };
     without_body(Request::from_parts(parts, body), answer).await
 }
 
@@ -116,10 +114,10 @@ fn wrong(msg: impl Into<String>) -> Problem {
     FieldError { loc: ["body", "filter"], msg: msg.into(), kind: "value_error" }.into()
 }
 
-fn told(log: &dyn LogFilter) -> Vec<u8> {
+fn told(log: &dyn LogFilter) -> Response {
     let mut filter = log.filter();
     filter.push('\n');
-    filter.into_bytes()
+    health::whole("text/plain; charset=utf-8", filter.into_bytes())
 }
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>

@@ -247,8 +247,8 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 ];
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
-/// Whoever mistakes a token for an id shall not find it in the log.
 /// For a refusal that is due, and what is read of its body before.
 pub(crate) const LAST_WORD: Duration = body::DISCARD_TIME.saturating_add(Duration::from_secs(1));
+/// Whoever mistakes a token for an id shall not find it in the log.
 const TOKEN_PREFIX: &[u8] = b"pqc_";
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

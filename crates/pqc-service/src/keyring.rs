@@ -99,8 +99,7 @@ impl Service {
             if let (false, _) = made? {
                 return Err(Error::Internal { what: "a new key pair that was there already" });
             }
-        }
-        if client_holds {
+        } else {
             // No other row tells of it.
             let what = format!("KEM key pair, {}, held by the client", algorithm.name());
             let event = Event::done("key.generate").of(account).key(public.key_id()).saying(what);
@@ -283,10 +282,13 @@ impl Service {
 
     /// As [`Self::signing_key`].
     async fn account_key(&self, by: &Admitted) -> Result<AccountKey, Error> {
-        if let Some(KeyId::Symmetric(id)) = by.key() {
-            return self.account_key_by_id(by.account_id(), id).await;
-        }
-        let record = self.current_account_key(by.by(), by.account_id()).await?;
+        let record = match by.key() {
+            Some(id) => {
+                let found = self.store.key(by.account_id(), &id).await?;
+                found.filter(|r| r.kind == RecordKind::AesKey).ok_or(Error::UnknownKey)?
+            }
+            None => self.current_account_key(by.by(), by.account_id()).await?,
+        };
         self.open_account_key(&record).await
     }
 

@@ -15,6 +15,7 @@ pub mod client_held;
 pub mod error;
 pub mod host;
 pub mod housekeeping;
+mod json_lines;
 pub mod keyring;
 pub mod keys;
 pub mod master_rotation;

@@ -5,6 +5,7 @@ use core::fmt;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Field};
+use crate::id::array;
 
 /// A chain's name: 16 bytes, random. One writer makes one chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,11 +26,7 @@ impl ChainId {
     /// # Errors
     /// [`Error::Length`]: not 16 bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, Error> {
-        bytes.try_into().map(Self).map_err(|_| Error::Length {
-            field: Field::AuditChain,
-            expected: "16".into(),
-            actual: bytes.len(),
-        })
+        array(Field::AuditChain, bytes).map(Self)
     }
 
     /// The 16 bytes.

@@ -25,12 +25,10 @@ async fn list(State(app): State<Arc<App>>, request: Request) -> Response {
     let called = |_: &_| ("audit.list", WrittenDown::IfAll);
     root::answer(&app, request, "GET, HEAD", called, async |call| {
         let (limit, before) = (root::limit(&call.fields), before(&call.fields)).all()?;
-        // One more, to know whether there is one.
         let account = call.by.account_id();
         let rows = app.service.audit_of(account, before, limit.saturating_add(1)).await;
         let rows = rows.map_err(from_service)?;
-        let shown = rows.get(..rows.len().min(limit as usize)).unwrap_or(&rows);
-        let last = shown.last().filter(|_| shown.len() < rows.len());
+        let (shown, last) = root::page(&rows, limit);
         Answer::json(&Page {
             entries: shown.iter().map(|row| EntryText::from(&row.entry)).collect(),
             next_cursor: last.map(|row| row.number.to_string()),
@@ -42,10 +40,9 @@ async fn list(State(app): State<Arc<App>>, request: Request) -> Response {
 /// The cursor is the number of the row that ended the page before.
 fn before(fields: &Fields) -> Result<Option<u64>, FieldError> {
     let Some(text) = fields.optional_text("cursor")? else { return Ok(None) };
-    let msg = "is no next_cursor of an earlier page";
     let is_number = text.len() <= MAX_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = is_number.then(|| text.parse().ok()).flatten();
-    number.map(Some).ok_or_else(|| fields.error("cursor", msg, "value_error"))
+    number.map(Some).ok_or_else(|| root::no_cursor(fields))
 }
 
 /// Of the greatest number that a store has.

@@ -7,8 +7,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method};
 use pqc_core::keyfile::Jwk;
 use serde::Serialize;
 
@@ -80,18 +80,16 @@ struct Jwks {
 }
 
 fn json(body: Vec<u8>) -> Response {
-    whole(&Method::GET, "application/json", body)
+    whole("application/json", body)
 }
 
-/// An answer that holds no secret; to HEAD, all of it but the body.
-pub(crate) fn whole(method: &Method, content_type: &'static str, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::empty());
+/// An answer that holds no secret.
+pub(crate) fn whole(content_type: &'static str, body: Vec<u8>) -> Response {
+    let length = HeaderValue::from(body.len());
+    let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    if method != Method::HEAD {
-        *response.body_mut() = Body::from(body);
-    }
+    headers.insert(http::header::CONTENT_LENGTH, length);
     response
 }
 

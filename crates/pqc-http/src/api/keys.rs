@@ -78,10 +78,8 @@ async fn undelete(
 
 async fn page(service: &Service, account: AccountId, fields: &Fields) -> Result<Answer, Problem> {
     let (limit, after) = (root::limit(fields), cursor(fields)).all()?;
-    // One more, to know whether there is one.
     let keys = service.keys(account, after, limit.saturating_add(1)).await.map_err(from_service)?;
-    let shown = keys.get(..keys.len().min(limit as usize)).unwrap_or(&keys);
-    let last = shown.last().filter(|_| shown.len() < keys.len());
+    let (shown, last) = root::page(&keys, limit);
     Answer::json(&Page {
         keys: shown.iter().map(|key| Key::new(service, key)).collect(),
         next_cursor: last.map(|key| write_cursor(key.created_at, key.id)),
@@ -186,6 +184,5 @@ fn cursor(fields: &Fields) -> Result<Option<(Timestamp, KeyId)>, FieldError> {
         let created_at = Timestamp::from_millis(u64::from_be_bytes(*millis));
         Some((created_at, KeyId::from_slice(id).ok()?))
     };
-    let msg = "is no next_cursor of an earlier page";
-    read().map(Some).ok_or_else(|| fields.error("cursor", msg, "value_error"))
+    read().map(Some).ok_or_else(|| root::no_cursor(fields))
 }

@@ -71,5 +71,17 @@ pub(super) fn limit(fields: &Fields) -> Result<u32, FieldError> {
     in_range.ok_or_else(|| fields.error("limit", msg(), "range"))
 }
 
+/// What a page shows of `found`, of which one more was asked for than it has, and the last of them
+/// if there is a next page.
+pub(super) fn page<T>(found: &[T], limit: u32) -> (&[T], Option<&T>) {
+    let shown = found.get(..found.len().min(limit as usize)).unwrap_or(found);
+    (shown, shown.last().filter(|_| shown.len() < found.len()))
+}
+
+/// A cursor that no page ended with.
+pub(super) fn no_cursor(fields: &Fields) -> FieldError {
+    fields.error("cursor", "is no next_cursor of an earlier page", "value_error")
+}
+
 const DEFAULT_LIMIT: u64 = 100;
 const MAX_LIMIT: u32 = 1000;

@@ -1,6 +1,6 @@
 //! The log as text: one JSON object a line, with one member that says what it is.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 
 use base64ct::{Base64, Encoding};
 use pqc_core::audit::{Actor, ChainHead, ChainId, Checkpoint, Entry, Report, Verifier};
@@ -8,6 +8,7 @@ use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::json_lines;
 
 /// What a line can be.
 #[derive(Debug, Serialize, Deserialize)]
@@ -94,9 +95,7 @@ pub(super) struct End {
 impl Line {
     /// With the line's end.
     pub(super) fn to_bytes(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = serde_json::to_vec(self)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        json_lines::write(self)
     }
 }
 
@@ -279,14 +278,13 @@ struct Lines<'a, R> {
 impl<R: BufRead> Lines<'_, R> {
     fn next(&mut self) -> Result<Option<Line>, Error> {
         self.number = self.number.saturating_add(1);
-        let mut line = Vec::new();
-        let read = self.from.take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
-        read.map_err(Error::ExportNotRead)?;
+        let line =
+            json_lines::read(self.from, MAX_LINE_BYTES).map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidData => self.none("a line with its end"),
+                _ => Error::ExportNotRead(error),
+            })?;
         if line.is_empty() {
             return Ok(None);
-        }
-        if line.last() != Some(&b'\n') {
-            return Err(self.none("a line with its end"));
         }
         serde_json::from_slice(&line).map(Some).map_err(|_| self.none("a line of an export"))
     }

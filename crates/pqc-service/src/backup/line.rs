@@ -1,11 +1,12 @@
 //! A line of a backup: one JSON object with one member, which says what it is.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use crate::json_lines;
 use crate::store::copy::{Holds, Row, Table, Value};
 
 /// What a line can be.
@@ -50,9 +51,7 @@ pub(super) struct End {
 impl Line {
     /// With the line's end.
     pub(super) fn to_bytes(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = serde_json::to_vec(self)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        json_lines::write(self)
     }
 
     /// The line with its end; why not, without a quote.
@@ -107,12 +106,7 @@ impl TryFrom<RowText> for Row {
 
 /// Reads a line with its end; an empty one is the end of the file.
 pub(super) fn read(from: &mut impl BufRead) -> io::Result<Vec<u8>> {
-    let mut line = Vec::new();
-    from.take(MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
-    match line.last() {
-        None | Some(b'\n') => Ok(line),
-        Some(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "a line has no end")),
-    }
+    json_lines::read(from, MAX_LINE_BYTES)
 }
 
 /// Several times what the largest key needs.
