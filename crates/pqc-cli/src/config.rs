@@ -44,6 +44,8 @@ pub(crate) struct ServeConfig {
     pub(crate) log_format: LogFormat,
     /// What is logged.
     pub(crate) log: String,
+    /// Where traces go; `None`: nowhere.
+    pub(crate) otlp_endpoint: Option<String>,
 }
 
 /// Where operators are listened to, and by what they are known.
@@ -125,7 +127,8 @@ impl ServeConfig {
         }
         let http = args.limits.config(loopback)?;
         let (log_format, log) = (args.log_format, args.log);
-        Ok(Self { store, listen, tls, admin, http, log_format, log })
+        let otlp_endpoint = args.otlp_endpoint;
+        Ok(Self { store, listen, tls, admin, http, log_format, log, otlp_endpoint })
     }
 }
 

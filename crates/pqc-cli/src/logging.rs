@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
-use pqc_http::LogFilter;
+use pqc_http::{LogFilter, TRACE_TARGET};
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
@@ -18,6 +18,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::{Registry, reload};
 
 use crate::output;
+use crate::traces::Traces;
 
 /// The form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -31,6 +32,7 @@ pub(crate) enum LogFormat {
 /// The running log; when it is dropped, what waits is written.
 #[must_use]
 pub(crate) struct Log {
+    traces: Option<Traces>,
     lost: ErrorCounter,
     wanted: Arc<Wanted>,
     _guard: WorkerGuard,
@@ -42,8 +44,11 @@ impl Log {
         Arc::clone(&self.wanted) as _
     }
 
-    /// Says how many lines were lost, if any were.
+    /// Sends the last traces, and says how many lines were lost, if any were.
     pub(crate) fn end(self) {
+        if let Some(traces) = self.traces {
+            traces.end();
+        }
         match self.lost.dropped_lines() {
             0 => {}
             lines => tracing::warn!(lines, "lines of this log were lost, for nobody read them"),
@@ -52,11 +57,15 @@ impl Log {
 }
 
 /// Starts the log. Its lines are written by a thread of its own: where nobody reads them, lines
-/// are lost and the server goes on.
+/// are lost and the server goes on. Spans of calls go to the traces, if there are any.
 ///
 /// # Errors
 /// The filter is not one.
-pub(crate) fn start(filter: &str, format: LogFormat) -> anyhow::Result<Log> {
+pub(crate) fn start(
+    filter: &str,
+    format: LogFormat,
+    traces: Option<Traces>,
+) -> anyhow::Result<Log> {
     let wanted = parse(filter).with_context(|| {
         format!("{filter:?} is no log filter (--log); try info or pqc_http=debug")
     })?;
@@ -78,10 +87,11 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> anyhow::Result<Log> {
         }
         LogFormat::Json => layer.json().flatten_event(true).with_filter(heard).boxed(),
     };
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))
-        .context("the log is started already")?;
+    let traced = traces.as_ref().map(Traces::layer);
+    let subscriber = tracing_subscriber::registry().with(layer).with(traced);
+    tracing::subscriber::set_global_default(subscriber).context("the log is started already")?;
     let wanted = Arc::new(Wanted { handle, text: Mutex::new(filter.to_owned()) });
-    Ok(Log { lost, wanted, _guard: guard })
+    Ok(Log { traces, lost, wanted, _guard: guard })
 }
 
 /// The filter in force, beside what others are kept from anyway.
@@ -140,5 +150,7 @@ const LINES_THAT_WAIT: usize = 4096;
 fn may_be_heard(event: &Metadata<'_>) -> bool {
     let target = event.target();
     let ours = target == "pqc" || target.starts_with("pqc::") || target.starts_with("pqc_");
-    ours || (*event.level() <= Level::INFO && !target.starts_with("sqlx::query"))
+    // Spans for traces are not for the log.
+    target != TRACE_TARGET
+        && (ours || (*event.level() <= Level::INFO && !target.starts_with("sqlx::query")))
 }

@@ -19,6 +19,7 @@ mod opened;
 mod output;
 mod private_file;
 mod signals;
+mod traces;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::body;
 use crate::metrics::Metrics;
 use crate::problem::{Attempt, Problem, Unavailable};
+use crate::trace;
 
 /// The outermost: names the request, writes problems down, and logs one line without a secret: no
 /// path (it may be anything), no query, no body, no token. Calls of the contract are counted too.
@@ -38,7 +39,8 @@ pub(crate) async fn name_and_log(
     request.extensions_mut().insert(RequestId(id.clone()));
     // What is logged on the way says whose request it was, at every level of the log.
     let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
-    let mut response = next.run(request).instrument(span).await;
+    let trace = trace::call(known_method(&method), id.to_str().unwrap_or_default());
+    let mut response = next.run(request).instrument(span).instrument(trace.clone()).await;
 
     let problem = response.extensions_mut().remove::<Arc<Problem>>();
     if let Some(problem) = &problem {
@@ -66,6 +68,7 @@ pub(crate) async fn name_and_log(
         metrics.was_answered(route, response.status(), took, problem.as_deref());
     }
     let account = response.extensions().get::<AccountId>().map(ToString::to_string);
+    trace::answered(&trace, route, response.status(), account.as_deref());
     tracing::info!(
         request_id = id.to_str().unwrap_or_default(),
         method = known_method(&method),

@@ -7,12 +7,14 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use pqc_service::{Caller, Error, Service};
 use tokio::time::{Instant, sleep_until};
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::client::Source;
 use crate::connection::Peer;
 use crate::operation::Known;
 use crate::problem::{Attempt, Problem, Unavailable};
+use crate::trace::step;
 
 /// Steps 2 and 3 of the contract: finds the living token that the request carries, unless too many
 /// calls are at work or its address calls too often. Spends nothing.
@@ -24,7 +26,7 @@ pub(crate) async fn authenticate(
     let begun = Instant::now();
     known.at_work = Some(app.calls.begin()?);
     let source = count_by_address(app, parts)?;
-    let found = find(&app.service, &parts.headers).await;
+    let found = find(&app.service, &parts.headers).instrument(step("authenticate")).await;
     if let Err(Problem::Unauthorized(_)) = found {
         if let Some(source) = source {
             app.rates.refused_from(source);

@@ -30,6 +30,7 @@ mod server;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod trace;
 
 pub use admin::{Admin, LogFilter};
 pub use app::{App, Config, paths};
@@ -37,3 +38,4 @@ pub use client::{Proxies, ProxyHeader};
 pub use rates::RateConfig;
 pub use server::serve;
 pub use tls::{Certificate, KeyExchange, Tls, TlsError};
+pub use trace::TRACE_TARGET;

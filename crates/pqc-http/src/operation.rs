@@ -19,6 +19,7 @@ use pqc_core::{AccountId, KeyId};
 use pqc_service::audit::{Use, WrittenDown};
 use pqc_service::{Admitted, Authorized};
 use serde::Serialize;
+use tracing::Instrument;
 use zeroize::Zeroizing;
 
 use crate::app::{App, Config};
@@ -30,6 +31,7 @@ use crate::fields::Fields;
 use crate::problem::{Attempt, Forbidden, Problem, Unavailable};
 use crate::rates::Standing;
 use crate::routes::Routes;
+use crate::trace::step;
 
 /// A row of the contract.
 pub(crate) trait Operation: Send + Sync + 'static {
@@ -197,7 +199,7 @@ async fn run<O: Operation>(app: &App, request: Request, known: &mut Known) -> Re
     };
     let Ready { by, fields, counted } = admitted;
     let done = match fields.refuse_secrets_in_query() {
-        Ok(()) => O::act(app, &by, fields).await,
+        Ok(()) => O::act(app, &by, fields).instrument(step("act")).await,
         Err(refused) => Err(refused),
     };
     let refused = match done {
@@ -239,7 +241,7 @@ async fn admit<O: Operation>(
         written_down: used.written_down(),
         request_id: parts.extensions.get().and_then(RequestId::text),
     };
-    let by = spend(app, authorized, usage).await?;
+    let by = spend(app, authorized, usage).instrument(step("spend")).await?;
     Ok(Ready { by, fields, counted })
 }
 
@@ -271,7 +273,8 @@ async fn receive<O: Operation>(
     let limit = O::body_limit(&app.config);
     // Who sends slowly holds up nobody.
     known.at_work = None;
-    let received = body::receive(body, limit, app.body_time(parts), room).await?;
+    let received = body::receive(body, limit, app.body_time(parts), room);
+    let received = received.instrument(step("receive")).await?;
     known.at_work = Some(app.calls.begin()?);
     if O::BODY == BodyRule::Optional && received.is_empty() {
         return Ok(fields);

@@ -228,6 +228,15 @@ pub(crate) struct ServeArgs {
         default_value = "info"
     )]
     pub(crate) log: String,
+    /// Send traces of calls to this OTLP collector, such as http://127.0.0.1:4318 [default: nowhere]
+    #[arg(
+        long,
+        env = "PQC_OTLP_ENDPOINT",
+        hide_env_values = true,
+        value_name = "URL",
+        value_parser = super::values::collector
+    )]
+    pub(crate) otlp_endpoint: Option<String>,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     /// Print every setting with its value and where it comes from, and serve nothing

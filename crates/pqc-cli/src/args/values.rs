@@ -165,6 +165,20 @@ pub(crate) fn origin(text: &str) -> Result<HeaderValue, &'static str> {
     HeaderValue::try_from(text).map_err(|_| what)
 }
 
+/// Where a collector of traces is: no more than scheme, host and port.
+pub(crate) fn collector(text: &str) -> Result<String, &'static str> {
+    let host = text.strip_prefix("http://").ok_or(
+        "it is the URL of an OTLP collector over HTTP on this machine or a trusted network, such as \
+         http://127.0.0.1:4318; https is for the collector to speak",
+    )?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    match host.trim_end_matches('/') {
+        "" => Err("it has no host"),
+        host if host.chars().all(is_plain) => Ok(text.to_owned()),
+        _ => Err("it has a host and a port, and no more: /v1/traces is added"),
+    }
+}
+
 /// The name of an algorithm for signatures.
 pub(crate) fn signature_algorithm(name: &str) -> Result<SignatureAlgorithm, &'static str> {
     SignatureAlgorithm::from_name(name).map_err(|_| "it is ML-DSA-44, ML-DSA-65 or ML-DSA-87")

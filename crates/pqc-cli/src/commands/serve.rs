@@ -20,6 +20,7 @@ use crate::master_key::MasterSource;
 use crate::opened::Opened;
 use crate::output::{Human, Output};
 use crate::signals::Signals;
+use crate::traces::Traces;
 
 /// Serves until a signal.
 ///
@@ -35,7 +36,8 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
         return output.show(&settings);
     }
     let mut config = ServeConfig::new(args)?;
-    let log = logging::start(&config.log, config.log_format)?;
+    let traces = config.otlp_endpoint.as_deref().map(Traces::start).transpose()?;
+    let log = logging::start(&config.log, config.log_format, traces)?;
     let report = pqc_core::selftest::run(&mut getrandom::SysRng)?;
     let certificate = config.tls.take().map(TlsFiles::load).transpose()?;
     let admin_tls = admin_tls(&config, certificate.as_ref())?;

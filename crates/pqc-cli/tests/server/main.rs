@@ -58,4 +58,5 @@ mod tls;
 mod token_spending;
 #[path = "../../../pqc-service/tests/store/torture.rs"]
 mod torture;
+mod traces;
 mod unread_output;

@@ -16,7 +16,7 @@ mod verb;
 pub(crate) use account::{Account, KeyPair};
 pub(crate) use answer::Answer;
 pub(crate) use browser::Browser;
-pub(crate) use call::{Call, Client, block_on, together};
+pub(crate) use call::{Call, Client, block_on, spawn, together};
 pub(crate) use capture::Capture;
 pub(crate) use fault::Faults;
 pub(crate) use forge::{Issuer, unreduced};
