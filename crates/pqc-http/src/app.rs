@@ -186,6 +186,7 @@ fn routes() -> Routes {
         .merge(api::admin::routes())
         .merge(api::keys::routes())
         .merge(api::audit::routes())
+        .merge(api::usage::routes())
         .merge(api::health::routes())
         .merge(api::docs::routes())
 }

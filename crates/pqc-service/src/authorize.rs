@@ -87,12 +87,15 @@ impl Service {
         } else if is_written_down {
             self.store.record(&by, usage.event(account.id, "admitted")).await?;
         }
-        Ok(Admitted { account, by, token: token.id, now, usage, is_written_down })
+        let admitted = Admitted { account, by, token: token.id, now, usage, is_written_down };
+        self.counter.call(&admitted, token.label.as_deref());
+        Ok(admitted)
     }
 
-    /// Writes down that what was admitted failed, if it was written down that it was. What cannot
-    /// be written now is left out: the entry before says that it was tried.
+    /// Counts that what was admitted failed, and writes it down, if it was written down that it was
+    /// admitted. What cannot be written now is left out: the entry before says that it was tried.
     pub async fn note_failure(&self, admitted: &Admitted, outcome: String) {
+        self.counter.failure(admitted);
         if !admitted.is_written_down {
             return;
         }
@@ -181,6 +184,11 @@ impl Admitted {
     #[must_use]
     pub fn token_id(&self) -> TokenId {
         self.token
+    }
+
+    /// What it was admitted to do.
+    pub(crate) fn operation(&self) -> &'static str {
+        self.usage.operation
     }
 
     /// Whose doing it is.

@@ -25,6 +25,7 @@ pub mod rotation;
 pub mod service;
 pub mod store;
 pub mod tokens;
+pub mod usage;
 
 pub use account::Custody;
 pub use audit::By;

@@ -14,6 +14,7 @@ use crate::masters::{MasterSecret, Masters};
 use crate::quota::{Counted, Quota};
 use crate::rotation;
 use crate::store::{KeyRecord, Store, StoreFigures};
+use crate::usage::Counter;
 
 /// What an operator sets.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +60,7 @@ pub struct Service {
     pub(crate) token_quota: Quota,
     pub(crate) refusals: Refusals,
     pub(crate) keeper: Keeper,
+    pub(crate) counter: Counter,
     issuers: RwLock<Arc<Issuers>>,
 }
 
@@ -84,6 +86,7 @@ impl Service {
         let key_quota = Quota::new(Counted::Keys, settings.max_keys);
         let token_quota = Quota::new(Counted::LiveTokens, settings.max_live_tokens);
         let (refusals, keeper) = (Refusals::default(), Keeper::new());
+        let counter = Counter::new(&*host)?;
         Ok(Self {
             store,
             host,
@@ -93,6 +96,7 @@ impl Service {
             token_quota,
             refusals,
             keeper,
+            counter,
             issuers,
         })
     }

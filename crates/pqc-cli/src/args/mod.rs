@@ -7,6 +7,7 @@ mod file;
 mod keys;
 mod limits;
 mod settings;
+mod usage;
 mod values;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub(crate) use backup::{BackupArgs, KemArgs, KemVerb, RestoreArgs};
 pub(crate) use file::{Refusal, Setting, keys as setting_names, parse};
 pub(crate) use keys::{KeysArgs, KeysVerb, RotatedKind};
 pub(crate) use settings::{KeyPolicyArgs, PolicyArgs, ServeArgs, StoreArgs};
+pub(crate) use usage::UsageArgs;
 pub(crate) use values::{Listen, PostgresUrl, Seconds, StoreUrl};
 
 /// The command line.
@@ -72,6 +74,12 @@ pub(crate) enum Command {
     /// Verify, print and sign the log of what was done
     #[command(after_help = "Example:\n  pqc audit verify")]
     Audit(AuditArgs),
+    /// Show how much an account did, by day, month, token or label
+    ///
+    /// Every call that a token admitted is counted. A server adds its counts to the store every
+    /// second and at its end; one that is killed loses those of a second.
+    #[command(after_help = "Example:\n  pqc usage --from 2026-11-01 --by month")]
+    Usage(UsageArgs),
     /// Make KEM keys that no server holds
     #[command(after_help = "Example:\n  pqc kem keygen --out backup.pem --public backup.pub.pem")]
     Kem(KemArgs),

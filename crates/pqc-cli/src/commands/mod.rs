@@ -13,6 +13,7 @@ mod restore;
 mod selftest;
 mod serve;
 mod token;
+mod usage;
 
 use pqc_core::Timestamp;
 
@@ -37,6 +38,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Backup(args) => unless_stopped(backup::run(*args, output)).await,
         Command::Restore(args) => unless_stopped(restore::run(*args, output)).await,
         Command::Audit(args) => audit::run(args, output).await,
+        Command::Usage(args) => usage::run(args, output).await,
         Command::Kem(args) => kem::run(args, output),
         Command::Selftest => selftest::run(output),
         Command::Acvp { prompt } => acvp::run(&prompt, output),

@@ -116,6 +116,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
             never = following => match never {},
             never = opened.service.keep_house() => match never {},
             never = opened.service.keep_audit() => match never {},
+            never = opened.service.keep_usage() => match never {},
         }
     };
     let served = served.await;

@@ -20,6 +20,8 @@ use requests::{Kind, Request, Told};
 
 const DECRYPT: &str = "/api/aes/decrypt_text";
 const ENCRYPT: &str = "/api/aes/encrypt_text";
+/// RFC 9113, Section 7.
+const ENHANCE_YOUR_CALM: u32 = 11;
 const KEY: &str = "0202020202020202020202020202020202020202020202020202020202020202";
 
 /// A server under attack, what it had open before, and neighbours who call it all the while.
@@ -107,6 +109,16 @@ fn all_said_to(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
         assert_eq!(error.kind(), ErrorKind::ConnectionReset, "waited in vain: {error}");
     }
     said
+}
+
+#[test]
+fn a_flood_of_resets_ends_the_connection_that_it_came_on() {
+    let server = Folder::new().serve_with("--http2-resets 20");
+    let ended = |streams| http2::goodbyes(&all_said_to(server.address, &http2::resets(streams)));
+    let calm = |codes: &[u32]| codes.iter().any(|code| *code == ENHANCE_YOUR_CALM);
+    assert!(!calm(&ended(5)), "a client may change its mind");
+    assert!(calm(&ended(5000)), "nothing ended the flood");
+    server.root().generate();
 }
 
 #[test]

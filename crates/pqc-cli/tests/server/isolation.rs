@@ -144,6 +144,13 @@ fn walk(victim: &Victim, thief: &Client) {
     assert!(!entries.is_empty() && entries.iter().all(|entry| entry["account"] == *own));
     covered.push(path);
 
+    let path = "/api/v1/usage";
+    victim.root.get(path).ok();
+    let token = &text(&victim.root.token_self(), "id");
+    let own = thief.get(&format!("{path}?by=token&limit=1000")).ok();
+    assert!(own["usage"].as_array().unwrap().iter().all(|sum| sum["token_id"] != **token));
+    covered.push(path);
+
     assert_eq!(victim.state(), before, "nothing changed");
     // The same calls by their owner are served: each could have failed.
     for Try { call, .. } in victim.tries() {

@@ -60,3 +60,4 @@ mod token_spending;
 mod torture;
 mod traces;
 mod unread_output;
+mod usage;

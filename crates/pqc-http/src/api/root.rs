@@ -34,7 +34,16 @@ pub(super) async fn answer(
     let answer = answer_bodiless(request, allow, async |parts| {
         let answer = async {
             let (fields, by) = admit(app, parts, called(parts), &mut known).await?;
-            act(&Call { parts, fields, by }).await
+            let call = Call { parts, fields, by };
+            let done = match call.fields.refuse_secrets_in_query() {
+                Ok(()) => act(&call).await,
+                Err(refused) => Err(refused),
+            };
+            if let Err(refused) = &done {
+                let outcome = format!("failed, {}", refused.status().as_u16());
+                app.service.note_failure(&call.by, outcome).await;
+            }
+            done
         };
         match answer.await {
             Ok(answer) => answer.into_response(app.bodies.room()),
@@ -59,7 +68,6 @@ async fn admit(
     let request_id = parts.extensions.get().and_then(RequestId::text);
     let usage = Use { operation, key: None, written_down, request_id };
     let admitted = spend(app, authorized, usage).await?;
-    fields.refuse_secrets_in_query()?;
     Ok((fields, admitted))
 }
 

@@ -19,6 +19,7 @@ use pqc_service::store::copy::Row;
 use pqc_service::store::{
     KeyInfo, MasterKeyRecord, MasterRotation, NewMasterKey, NumberedKey, Purged, Resealed,
 };
+use pqc_service::usage::{CounterId, UsageCount, UsagePlace, UsageQuery, UsageSum};
 use pqc_service::{
     AccountRecord, By, Custody, Error, KeyRecord, Service, Settings, SqliteStore, Store, System,
     TokenRecord,
@@ -128,6 +129,8 @@ store_that_may_fail! {
     change add_checkpoint(checkpoint: &Checkpoint) -> bool;
     read checkpoints(after: u64, limit: u32) -> Vec<Checkpoint>;
     read last_checkpoint() -> Option<Checkpoint>;
+    change add_usage(counter: CounterId, counts: &[UsageCount]) -> ();
+    read usage(query: &UsageQuery, after: Option<&UsagePlace>, limit: u32) -> Vec<UsageSum>;
     change insert_key(by: &By, key: KeyRecord) -> bool;
     change put_in_force(by: &By, key: KeyRecord) -> bool;
     read key(account: AccountId, id: &KeyId) -> Option<KeyRecord>;

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use pqc_core::token::Operation;
+use pqc_service::usage::UsageBy;
 use serde_json::json;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::HttpMethod::{self, Delete, Get, Head, Post};
@@ -23,6 +24,9 @@ pub(super) fn rows() -> Vec<Row> {
     }
     for (method, id) in [(Get, "audit"), (Head, "audit_head")] {
         rows.push(audit(method, id));
+    }
+    for (method, id) in [(Get, "usage"), (Head, "usage_head")] {
+        rows.push(usage(method, id));
     }
     for (method, id, what) in [
         (Get, "key", "Look at a stored key"),
@@ -124,6 +128,58 @@ fn audit(method: HttpMethod, id: &'static str) -> Row {
         .says("Read the account's part of the audit log", "For root tokens. A page at a time.")
         .asks(&fields)
         .answers(&answer, Some(example("/audit/answer")))
+}
+
+fn usage(method: HttpMethod, id: &'static str) -> Row {
+    let by = Form::OneOf(UsageBy::ALL.map(UsageBy::name).to_vec());
+    let fields = [
+        optional(
+            "from",
+            Form::Date,
+            "From this day on, in UTC; by default the first of this month.",
+        )
+        .example("2026-11-01"),
+        optional("to", Form::Date, "To the end of this day; by default today.")
+            .example("2026-11-29"),
+        optional("by", by.clone(), "What is added up, beside the operation.").default("day"),
+        optional(
+            "limit",
+            Form::Count { min: 1, max: Some(1000) },
+            "How many sums a page has at most.",
+        )
+        .default(100)
+        .example(10),
+        optional(
+            "cursor",
+            Form::Text { min: Some(2), max: Some(1000), pattern: Some("^[A-Za-z0-9_-]*$") },
+            "The `next_cursor` of the page before.",
+        ),
+    ];
+    let sum = [
+        sometimes("day", Form::Date, "The day, if they are added up by day."),
+        sometimes("month", text(), "The month, as `2026-11`, if by month."),
+        sometimes("token_id", text(), "The token, if by token."),
+        sometimes("label", text(), "Its label; or that of the tokens that have one, if by label."),
+        always("operation", text(), "What was done, as the audit log calls it."),
+        always("calls", time(), "How often it was begun: calls that a token admitted."),
+        always("failed", time(), "How many of these failed."),
+    ];
+    let sum: RefOr<Schema> = field::object(&sum).into();
+    let answer = [
+        always("from", Form::Date, "The first day."),
+        always("to", Form::Date, "The last day."),
+        always("by", by, "What is added up."),
+        always("usage", Form::List(Box::new(sum)), "The sums, in the order of what is added up."),
+        nullable("next_cursor", text(), "Where the next page begins; null on the last."),
+    ];
+    row(method, "/api/v1/usage", id)
+        .says(
+            "Read how much the account did",
+            "For root tokens. A page at a time. Calls are counted in memory and added every second: \
+             those of the last one may be missing, and are lost if the server is killed.",
+        )
+        .asks(&fields)
+        .answers(&answer, Some(example("/usage/answer")))
 }
 
 fn one_key(row: Row) -> Row {

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
 use utoipa::openapi::schema::{
-    AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, Ref, RefBuilder, Schema, SchemaType, Type,
+    AnyOfBuilder, ArrayBuilder, KnownFormat, Object, ObjectBuilder, Ref, RefBuilder, Schema,
+    SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::{RefOr, Required};
 
@@ -27,6 +28,8 @@ pub(super) enum Form {
     Named(String),
     /// A text with these limits.
     Text { min: Option<usize>, max: Option<usize>, pattern: Option<&'static str> },
+    /// A day, as `2026-11-29`.
+    Date,
     /// One of these texts.
     OneOf(Vec<&'static str>),
     /// A list of these texts; with commas in a query.
@@ -128,6 +131,10 @@ impl Field {
             Form::Text { min, max, pattern } => {
                 let text = object(Type::String).min_length(*min).max_length(*max);
                 text.pattern(*pattern).into()
+            }
+            Form::Date => {
+                let format = SchemaFormat::KnownFormat(KnownFormat::Date);
+                object(Type::String).format(Some(format)).into()
             }
             Form::OneOf(names) => {
                 let mut values: Vec<Value> = names.iter().map(|name| (*name).into()).collect();

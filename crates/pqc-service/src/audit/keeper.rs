@@ -123,6 +123,7 @@ impl Service {
     /// no call is under way.
     pub async fn note_stop(&self) {
         let noted = async {
+            self.add_usage().await?;
             self.write_refusals().await?;
             self.store.record(&By::SERVER, Event::done("server.stop")).await?;
             self.checkpoint().await

@@ -89,7 +89,11 @@ impl Contents {
                 self.trusted_issuers = self.trusted_issuers.saturating_add(1);
                 Some(())
             }
-            Table::Clock | Table::MasterKeys | Table::Audit | Table::AuditCheckpoints => None,
+            Table::Clock
+            | Table::MasterKeys
+            | Table::Audit
+            | Table::AuditCheckpoints
+            | Table::Usage => None,
         };
     }
 

@@ -8,6 +8,7 @@ use pqc_core::seal::RecordKind;
 use pqc_core::token::TokenKind;
 
 use super::KeyRecord;
+use super::bulk::Insert;
 use super::sql::{Arg, Writes, bytes, integer};
 use super::writer::{Failure, Write};
 use crate::audit::{By, Event};
@@ -19,6 +20,19 @@ pub(super) struct AuditRow {
     head: ChainHead,
     account: Option<AccountId>,
     entry: Vec<u8>,
+}
+
+impl AuditRow {
+    fn values(&self) -> Vec<Arg<'_>> {
+        let Self { head, account, entry } = self;
+        vec![
+            bytes(head.chain.as_bytes()),
+            integer(i64::try_from(head.number).unwrap_or(i64::MAX)),
+            Arg::Bytes(account.as_ref().map(|id| &id.as_bytes()[..])),
+            bytes(entry),
+            bytes(&head.hash),
+        ]
+    }
 }
 
 /// The rows that a transaction adds to this writer's chain.
@@ -113,7 +127,7 @@ impl Write {
                 done("token.remove").of(*account).saying(format!("{rows} tokens that had ended"))
             }
             Self::Record(event) => event.clone(),
-            Self::AddCheckpoint { .. } => return None,
+            Self::AddCheckpoint { .. } | Self::AddUsage { .. } => return None,
         })
     }
 }
@@ -134,36 +148,8 @@ fn made(act: &'static str, key: &KeyRecord) -> Event {
 
 /// Adds rows to the log, many at a time.
 pub(super) async fn insert(db: &mut impl Writes, rows: &[AuditRow]) -> Result<(), Failure> {
-    let mut rest = rows;
-    while !rest.is_empty() {
-        let fitting = INSERTS.iter().find(|(count, _)| *count <= rest.len());
-        let Some((count, sql)) = fitting else { break };
-        let (some, after) = rest.split_at(*count);
-        rest = after;
-        let mut args = Vec::with_capacity(count * COLUMNS);
-        for AuditRow { head, account, entry } in some {
-            args.push(bytes(head.chain.as_bytes()));
-            args.push(integer(i64::try_from(head.number).unwrap_or(i64::MAX)));
-            args.push(Arg::Bytes(account.as_ref().map(|id| &id.as_bytes()[..])));
-            args.push(bytes(entry));
-            args.push(bytes(&head.hash));
-        }
-        db.execute(sql, &args).await?;
-    }
-    Ok(())
+    INSERT.rows(db, rows, AuditRow::values).await.map(drop)
 }
 
-/// A few sizes only, so that the database parses each once; the greatest first.
-static INSERTS: LazyLock<[(usize, &'static str); 4]> = LazyLock::new(|| {
-    [64, 16, 4, 1].map(|count| {
-        let places = |row: usize| {
-            let place = |column| format!("${}", row * COLUMNS + column + 1);
-            format!("({})", (0..COLUMNS).map(place).collect::<Vec<_>>().join(", "))
-        };
-        let values = (0..count).map(places).collect::<Vec<_>>().join(", ");
-        let sql =
-            format!("INSERT INTO audit (chain, number, account, entry, hash) VALUES {values}");
-        (count, &*sql.leak())
-    })
-});
-const COLUMNS: usize = 5;
+static INSERT: LazyLock<Insert> =
+    LazyLock::new(|| Insert::new("INSERT INTO audit (chain, number, account, entry, hash)", 5, ""));

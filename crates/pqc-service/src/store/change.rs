@@ -1,13 +1,17 @@
 //! The statements behind each [`Write`].
 
+use std::sync::LazyLock;
+
 use pqc_core::token::TokenKind;
 use pqc_core::{AccountId, Timestamp, TokenId};
 
+use super::bulk::Insert;
 use super::rows::{self, millis, token_kind_name};
 use super::sql::{Arg, Writes, bytes, integer, text};
 use super::writer::{Failure, Write};
 use super::{AccountRecord, KeyRecord, MasterRotation, NewMasterKey, Resealed, TokenRecord};
 use crate::error::Error;
+use crate::usage::{CounterId, UsageCount};
 
 /// Makes the change and counts the rows that it touched, or leaves no trace of it and says why (the
 /// inner error). The outer error leaves the transaction in doubt.
@@ -137,9 +141,55 @@ async fn make(
             )
             .await?
         }
+        Write::AddUsage { counter, counts } => add_usage(db, *counter, counts).await?,
     };
     Ok(Ok(changed))
 }
+
+async fn add_usage(
+    db: &mut impl Writes,
+    counter: CounterId,
+    counts: &[UsageCount],
+) -> Result<u64, Failure> {
+    let rows: Vec<_> = counts
+        .iter()
+        .map(|count| UsageRow { counter, day: count.day.to_string(), count })
+        .collect();
+    ADD_USAGE.rows(db, &rows, UsageRow::values).await
+}
+
+struct UsageRow<'a> {
+    counter: CounterId,
+    day: String,
+    count: &'a UsageCount,
+}
+
+impl UsageRow<'_> {
+    fn values(&self) -> Vec<Arg<'_>> {
+        let Self { counter, day, count } = self;
+        let number = |count| integer(i64::try_from(count).unwrap_or(i64::MAX));
+        vec![
+            bytes(count.account.as_bytes()),
+            text(day),
+            bytes(count.token.as_bytes()),
+            text(count.operation),
+            bytes(&counter.0),
+            Arg::Text(count.label.as_deref()),
+            number(count.calls),
+            number(count.failed),
+        ]
+    }
+}
+
+static ADD_USAGE: LazyLock<Insert> = LazyLock::new(|| {
+    Insert::new(
+        "INSERT INTO usage (account, day, token, operation, counter, label, calls, failed)",
+        8,
+        "ON CONFLICT (account, day, token, operation, counter) DO UPDATE \
+         SET calls = usage.calls + excluded.calls, failed = usage.failed + excluded.failed, \
+         label = coalesce(usage.label, excluded.label)",
+    )
+});
 
 async fn create_account(
     db: &mut impl Writes,

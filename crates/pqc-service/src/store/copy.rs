@@ -32,6 +32,8 @@ pub enum Table {
     Audit,
     /// The checkpoints of the audit log.
     AuditCheckpoints,
+    /// How often what was done.
+    Usage,
 }
 
 /// A row.
@@ -87,7 +89,7 @@ pub enum Incoming {
 
 impl Table {
     /// All of them, in the order of the copy.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Clock,
         Self::MasterKeys,
         Self::Accounts,
@@ -96,6 +98,7 @@ impl Table {
         Self::TrustedIssuers,
         Self::Audit,
         Self::AuditCheckpoints,
+        Self::Usage,
     ];
 
     /// Its name in a backup.
@@ -110,6 +113,7 @@ impl Table {
             Self::TrustedIssuers => "trusted_issuers",
             Self::Audit => "audit",
             Self::AuditCheckpoints => "audit_checkpoints",
+            Self::Usage => "usage",
         }
     }
 
@@ -135,6 +139,7 @@ impl Table {
             Self::TrustedIssuers => &TRUSTED_ISSUERS,
             Self::Audit => &AUDIT,
             Self::AuditCheckpoints => &AUDIT_CHECKPOINTS,
+            Self::Usage => &USAGE,
         }
     }
 }
@@ -373,6 +378,10 @@ static AUDIT: Shape = shape!("audit" by "id" after Value::Integer(0), if "true":
 
 static AUDIT_CHECKPOINTS: Shape = shape!("audit_checkpoints" by "number" after Value::Integer(0),
     if "true": number: Integers, checkpoint: Bytes; "($1, $2)");
+
+static USAGE: Shape = shape!("usage" by "seq" after Value::Integer(0), if "true":
+    account: Bytes, day: Texts, token: Bytes, operation: Texts, counter: Bytes, label: Texts,
+    calls: Integers, failed: Integers; "($1, $2, $3, $4, $5, $6, $7, $8)");
 
 /// Each store has its own way to say that there is none.
 const ATTESTATION: &str = "attestation";

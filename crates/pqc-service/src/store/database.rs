@@ -21,6 +21,7 @@ use super::{
 use crate::account::Custody;
 use crate::audit::{By, Event};
 use crate::error::Error;
+use crate::usage::{CounterId, UsageCount, UsagePlace, UsageQuery, UsageSum};
 
 /// A store on a database that speaks SQL.
 pub(super) trait Database: Send + Sync + 'static {
@@ -271,6 +272,20 @@ impl<D: Database> Store for D {
 
     async fn last_checkpoint(&self) -> Result<Option<Checkpoint>, Error> {
         read::last_checkpoint(self.readers()).await
+    }
+
+    async fn add_usage(&self, counter: CounterId, counts: &[UsageCount]) -> Result<(), Error> {
+        let counts = counts.to_vec();
+        self.writer().write(&By::SERVER, Write::AddUsage { counter, counts }).await.map(drop)
+    }
+
+    async fn usage(
+        &self,
+        query: &UsageQuery,
+        after: Option<&UsagePlace>,
+        limit: u32,
+    ) -> Result<Vec<UsageSum>, Error> {
+        read::usage(self.readers(), query, after, limit).await
     }
 
     async fn insert_key(&self, by: &By, key: KeyRecord) -> Result<bool, Error> {

@@ -6,6 +6,7 @@
 //! servers on one store agree and a clock set back revives nothing.
 
 mod audited;
+mod bulk;
 mod change;
 pub mod copy;
 mod database;
@@ -32,6 +33,7 @@ use tokio::sync::mpsc;
 use crate::account::Custody;
 use crate::audit::{By, Event};
 use crate::error::Error;
+use crate::usage::{CounterId, UsageCount, UsagePlace, UsageQuery, UsageSum};
 pub use figures::{Distribution, StoreFigures};
 
 pub(crate) use sql::Columns;
@@ -418,6 +420,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// The checkpoint with the greatest number.
     async fn last_checkpoint(&self) -> Result<Option<Checkpoint>, Error>;
+
+    /// Adds to what was counted. What it is about need not be there any more.
+    async fn add_usage(&self, counter: CounterId, counts: &[UsageCount]) -> Result<(), Error>;
+
+    /// A page of what an account did, in the order of groups and operations, after `after`.
+    async fn usage(
+        &self,
+        query: &UsageQuery,
+        after: Option<&UsagePlace>,
+        limit: u32,
+    ) -> Result<Vec<UsageSum>, Error>;
 
     /// Adds a key; `false`: the account has that id, or that version of that kind and algorithm.
     /// [`Error::StaleMasterKey`]: it is sealed under a master key that was superseded.

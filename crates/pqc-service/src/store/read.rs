@@ -9,6 +9,7 @@ use super::rows::{self, account_columns, key_columns, key_info_columns, millis, 
 use super::sql::{Arg, Reads, bytes, integer, text};
 use crate::error::Error;
 use crate::store::{AccountRecord, KeyInfo, KeyRecord, MasterKeyRecord, NumberedKey, TokenRecord};
+use crate::usage::{UsageBy, UsagePlace, UsageQuery, UsageSum};
 
 pub(super) async fn clock(db: &impl Reads) -> Result<Timestamp, Error> {
     let rows = db.fetch("SELECT greatest FROM clock WHERE id = 1", &[]).await?;
@@ -278,6 +279,51 @@ pub(super) async fn audit_of(
     let before = before.map_or(i64::MAX, place);
     let args = [bytes(account.as_bytes()), integer(before), integer(limit)];
     db.fetch(sql, &args).await?.iter().map(rows::audit_entry).collect()
+}
+
+pub(super) async fn usage(
+    db: &impl Reads,
+    query: &UsageQuery,
+    after: Option<&UsagePlace>,
+    limit: u32,
+) -> Result<Vec<UsageSum>, Error> {
+    /// Some of an account's usage added up by a column, here `$4`.
+    macro_rules! sums {
+        ($group:literal, $columns:literal) => {
+            concat!(
+                "SELECT ",
+                $columns,
+                ", operation, CAST(sum(calls) AS BIGINT) AS calls, \
+                 CAST(sum(failed) AS BIGINT) AS failed FROM usage \
+                 WHERE account = $1 AND day BETWEEN $2 AND $3 AND (",
+                $group,
+                ", operation) > ($4, $5) GROUP BY ",
+                $group,
+                ", operation ORDER BY ",
+                $group,
+                ", operation LIMIT $6"
+            )
+        };
+    }
+    let (sql, is_token) = match query.by {
+        UsageBy::Day => (sums!("day", "day AS place"), false),
+        UsageBy::Month => (sums!("substr(day, 1, 7)", "substr(day, 1, 7) AS place"), false),
+        UsageBy::Label => (sums!("coalesce(label, '')", "coalesce(label, '') AS place"), false),
+        UsageBy::Token => (sums!("token", "token, min(label) AS label"), true),
+    };
+    let (from, to) = (query.from.to_string(), query.to.to_string());
+    // The empty string comes before every group and operation.
+    let group = match after {
+        Some(place) if is_token => bytes(place.token.as_ref().map_or(&[], |id| id.as_bytes())),
+        Some(place) => text(&place.group),
+        None if is_token => bytes(&[]),
+        None => text(""),
+    };
+    let operation = text(after.map_or("", |place| &place.operation));
+    let account = bytes(query.account.as_bytes());
+    let args = [account, text(&from), text(&to), group, operation, integer(limit)];
+    let rows = db.fetch(sql, &args).await?;
+    rows.iter().map(|row| rows::usage_sum(row, is_token)).collect()
 }
 
 pub(super) async fn checkpoints(

@@ -11,6 +11,7 @@ use super::sql::Columns;
 use super::{AccountRecord, KeyInfo, KeyRecord, MasterKeyRecord, TokenRecord};
 use crate::account::Custody;
 use crate::error::Error;
+use crate::usage::UsageSum;
 
 /// The columns that [`account`] reads, of `accounts AS a`.
 macro_rules! account_columns {
@@ -218,6 +219,26 @@ pub(super) fn checkpoint(row: &impl Columns) -> Result<Checkpoint, Error> {
     let fields = Fields { row, what: "a checkpoint of the audit log" };
     fields.parse("checkpoint", fields.bytes("checkpoint")?, |bytes| {
         Checkpoint::from_bytes(bytes).ok()
+    })
+}
+
+/// Of `operation, calls, failed`, and either `token, label` or `place`.
+pub(super) fn usage_sum(row: &impl Columns, is_token: bool) -> Result<UsageSum, Error> {
+    let fields = Fields { row, what: "a row of the usage" };
+    let (group, token, label) = match is_token {
+        true => {
+            let token = TokenId::from_bytes(fields.array("token")?);
+            (String::new(), Some(token), fields.optional_text("label")?.map(str::to_owned))
+        }
+        false => (fields.text("place")?.to_owned(), None, None),
+    };
+    Ok(UsageSum {
+        group,
+        token,
+        label,
+        operation: fields.text("operation")?.to_owned(),
+        calls: fields.number("calls")?,
+        failed: fields.number("failed")?,
     })
 }
 

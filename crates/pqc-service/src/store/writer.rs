@@ -25,6 +25,7 @@ use super::{AccountRecord, KeyRecord, MasterRotation, NewMasterKey, Resealed, To
 use crate::account::Custody;
 use crate::audit::{By, Event};
 use crate::error::Error;
+use crate::usage::{CounterId, UsageCount};
 
 /// The attempts left after one was spent (`None`: without count), or why none was.
 pub(super) type Spent = Result<Option<u32>, Refusal>;
@@ -91,6 +92,10 @@ pub(super) enum Write {
     AddCheckpoint {
         number: u64,
         checkpoint: Vec<u8>,
+    },
+    AddUsage {
+        counter: CounterId,
+        counts: Vec<UsageCount>,
     },
 }
 

@@ -8,12 +8,13 @@ use pqc_core::seal::RecordKind;
 use pqc_core::token::Demand;
 use pqc_core::{
     Ciphertext, KemAlgorithm, MessageBox, Secret, SecretVec, SharedSecret, SignatureAlgorithm,
-    SigningKey, UnverifiedKey, VerifyingKey,
+    SigningKey, Timestamp, UnverifiedKey, VerifyingKey,
 };
 use pqc_service::authorize::Admitted;
 use pqc_service::backup::{self, Contents, RestoreOptions, Restored, Target};
 use pqc_service::keyring::SigningKeyChoice;
 use pqc_service::tokens::MintRequest;
+use pqc_service::usage::{Day, UsageBy, UsageQuery, UsageSum};
 use pqc_service::{
     By, Custody, Error, PostgresStore, Service, Settings, SqliteStore, Store, System,
 };
@@ -42,6 +43,7 @@ struct Filled {
     ciphertext: Ciphertext,
     shared: SharedSecret,
     text: MessageBox,
+    usage: Vec<UsageSum>,
     signing: VerifyingKey,
     issuers: Vec<VerifyingKey>,
     trusted: VerifyingKey,
@@ -69,6 +71,7 @@ async fn filled(service: &Service) -> Filled {
         SigningKey::generate(SignatureAlgorithm::MlDsa44, &mut getrandom::SysRng).unwrap();
     let trusted = trusted.verifying_key().clone();
     service.trust_issuer(&By::OPERATOR, &trusted).await.unwrap();
+    service.add_usage().await.unwrap();
     let bob = roots.pop().unwrap();
     Filled {
         alice: roots.pop().unwrap(),
@@ -78,15 +81,27 @@ async fn filled(service: &Service) -> Filled {
         ciphertext,
         shared,
         text: text.unwrap(),
+        usage: usage(service).await,
         signing: signed.unwrap().1,
         issuers: service.issuer_keys().await.unwrap(),
         trusted,
     }
 }
 
+/// What alice did.
+async fn usage(service: &Service) -> Vec<UsageSum> {
+    let account = service.account("alice").await.unwrap().id;
+    let day = |time| Day::of(Timestamp::from_millis(time));
+    let query = UsageQuery { account, from: day(0), to: day(u64::MAX), by: UsageBy::Token };
+    service.usage(&query, None, 100).await.unwrap()
+}
+
 /// That all of it is in the store that was made of the backup.
 async fn check(service: &Service, was: &Filled) {
     assert_eq!(service.issuer_keys().await.unwrap(), was.issuers);
+    let sums = usage(service).await;
+    assert_eq!(sums, was.usage);
+    assert_eq!(sums.iter().map(|sum| sum.calls).sum::<u64>(), 1, "{sums:?}");
     assert_eq!(service.trusted_issuer_keys().await.unwrap(), std::slice::from_ref(&was.trusted));
     let names: Vec<_> = service.accounts().await.unwrap().into_iter().map(|a| a.name).collect();
     assert_eq!(names, ["alice", "bob"]);

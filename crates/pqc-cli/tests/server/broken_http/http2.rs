@@ -65,17 +65,41 @@ fn get() -> Vec<u8> {
     ])
 }
 
+/// So many requests, each taken back at once.
+fn reset(streams: u32) -> Vec<u8> {
+    let one = |n| {
+        let stream = 2 * n + 1;
+        let taken_back = frame(RST_STREAM, 0, stream, &[0, 0, 0, 8]);
+        [frame(HEADERS, END_HEADERS | END_STREAM, stream, &get()), taken_back].concat()
+    };
+    (0..streams).flat_map(one).collect()
+}
+
+/// The same, on a connection of its own.
+pub(super) fn resets(streams: u32) -> Vec<u8> {
+    [start(), reset(streams)].concat()
+}
+
+/// The codes of the errors with which a server ended a connection (RFC 9113, Section 6.8).
+pub(super) fn goodbyes(mut said: &[u8]) -> Vec<u32> {
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |n, byte| n << 8 | u32::from(*byte));
+    let mut codes = Vec::new();
+    while let Some((head, rest)) = said.split_at_checked(9) {
+        let Some((payload, rest)) = rest.split_at_checked(number(&head[..3]) as usize) else {
+            break;
+        };
+        if head[3] == GOAWAY {
+            codes.push(number(&payload[4..8]));
+        }
+        said = rest;
+    }
+    codes
+}
+
 /// Connections that break the rules.
 pub(super) fn broken() -> Vec<Vec<u8>> {
     let get = get();
     let whole = END_HEADERS | END_STREAM;
-    let rapid: Vec<u8> = (0..2000_u32)
-        .flat_map(|n| {
-            let stream = 2 * n + 1;
-            [frame(HEADERS, whole, stream, &get), frame(RST_STREAM, 0, stream, &[0, 0, 0, 8])]
-        })
-        .flatten()
-        .collect();
     let flood: Vec<u8> =
         (0..2000).flat_map(|_| frame(CONTINUATION, 0, 1, &block(&[("x", "y")]))).collect();
     let pings: Vec<u8> = (0..20_000).flat_map(|_| frame(PING, 0, 0, &[0; 8])).collect();
@@ -142,7 +166,7 @@ pub(super) fn broken() -> Vec<Vec<u8>> {
         ]
         .concat(),
         // Floods.
-        rapid,
+        reset(2000),
         [frame(HEADERS, END_STREAM, 1, &get), flood].concat(),
         pings,
         settings,

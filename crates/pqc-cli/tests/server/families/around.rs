@@ -16,7 +16,7 @@ fn paths() -> Vec<(String, BTreeSet<String>)> {
         (path.replace("{key_id}", "00").replace("{file}", "LICENSE"), methods.collect())
     });
     let paths: Vec<_> = paths.collect();
-    assert_eq!(paths.len(), 25, "paths of the document");
+    assert_eq!(paths.len(), 26, "paths of the document");
     paths
 }
 
@@ -79,6 +79,11 @@ fn head_is_get_without_its_body_wherever_get_only_reads() {
         if !reads {
             continue;
         }
+        // Looking is counted too: of a day that is over, nothing changes between the two.
+        let path = match &*path {
+            "/api/v1/usage" => format!("{path}?from=2001-01-01&to=2001-01-01"),
+            _ => path,
+        };
         for client in [shared().anyone(), shared().root()] {
             let get = client.get(&path);
             let head = client.send(&Call::new("HEAD", &path));
@@ -95,7 +100,7 @@ fn head_is_get_without_its_body_wherever_get_only_reads() {
             asked += 1;
         }
     }
-    assert_eq!(asked, 20);
+    assert_eq!(asked, 22);
 }
 
 const METHODS: [&str; 8] = ["GET", "POST", "HEAD", "DELETE", "PUT", "PATCH", "TRACE", "BREW"];

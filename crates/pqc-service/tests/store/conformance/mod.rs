@@ -9,3 +9,4 @@ mod master_keys;
 mod server;
 mod spending;
 mod tokens;
+mod usage;
