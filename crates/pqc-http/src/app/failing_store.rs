@@ -11,11 +11,13 @@ use axum::body::Body;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
+use pqc_core::replay::ReplayId;
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash, TokenValue};
 use pqc_core::{AccountId, KeyId, Secret, Timestamp, TokenId, VerifyingKey};
 use pqc_service::audit::Event;
 use pqc_service::store::copy::Row;
+use pqc_service::store::replay::{Claimed, Effect, KeptAnswer, NONCE_BYTES, NewClaim};
 use pqc_service::store::{
     KeyInfo, MasterKeyRecord, MasterRotation, NewMasterKey, NumberedKey, Purged, Resealed,
 };
@@ -122,6 +124,12 @@ store_that_may_fail! {
     read accounts_with_ended_tokens(before: Timestamp, limit: u32) -> Vec<AccountId>;
     change remove_ended_tokens(by: &By, account: AccountId, before: Timestamp, limit: u32) -> u64;
     change spend(by: &By, hash: &TokenHash, usage: Event) -> Result<Option<u32>, Refusal>;
+    read begun_call(id: &ReplayId, now: Timestamp) -> Option<(TokenId, AccountRecord)>;
+    change claim(by: &By, claim: NewClaim) -> Claimed;
+    change release_claim(by: &By, id: &ReplayId, nonce: &[u8; NONCE_BYTES]) -> bool;
+    change keep_answer(by: &By, answer: KeptAnswer, effect: Effect) -> bool;
+    read kept_answers(account: AccountId, now: Timestamp, at_most: u64) -> u64;
+    change remove_ended_answers(by: &By, before: Timestamp, limit: u32) -> u64;
     change record(by: &By, event: Event) -> ();
     read audit_rows(after: Option<(ChainId, u64)>, limit: u32) -> Vec<(ChainHead, Entry)>;
     read audit_of(account: AccountId, before: Option<u64>, limit: u32) -> Vec<(u64, Entry)>;
