@@ -175,7 +175,7 @@ fn forget(folder: &Folder, ids: &[String]) {
 fn execute(folder: &Folder, sql: &str) -> u64 {
     use sqlx::{AssertSqlSafe, ConnectOptions, Executor, sqlite::SqliteConnectOptions};
     block_on(async {
-        let options = SqliteConnectOptions::new().filename(folder.file("store.db"));
+        let options = SqliteConnectOptions::new().filename(folder.file("pqc.db"));
         let mut connection = options.connect().await.unwrap();
         connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap().rows_affected()
     })
@@ -197,7 +197,9 @@ fn the_answer_ends_with_the_tokens_time() {
     }
     let plain = |answer: &Answer| {
         let mut headers = answer.headers.clone();
-        ["x-request-id", "date"].map(|name| headers.remove(name));
+        for name in ["x-request-id", "date"] {
+            headers.remove(name);
+        }
         let mut body = answer.json();
         body["request_id"] = json!(null);
         (headers, body)
@@ -430,7 +432,7 @@ fn no_answer_stands_in_the_stores_files() {
     let mut searched = vec![ended.stderr.into_bytes(), ended.stdout.into_bytes()];
     for file in fs::read_dir(folder.data_dir()).unwrap() {
         let path = file.unwrap().path();
-        if path.file_name().unwrap().to_str().unwrap().starts_with("store") {
+        if path.file_name().unwrap().to_str().unwrap().starts_with("pqc.db") {
             searched.push(fs::read(path).unwrap());
         }
     }
