@@ -63,7 +63,10 @@ fn a_repeated_call_has_the_first_answer_and_costs_nothing() {
     for (n, (call, by_root)) in repeatable().into_iter().enumerate() {
         let token = if by_root { root.clone() } else { root.mint_counted(3) };
         let before = keys(root);
-        let left = || token.token_self()["attempts_left"].as_u64();
+        let left = || {
+            let told = token.get("/api/v1/token/self");
+            if told.status == 401 { Some(0) } else { told.ok()["attempts_left"].as_u64() }
+        };
         let once = named(&call, &format!("call-{n}"));
         let first = token.send(&once);
         first.ok();
@@ -82,12 +85,12 @@ fn a_repeated_call_has_the_first_answer_and_costs_nothing() {
         assert_eq!(keys(root) - before, made, "{}", call.path);
 
         // Under another key, or without one, it is a new call.
-        let second = token.send(&named(&call, "another"));
+        let second = token.send(&named(&call, &format!("another-{n}")));
         second.ok();
         let third = token.send(&call);
         third.ok();
         assert!(first.body != second.body && second.body != third.body);
-        assert_eq!(left(), (!by_root).then_some(0).or(left()), "{}", call.path);
+        assert_eq!(left(), (!by_root).then_some(0), "{}", call.path);
         assert_eq!(keys(root) - before, 3 * made, "{}", call.path);
     }
 }
@@ -258,12 +261,12 @@ fn of_many_at_once_one_makes_a_key() {
         let token = root.mint_counted(granted);
         let before = keys(&root);
         let answers = together(20, |_| {
-            let (token, call) = (token.clone(), named(&generate(), "at once"));
+            let (token, call) = (token.clone(), named(&generate(), "at-once"));
             async move { token.try_send(call).await.unwrap() }
         });
         let served: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
         let first = served.iter().filter(|answer| answer.header("idempotent-replayed").is_none());
-        assert_eq!(first.count(), 1);
+        assert_eq!(first.count(), 1, "{:?}", answers.iter().map(Answer::start).collect::<Vec<_>>());
         assert!(served.iter().all(|answer| answer.body == served[0].body));
         for refused in answers.iter().filter(|answer| answer.status != 200) {
             let problem = refused.problem(409);
@@ -291,8 +294,7 @@ fn a_call_that_failed_is_repeated_at_no_cost() {
         token.send(&once).problem(403);
         other.send(&wrong).invalid(&["body.algorithm"]);
     }
-    let id = token.token_self();
-    assert_eq!(id["status"], 401, "it is spent");
+    token.get("/api/v1/token/self").problem(401);
     drop(server);
     let server = folder.serve_with("--log info --max-keys 2");
     let token = server.holder(&token.token);
