@@ -45,7 +45,7 @@ fn assert_again(first: &Answer, again: &Answer) {
 
 /// How many keys the account has.
 fn keys(root: &Client) -> usize {
-    root.get("/api/v1/keys").ok()["keys"].as_array().unwrap().len()
+    root.get("/api/v1/keys?limit=1000").ok()["keys"].as_array().unwrap().len()
 }
 
 /// The outcomes that the audit log has of a token's uses, the first first.

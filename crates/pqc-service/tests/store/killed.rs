@@ -119,7 +119,7 @@ fn live_and_die(ground: &Ground, round: u64, life: Duration) -> Vec<String> {
         .spawn()
         .unwrap();
     // On a slow disk, some of its lives must be long enough for each kind of change.
-    let first = if round.is_multiple_of(2) { "key" } else { "spent" };
+    let first = ["key", "spent", "answer"][(round % 3) as usize];
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut seen = Vec::new();
     // Its life begins with its first acknowledgement.
@@ -170,19 +170,7 @@ async fn the_child_that_is_killed() {
         let store = Arc::clone(&store);
         callers.spawn(async move {
             for n in 0.. {
-                let left = store
-                    .spend(&By::OPERATOR, &hash(1, 1), usage())
-                    .await
-                    .unwrap()
-                    .unwrap()
-                    .unwrap();
-                acknowledge("spent", u64::from(left));
-                if n % 32 == 0 {
-                    let id = 1 + (round << 40 | caller << 20 | n);
-                    store.insert_token(&By::OPERATOR, temporary(1, id, 1)).await.unwrap();
-                    acknowledge("token", id);
-                }
-                if n == 0 && caller >= 16 || n % 64 == 1 {
+                if n % 64 == 0 && caller >= 24 {
                     let id = 1 << 63 | round << 40 | caller << 20 | n;
                     store.insert_token(&By::OPERATOR, temporary(1, id, 2)).await.unwrap();
                     let call = numbered_call(id);
@@ -196,6 +184,18 @@ async fn the_child_that_is_killed() {
                     let key = Effect::InsertKey(numbered_key(id));
                     assert!(store.keep_answer(&By::OPERATOR, answer, key).await.unwrap());
                     acknowledge("answer", id);
+                }
+                let left = store
+                    .spend(&By::OPERATOR, &hash(1, 1), usage())
+                    .await
+                    .unwrap()
+                    .unwrap()
+                    .unwrap();
+                acknowledge("spent", u64::from(left));
+                if n % 32 == 0 {
+                    let id = 1 + (round << 40 | caller << 20 | n);
+                    store.insert_token(&By::OPERATOR, temporary(1, id, 1)).await.unwrap();
+                    acknowledge("token", id);
                 }
                 if n == 0 && caller < 16 {
                     let id = round * 16 + caller;
