@@ -216,7 +216,7 @@ async fn run<O: Operation>(app: &App, request: Request, known: &mut Known) -> Re
             return without_body(request, refused.into_response()).await;
         }
     };
-    let Ready { by, fields, counted } = admitted;
+    let Ready { by, fields, counted } = *admitted;
     let done = match fields.refuse_secrets_in_query() {
         Ok(()) => O::act(app, &by, fields).instrument(step("act")).await,
         Err(refused) => Err(refused),
@@ -236,7 +236,7 @@ async fn run<O: Operation>(app: &App, request: Request, known: &mut Known) -> Re
 /// What a call that was not refused comes to.
 enum Step {
     /// Its operation.
-    Act(Ready),
+    Act(Box<Ready>),
     /// The answer that it had before.
     Answer(Answer),
 }
@@ -284,7 +284,7 @@ async fn admit<O: Operation>(
     let by = match (call, holder) {
         (Some(call), holder) => {
             match claim(app, holder, call, usage).instrument(step("spend")).await? {
-                Admission::First(by) => by,
+                Admission::First(by) => *by,
                 Admission::Again(answer) => return Ok(Step::Answer(Answer::kept(&answer))),
             }
         }
@@ -294,7 +294,7 @@ async fn admit<O: Operation>(
         // Who returns was found by the key.
         (None, Holder::Returning(_)) => return Err(Problem::Internal),
     };
-    Ok(Step::Act(Ready { by, fields, counted }))
+    Ok(Step::Act(Box::new(Ready { by, fields, counted })))
 }
 
 /// Step 6 of a call that can be repeated: spends an attempt, or finds the answer.

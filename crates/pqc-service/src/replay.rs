@@ -57,7 +57,7 @@ pub struct Repeatable {
 #[derive(Debug)]
 pub enum Admission {
     /// It may act now, once.
-    First(Admitted),
+    First(Box<Admitted>),
     /// There is an answer; nothing was spent. It may hold secrets.
     Again(SecretVec),
 }
@@ -137,7 +137,7 @@ impl Service {
             Claimed::Ours { .. } => {
                 let claim = Some(Claim { call, nonce });
                 let admitted = Admitted { account, by, token, now, usage, is_written_down, claim };
-                Ok(Admission::First(admitted))
+                Ok(Admission::First(Box::new(admitted)))
             }
             Claimed::Answered(sealed) => {
                 let opened = call.replay.open(&call.request, &sealed);

@@ -150,8 +150,8 @@ fn the_answer_outlives_the_tokens_row_and_the_server_but_not_a_revocation() {
     forget(&folder, &ids[..2]);
     let server = folder.serve();
     let again = |n: usize| server.holder(&tokens[n].token).send(&once);
-    for n in 0..3 {
-        assert_again(&first[n], &again(n));
+    for (n, first) in first.iter().enumerate() {
+        assert_again(first, &again(n));
     }
     // Its row is gone, so there is nothing to revoke; the answers end all the same.
     server.verb(&format!("token revoke {}", ids[0])).ended(1);

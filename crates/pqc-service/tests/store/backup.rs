@@ -390,11 +390,7 @@ async fn a_backup_is_of_one_moment_and_holds_nobody_up() {
         let by = admitted(&service, &was.alice).await.unwrap();
         // Enough for several pages.
         for _ in 0..450 {
-            service
-                .generate_key_pair(&by, KemAlgorithm::MlKem512, None, |_| Ok(""))
-                .await
-                .unwrap()
-                .0;
+            service.generate_key_pair(&by, KemAlgorithm::MlKem512, None, |_| Ok("")).await.unwrap();
         }
         // It waits after its first lines, while keys and accounts are made.
         let (go, wait) = std::sync::mpsc::channel();
@@ -404,11 +400,7 @@ async fn a_backup_is_of_one_moment_and_holds_nobody_up() {
             async move { service.back_up(&By::OPERATOR, out).await }
         });
         for n in 0..30 {
-            service
-                .generate_key_pair(&by, KemAlgorithm::MlKem512, None, |_| Ok(""))
-                .await
-                .unwrap()
-                .0;
+            service.generate_key_pair(&by, KemAlgorithm::MlKem512, None, |_| Ok("")).await.unwrap();
             let name = format!("later-{n}");
             let pending = service.prepare_account(&name, Custody::Server).await.unwrap();
             service.create_account(&By::OPERATOR, pending).await.unwrap();
