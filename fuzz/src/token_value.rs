@@ -1,5 +1,6 @@
-//! A text is a token that writes back the same, or none.
+//! A text is a token that writes back the same, or none; and an idempotency key, or none.
 
+use pqc_core::replay::{IdempotencyKey, Replay};
 use pqc_core::token::TokenValue;
 
 use crate::decode;
@@ -15,5 +16,9 @@ fn check(text: &str) {
     if let Ok(token) = TokenValue::parse(text) {
         assert_eq!(&*token.expose_text(), text);
         assert_eq!(TokenValue::parse(text).unwrap().hash(), token.hash());
+        let key = IdempotencyKey::parse(text).unwrap();
+        assert_eq!(Replay::of(&token, &key).id(), Replay::of(&token, &key).id());
     }
+    let is_key = (1..=255).contains(&text.len()) && text.bytes().all(|b| (0x21..0x7f).contains(&b));
+    assert_eq!(IdempotencyKey::parse(text).is_ok(), is_key);
 }

@@ -71,8 +71,9 @@ async fn store_keys(opened: &Opened, root: &TokenValue, count: u64) -> Vec<Store
     let by = admitted(opened, root).await;
     let mut stored = Vec::new();
     for _ in 0..count {
-        let pair = opened.service.generate_key_pair(&by, KemAlgorithm::MlKem768, None).await;
-        let key = pair.unwrap().encapsulation_key;
+        let pair =
+            opened.service.generate_key_pair(&by, KemAlgorithm::MlKem768, None, |_| Ok("")).await;
+        let key = pair.unwrap().0.encapsulation_key;
         let sent = opened.service.encapsulate_unattested(&by, &key).unwrap();
         stored.push(Stored { public_key: key.as_bytes().to_vec(), ciphertext: sent.0 });
     }

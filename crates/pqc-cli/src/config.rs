@@ -114,6 +114,7 @@ impl ServeConfig {
         let mut store = StoreConfig::new(args.store)?;
         args.policy.apply(&mut store.settings);
         args.key_policy.apply(&mut store.settings);
+        store.settings.max_kept_answers = args.max_kept_answers;
         args.audit.apply(&mut store.settings);
         store.settings.dangerously_trust_any_issuer = args.trust_any_issuer;
         let Listen(listen) = args.listen;
@@ -215,6 +216,7 @@ mod tests {
             "--max-text 67108865",
             "--max-token-lifetime 0",
             "--max-live-tokens 0",
+            "--max-kept-answers 0",
             "--max-keys 0",
             "--max-keys 1000000000001",
             "--max-token-lifetime 31622401",
@@ -240,6 +242,7 @@ mod tests {
             "--max-text 67108864",
             "--max-token-lifetime 31622400",
             "--max-live-tokens 1",
+            "--max-kept-answers 1",
             "--max-keys 1000000000000",
             "--store sqlite:",
             "--store postgres://host/db --master-key-file k",

@@ -273,8 +273,12 @@ pub enum Field {
     StreamLength,
     /// A sealed record.
     SealedRecord,
+    /// An answer that is kept for who comes again.
+    SealedAnswer,
     /// A master key.
     MasterKey,
+    /// An idempotency key.
+    IdempotencyKey,
     /// A token.
     Token,
     /// The lifetime of a temporary token, in seconds.
@@ -341,7 +345,9 @@ impl core::fmt::Display for Field {
             Self::StreamChunk => "chunk of the stream",
             Self::StreamLength => "length of the stream in bytes",
             Self::SealedRecord => "sealed record",
+            Self::SealedAnswer => "sealed answer",
             Self::MasterKey => "master key",
+            Self::IdempotencyKey => "idempotency key",
             Self::Token => "token",
             Self::TokenLifetime => "token lifetime in seconds",
             Self::TokenAttempts => "count of attempts",

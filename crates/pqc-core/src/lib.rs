@@ -17,7 +17,8 @@
 //! * [`stream`]: the same for data of any length, chunk by chunk, in constant memory (STREAM).
 //! * [`envelope`]: a stream for the owners of some keys, or by a passphrase.
 //! * [`seal`]: secrets at rest under a master key; [`passphrase`]: one made from a passphrase.
-//! * [`token`]: token values and the policy that admits or refuses a call.
+//! * [`token`]: token values and the policy that admits or refuses a call; [`replay`]: the same
+//!   answer again for who repeats one.
 //! * [`secret`]: the types that hold secrets; [`id`] and [`time`]: those that do not.
 //! * [`error`]: everything that can go wrong, grouped by who must act.
 //! * [`selftest`]: known answers, run before a program trusts this build.
@@ -115,6 +116,7 @@ pub mod kem;
 pub mod keyfile;
 pub mod message;
 pub mod passphrase;
+pub mod replay;
 pub mod seal;
 pub mod secret;
 pub mod selftest;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use pqc_core::replay::{IdempotencyKey, Replay};
+use pqc_service::replay::Comer;
 use pqc_service::{Caller, Error, Service};
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
@@ -23,10 +25,37 @@ pub(crate) async fn authenticate(
     parts: &Parts,
     known: &mut Known,
 ) -> Result<Caller, Problem> {
+    let find = async |token: &str| app.service.authenticate(token).await;
+    let caller = find_living(app, parts, known, find).await?;
+    known.account = Some(caller.account_id());
+    Ok(caller)
+}
+
+/// As [`authenticate`], for a call with an idempotency key: also one whose token is spent is found,
+/// if the call was begun by it.
+pub(crate) async fn authenticate_again(
+    app: &App,
+    parts: &Parts,
+    known: &mut Known,
+    key: &IdempotencyKey,
+) -> Result<(Comer, Replay), Problem> {
+    let find = async |token: &str| app.service.authenticate_again(token, key).await;
+    let (comer, replay) = find_living(app, parts, known, find).await?;
+    known.account = Some(comer.account_id());
+    Ok((comer, replay))
+}
+
+async fn find_living<T>(
+    app: &App,
+    parts: &Parts,
+    known: &mut Known,
+    find: impl AsyncFnOnce(&str) -> Result<T, Error>,
+) -> Result<T, Problem> {
     let begun = Instant::now();
     known.at_work = Some(app.calls.begin()?);
     let source = count_by_address(app, parts)?;
-    let found = find(&app.service, &parts.headers).instrument(step("authenticate")).await;
+    let found = self::find(&app.service, &parts.headers, find);
+    let found = found.instrument(step("authenticate")).await;
     if let Err(Problem::Unauthorized(_)) = found {
         if let Some(source) = source {
             app.rates.refused_from(source);
@@ -35,7 +64,6 @@ pub(crate) async fn authenticate(
         known.at_work = None;
         sleep_until(next_step(begun, Instant::now())).await;
     }
-    known.account = found.as_ref().ok().map(Caller::account_id);
     found
 }
 
@@ -58,12 +86,16 @@ fn next_step(begun: Instant, now: Instant) -> Instant {
     begun + REFUSAL_STEP.saturating_mul(steps.saturating_add(1))
 }
 
-async fn find(service: &Service, headers: &HeaderMap) -> Result<Caller, Problem> {
+async fn find<T>(
+    service: &Service,
+    headers: &HeaderMap,
+    find: impl AsyncFnOnce(&str) -> Result<T, Error>,
+) -> Result<T, Problem> {
     let Some(token) = token(headers) else {
         service.refused_without_token();
         return Err(Problem::Unauthorized(None));
     };
-    service.authenticate(token).await.map_err(|error| match error {
+    find(token).await.map_err(|error| match error {
         Error::Unauthorized(refusal) => {
             tracing::debug!(%refusal, "refused");
             Problem::Unauthorized(Some(refusal))

@@ -8,11 +8,12 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderValue, Method};
 use tower::{Layer, ServiceExt};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::around::REQUEST_ID;
+use crate::idempotency::{IDEMPOTENCY_KEY, REPLAYED};
 use crate::rates::{RATE_LIMIT, RATE_LIMIT_POLICY};
 
 /// What the configured origins may do; `None`: there is none.
@@ -24,7 +25,7 @@ pub(crate) fn layer(origins: &[HeaderValue]) -> Option<CorsLayer> {
         .allow_origin(AllowOrigin::list(origins.iter().cloned()))
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE, REQUEST_ID, IDEMPOTENCY_KEY])
-        .expose_headers([REQUEST_ID, RETRY_AFTER, RATE_LIMIT, RATE_LIMIT_POLICY])
+        .expose_headers([REQUEST_ID, RETRY_AFTER, RATE_LIMIT, RATE_LIMIT_POLICY, REPLAYED])
         .max_age(Duration::from_secs(600));
     Some(layer)
 }
@@ -45,5 +46,3 @@ pub(crate) async fn answer(
         _ => next.run(request).await,
     }
 }
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

@@ -18,6 +18,7 @@ mod client;
 mod connection;
 mod cross_origin;
 mod fields;
+mod idempotency;
 mod json;
 mod metrics;
 mod openapi;

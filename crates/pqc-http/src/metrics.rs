@@ -35,6 +35,7 @@ pub(crate) struct Metrics {
     operations: Family<Done, Counter>,
     token_uses: Family<Kind, Counter>,
     token_refusals: Family<Reason, Counter>,
+    replays: Counter,
     rate_refusals: Family<Limit, Counter>,
     connections: Connections,
 }
@@ -58,6 +59,7 @@ impl Metrics {
             operations: Family::default(),
             token_uses: Family::default(),
             token_refusals: Family::default(),
+            replays: Counter::default(),
             rate_refusals: Family::default(),
             connections: Connections::default(),
         };
@@ -91,6 +93,8 @@ impl Metrics {
             "Calls that their token, or its absence, did not admit",
             self.token_refusals.clone(),
         );
+        let about = "Answers that were given again, to calls with an idempotency key";
+        all.register("pqc_replays", about, self.replays.clone());
         let rates = self.rate_refusals.clone();
         all.register("pqc_rate_refusals", "Calls that came too often", rates);
         let Connections { open, refused } = self.connections.clone();
@@ -127,6 +131,11 @@ impl Metrics {
     pub(crate) fn token_was_used(&self, is_root: bool) {
         let kind = if is_root { ROOT } else { TEMPORARY };
         self.token_uses.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// A call had the answer of an earlier one.
+    pub(crate) fn was_answered_again(&self) {
+        self.replays.inc();
     }
 
     /// An operation was done by this algorithm.

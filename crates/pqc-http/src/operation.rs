@@ -14,9 +14,11 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use http_body::Body as _;
+use pqc_core::replay::RequestDigest;
 use pqc_core::token::Demand;
-use pqc_core::{AccountId, KeyId};
+use pqc_core::{AccountId, KeyId, SecretVec};
 use pqc_service::audit::{Use, WrittenDown};
+use pqc_service::replay::{Admission, Comer, Holder, Repeatable};
 use pqc_service::{Admitted, Authorized};
 use serde::Serialize;
 use tracing::Instrument;
@@ -24,10 +26,11 @@ use zeroize::Zeroizing;
 
 use crate::app::{App, Config};
 use crate::around::{RequestId, other_method, without_body};
-use crate::auth::authenticate;
+use crate::auth::{authenticate, authenticate_again};
 use crate::body::{self, Room, off_the_runtime};
 use crate::calls::AtWork;
 use crate::fields::Fields;
+use crate::idempotency;
 use crate::problem::{Attempt, Forbidden, Problem, Unavailable};
 use crate::rates::Standing;
 use crate::routes::Routes;
@@ -41,6 +44,10 @@ pub(crate) trait Operation: Send + Sync + 'static {
     const DEMAND: Demand;
     /// Whether it can do without a body.
     const BODY: BodyRule = BodyRule::Required;
+
+    /// Whether a call with the header `Idempotency-Key` can be repeated: then [`Self::act`] gives the
+    /// service its answer, to keep it with what was made.
+    const REPEATABLE: bool = false;
 
     /// How many copies of its body's length it makes on the way to its answer.
     const WORKING_COPIES: usize = 0;
@@ -139,6 +146,11 @@ impl Answer {
         Ok(Self(json))
     }
 
+    /// One that was written before.
+    fn kept(answer: &SecretVec) -> Self {
+        Self(Zeroizing::new(answer.expose_bytes().to_vec()))
+    }
+
     pub(crate) fn into_response(self, room: Room) -> Response {
         let length = self.0.len();
         let mut response = Response::new(Body::from(room.keep(self.0)));
@@ -146,6 +158,12 @@ impl Answer {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         response
+    }
+}
+
+impl AsRef<[u8]> for Answer {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -191,13 +209,14 @@ async fn run<O: Operation>(app: &App, request: Request, known: &mut Known) -> Re
     let (parts, mut body) = request.into_parts();
     let mut room = app.bodies.room();
     let admitted = match admit::<O>(app, &parts, &mut body, &mut room, known).await {
-        Ok(admitted) => admitted,
+        Ok(Step::Act(ready)) => ready,
+        Ok(Step::Answer(answer)) => return idempotency::again(answer.into_response(room)),
         Err(refused) => {
             let request = Request::from_parts(parts, body);
             return without_body(request, refused.into_response()).await;
         }
     };
-    let Ready { by, fields, counted } = admitted;
+    let Ready { by, fields, counted } = *admitted;
     let done = match fields.refuse_secrets_in_query() {
         Ok(()) => O::act(app, &by, fields).instrument(step("act")).await,
         Err(refused) => Err(refused),
@@ -214,6 +233,14 @@ async fn run<O: Operation>(app: &App, request: Request, known: &mut Known) -> Re
     refused
 }
 
+/// What a call that was not refused comes to.
+enum Step {
+    /// Its operation.
+    Act(Box<Ready>),
+    /// The answer that it had before.
+    Answer(Answer),
+}
+
 struct Ready {
     by: Admitted,
     fields: Fields,
@@ -227,22 +254,63 @@ async fn admit<O: Operation>(
     body: &mut Body,
     room: &mut Room,
     known: &mut Known,
-) -> Result<Ready, Problem> {
-    let caller = authenticate(app, parts, known).await?;
-    let token = caller.token_id();
-    let authorized = caller.authorize(O::DEMAND).map_err(from_service)?;
+) -> Result<Step, Problem> {
+    let key = if O::REPEATABLE { idempotency::key(&parts.headers) } else { Ok(None) };
+    let (comer, replay) = match &key {
+        Ok(Some(key)) => {
+            let (comer, replay) = authenticate_again(app, parts, known, key).await?;
+            (comer, Some(replay))
+        }
+        // What is wrong with a key is for who has a token to know.
+        _ => (Comer::Living(authenticate(app, parts, known).await?), None),
+    };
+    let token = comer.token_id();
+    let holder = comer.authorize(O::DEMAND).map_err(from_service)?;
     known.standing = app.rates.call_by(token)?;
-    let fields = receive::<O>(app, parts, body, room, known).await?;
-    let used = key_used::<O>(app, &authorized, &fields).await?;
-    let counted = !authorized.is_root();
+    key?;
+    let (fields, digest) = receive::<O>(app, parts, body, room, known, replay.is_some()).await?;
+    let used = key_used::<O>(app, &holder, &fields).await?;
+    let counted = !holder.is_root();
     let usage = Use {
         operation: O::ACT,
         key: used.id(),
         written_down: used.written_down(),
         request_id: parts.extensions.get().and_then(RequestId::text),
     };
-    let by = spend(app, authorized, usage).instrument(step("spend")).await?;
-    Ok(Ready { by, fields, counted })
+    let call = replay.zip(digest).map(|(replay, digest)| {
+        let request = replay.request(&digest);
+        Repeatable { replay, request }
+    });
+    let by = match (call, holder) {
+        (Some(call), holder) => {
+            match claim(app, holder, call, usage).instrument(step("spend")).await? {
+                Admission::First(by) => *by,
+                Admission::Again(answer) => return Ok(Step::Answer(Answer::kept(&answer))),
+            }
+        }
+        (None, Holder::Living(authorized)) => {
+            spend(app, authorized, usage).instrument(step("spend")).await?
+        }
+        // Who returns was found by the key.
+        (None, Holder::Returning(_)) => return Err(Problem::Internal),
+    };
+    Ok(Step::Act(Box::new(Ready { by, fields, counted })))
+}
+
+/// Step 6 of a call that can be repeated: spends an attempt, or finds the answer.
+async fn claim(
+    app: &App,
+    holder: Holder,
+    call: Repeatable,
+    usage: Use,
+) -> Result<Admission, Problem> {
+    let is_root = holder.is_root();
+    let admission = app.service.claim(holder, call, usage).await.map_err(from_service)?;
+    match &admission {
+        Admission::First(_) => app.metrics.token_was_used(is_root),
+        Admission::Again(_) => app.metrics.was_answered_again(),
+    }
+    Ok(admission)
 }
 
 /// Step 6, for whoever has to take it: spends an attempt, if they are counted.
@@ -264,10 +332,12 @@ async fn receive<O: Operation>(
     body: &mut Body,
     room: &mut Room,
     known: &mut Known,
-) -> Result<Fields, Problem> {
+    is_repeatable: bool,
+) -> Result<(Fields, Option<RequestDigest>), Problem> {
     let fields = Fields::from_query(parts.uri.query())?;
+    let digest = |body: &[u8]| is_repeatable.then(|| idempotency::digest(parts, body));
     if O::BODY == BodyRule::Optional && body.is_end_stream() {
-        return Ok(fields);
+        return Ok((fields, digest(b"")));
     }
     check_media_type(&parts.headers, body.is_end_stream())?;
     let limit = O::body_limit(&app.config);
@@ -276,23 +346,28 @@ async fn receive<O: Operation>(
     let received = body::receive(body, limit, app.body_time(parts), room);
     let received = received.instrument(step("receive")).await?;
     known.at_work = Some(app.calls.begin()?);
+    // A body of the most that these may have takes some milliseconds.
+    let digest = digest(&received);
     if O::BODY == BodyRule::Optional && received.is_empty() {
-        return Ok(fields);
+        return Ok((fields, digest));
     }
     room.take(received.len().saturating_mul(O::WORKING_COPIES))?;
-    off_the_runtime(received.len(), move || fields.with_body(&received)).await
+    let fields = off_the_runtime(received.len(), move || fields.with_body(&received)).await?;
+    Ok((fields, digest))
 }
 
 /// A token narrowed to a key uses that key and no other. A call whose fields are wrong is left to
 /// its own checks: it will use no key at all.
 async fn key_used<O: Operation>(
     app: &App,
-    authorized: &Authorized,
+    holder: &Holder,
     fields: &Fields,
 ) -> Result<KeyUsed, Problem> {
-    match O::key_used(app, authorized.account_id(), fields).await {
+    match O::key_used(app, holder.account_id(), fields).await {
         Ok(used) => {
-            if authorized.scope().key_id.is_some() {
+            if let Holder::Living(authorized) = holder
+                && authorized.scope().key_id.is_some()
+            {
                 authorized.authorize_key(used.id()).map_err(from_service)?;
             }
             Ok(used)
@@ -338,6 +413,8 @@ pub(crate) fn from_service(error: pqc_service::Error) -> Problem {
         Error::CustodyForbids => Problem::Forbidden(Forbidden::Custody),
         Error::QuotaFull { what, .. } => Problem::Forbidden(Forbidden::QuotaFull { what }),
         Error::UnknownKey => Problem::UnknownKey,
+        Error::InFlight => Problem::InFlight,
+        Error::OtherRequest => idempotency::reused().into(),
         Error::Unavailable(reason) => {
             tracing::warn!(reason, "the store is not available");
             Problem::Unavailable { reason: Unavailable::Store, attempt: Attempt::Kept }

@@ -34,6 +34,8 @@ pub(crate) enum Problem {
     Method { allow: &'static str },
     /// 408: the body did not arrive in time.
     SlowBody,
+    /// 409: the same call is under way.
+    InFlight,
     /// 413, with the limit in bytes.
     BodyTooLarge { limit: usize },
     /// 414, with the limit in bytes.
@@ -170,6 +172,7 @@ impl Problem {
             Self::NoRoute | Self::UnknownKey => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
+            Self::InFlight => StatusCode::CONFLICT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UrlTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -195,6 +198,7 @@ impl Problem {
             Self::UnknownKey => "unknown-key",
             Self::Method { .. } => "method",
             Self::SlowBody => "slow-body",
+            Self::InFlight => "in-flight",
             Self::BodyTooLarge { .. } => "body-too-large",
             Self::UrlTooLong { .. } => "url-too-long",
             Self::MediaType => "media-type",
@@ -236,6 +240,9 @@ impl Problem {
             Self::UnknownKey => "No such key is stored in this account.".to_owned(),
             Self::Method { allow } => format!("This path takes {allow}."),
             Self::SlowBody => "The body did not arrive in time.".to_owned(),
+            Self::InFlight => {
+                "A call with the same Idempotency-Key is under way. Try again.".to_owned()
+            }
             Self::BodyTooLarge { limit } => format!("The body is limited to {limit} bytes here."),
             Self::UrlTooLong { limit } => format!("The URL is limited to {limit} bytes."),
             Self::MediaType => {
@@ -307,7 +314,7 @@ impl IntoResponse for Problem {
             Self::Method { allow } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
-            Self::Unavailable { .. } | Self::NotReady(_) => {
+            Self::InFlight | Self::Unavailable { .. } | Self::NotReady(_) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::TooMany(too_many) => {

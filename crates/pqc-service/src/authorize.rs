@@ -10,15 +10,16 @@ use pqc_core::{AccountId, KeyId, Timestamp, TokenId};
 use crate::account::Custody;
 use crate::audit::{By, Event, Use, WrittenDown};
 use crate::error::Error;
+use crate::replay::Claim;
 use crate::service::Service;
 use crate::store::{AccountRecord, TokenRecord};
 
 /// A living token's holder; nothing is permitted or spent yet.
 #[derive(Debug)]
 pub struct Caller {
-    token: TokenRecord,
-    account: AccountRecord,
-    now: Timestamp,
+    pub(crate) token: TokenRecord,
+    pub(crate) account: AccountRecord,
+    pub(crate) now: Timestamp,
 }
 
 /// A holder whose token may do what the call demands; nothing is spent yet.
@@ -28,12 +29,14 @@ pub struct Authorized(Caller);
 /// A holder whose attempt is spent, or whose token has no count: may act now, once.
 #[derive(Debug)]
 pub struct Admitted {
-    account: AccountRecord,
-    by: By,
-    token: TokenId,
-    now: Timestamp,
-    usage: Use,
-    is_written_down: bool,
+    pub(crate) account: AccountRecord,
+    pub(crate) by: By,
+    pub(crate) token: TokenId,
+    pub(crate) now: Timestamp,
+    pub(crate) usage: Use,
+    pub(crate) is_written_down: bool,
+    /// That of a call that can be repeated.
+    pub(crate) claim: Option<Claim>,
 }
 
 impl Service {
@@ -51,7 +54,7 @@ impl Service {
         self.refusals.missing();
     }
 
-    fn refused(&self, why: Refusal) -> Refusal {
+    pub(crate) fn refused(&self, why: Refusal) -> Refusal {
         self.refusals.count(why);
         why
     }
@@ -75,27 +78,40 @@ impl Service {
         let Caller { token, account, now } = self.find(hash).await?;
         let by = By::token(token.id, usage.request_id.clone());
         let is_counted = token.state.attempts_left.is_some();
-        let is_written_down = is_counted
-            || match usage.written_down {
-                WrittenDown::Always => true,
-                WrittenDown::IfAll => self.settings.audit_all,
-                WrittenDown::ByEffect => false,
-            };
+        let is_written_down = self.is_written_down(&usage, is_counted);
         if is_counted {
             let event = usage.event(account.id, "admitted");
             self.store.spend(&by, hash, event).await?.map_err(|why| self.refused(why))?;
         } else if is_written_down {
             self.store.record(&by, usage.event(account.id, "admitted")).await?;
         }
-        let admitted = Admitted { account, by, token: token.id, now, usage, is_written_down };
+        let token_id = token.id;
+        let claim = None;
+        let admitted =
+            Admitted { account, by, token: token_id, now, usage, is_written_down, claim };
         self.counter.call(&admitted, token.label.as_deref());
         Ok(admitted)
     }
 
+    /// Whether the use of a token is written down before it happens.
+    pub(crate) fn is_written_down(&self, usage: &Use, is_counted: bool) -> bool {
+        is_counted
+            || match usage.written_down {
+                WrittenDown::Always => true,
+                WrittenDown::IfAll => self.settings.audit_all,
+                WrittenDown::ByEffect => false,
+            }
+    }
+
     /// Counts that what was admitted failed, and writes it down, if it was written down that it was
     /// admitted. What cannot be written now is left out: the entry before says that it was tried.
+    /// Who repeats the call, if it can be repeated, has paid for it.
     pub async fn note_failure(&self, admitted: &Admitted, outcome: String) {
         self.counter.failure(admitted);
+        tokio::join!(self.release(admitted), self.write_failure_down(admitted, outcome));
+    }
+
+    async fn write_failure_down(&self, admitted: &Admitted, outcome: String) {
         if !admitted.is_written_down {
             return;
         }

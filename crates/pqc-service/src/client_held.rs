@@ -13,19 +13,25 @@ use crate::error::Error;
 use crate::host::HostRng;
 use crate::keyring::off_the_runtime;
 use crate::service::Service;
+use crate::store::replay::Effect;
 
 impl Service {
-    /// A KEM key pair for the client to hold.
+    /// A KEM key pair for the client to hold, in the answer that `render` writes; that is kept if
+    /// the call can be repeated.
     ///
     /// # Errors
-    /// [`Error::CustodyForbids`]; [`Error::Core`]: the generator failed.
-    pub fn kem_key_pair(
+    /// [`Error::CustodyForbids`]; [`Error::Core`]: the generator failed. Those of the store, where
+    /// the answer is kept.
+    pub async fn kem_key_pair<A: AsRef<[u8]>>(
         &self,
         by: &Admitted,
         algorithm: KemAlgorithm,
-    ) -> Result<DecapsulationKey, Error> {
+        render: impl FnOnce(&DecapsulationKey) -> Result<A, Error>,
+    ) -> Result<A, Error> {
         refuse_server_only(by)?;
-        Ok(DecapsulationKey::generate(algorithm, &mut self.rng())?)
+        let answer = render(&DecapsulationKey::generate(algorithm, &mut self.rng())?)?;
+        self.carry_out(by, Effect::Nothing, answer.as_ref()).await?;
+        Ok(answer)
     }
 
     /// Encapsulates to a key for which the client answers.
@@ -53,17 +59,22 @@ impl Service {
         Ok(key.decapsulate(ciphertext)?)
     }
 
-    /// A signing key pair for the client to hold.
+    /// A signing key pair for the client to hold, in the answer that `render` writes; that is kept
+    /// if the call can be repeated.
     ///
     /// # Errors
-    /// [`Error::CustodyForbids`]; [`Error::Core`]: the generator failed.
-    pub fn signing_key_pair(
+    /// [`Error::CustodyForbids`]; [`Error::Core`]: the generator failed. Those of the store, where
+    /// the answer is kept.
+    pub async fn signing_key_pair<A: AsRef<[u8]>>(
         &self,
         by: &Admitted,
         algorithm: SignatureAlgorithm,
-    ) -> Result<SigningKey, Error> {
+        render: impl FnOnce(&SigningKey) -> Result<A, Error>,
+    ) -> Result<A, Error> {
         refuse_server_only(by)?;
-        Ok(SigningKey::generate(algorithm, &mut self.rng())?)
+        let answer = render(&SigningKey::generate(algorithm, &mut self.rng())?)?;
+        self.carry_out(by, Effect::Nothing, answer.as_ref()).await?;
+        Ok(answer)
     }
 
     /// Signs with the client's key.

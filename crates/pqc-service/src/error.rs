@@ -20,7 +20,7 @@ pub enum Error {
     /// The account has as many as it may have.
     #[error("the account's {what} quota is full: it has {most}")]
     QuotaFull {
-        /// Of what: "key" or "token".
+        /// Of what: "key", "token" or "kept answer".
         what: &'static str,
         /// How many it may have.
         most: u64,
@@ -31,6 +31,12 @@ pub enum Error {
     /// The account has no such token.
     #[error("no such token in this account")]
     UnknownToken,
+    /// Another call with the same token and idempotency key is under way.
+    #[error("a call with the same idempotency key is under way")]
+    InFlight,
+    /// The idempotency key was used before, for another request.
+    #[error("the idempotency key was used for another request")]
+    OtherRequest,
     /// There is no account of that name.
     #[error("no account is named {name:?}; `pqc account list` shows them")]
     UnknownAccount {

@@ -19,22 +19,34 @@ pub struct Round {
     pub tokens_removed: u64,
     /// How many destroyed keys were removed.
     pub keys_removed: u64,
+    /// How many kept answers were removed.
+    pub answers_removed: u64,
     /// Whether nothing was left to do.
     pub is_done: bool,
 }
 
 impl Service {
     /// One round: removes some of the tokens that ended more than 60 seconds ago (until then, the
-    /// use of a spent token can be told from that of an unknown one), as many as 100,000, and some
-    /// of the destroyed keys whose grace is over.
+    /// use of a spent token can be told from that of an unknown one), as many as 100,000, some of
+    /// the destroyed keys whose grace is over, and some of the answers that are kept no longer.
     ///
     /// # Errors
     /// Those of the store. What was removed by then is removed.
     pub async fn housekeeping_step(&self) -> Result<Round, Error> {
         let (tokens_removed, no_token_is_left) = self.remove_ended_tokens().await?;
         let keys_removed = self.purge_destroyed_keys(BATCH).await?.keys;
-        let is_done = no_token_is_left && keys_removed < u64::from(BATCH);
-        Ok(Round { tokens_removed, keys_removed, is_done })
+        let answers_removed = self.remove_ended_answers().await?;
+        let is_done = no_token_is_left
+            && keys_removed < u64::from(BATCH)
+            && answers_removed < u64::from(BATCH);
+        Ok(Round { tokens_removed, keys_removed, answers_removed, is_done })
+    }
+
+    /// Calls that began just before have the time to end.
+    async fn remove_ended_answers(&self) -> Result<u64, Error> {
+        let ended = self.store.now().await?.millis().saturating_sub(TOKENS_KEPT_MILLIS);
+        let before = Timestamp::from_millis(ended);
+        self.store.remove_ended_answers(&By::SERVER, before, BATCH).await
     }
 
     /// How many, and whether no more are left.
@@ -82,9 +94,10 @@ impl Service {
     async fn try_round(&self, fails: &mut bool) -> Option<Round> {
         match self.housekeeping_step().await {
             Ok(round) => {
-                let Round { tokens_removed, keys_removed, .. } = round;
-                if tokens_removed > 0 || keys_removed > 0 {
-                    tracing::debug!(tokens_removed, keys_removed, "removed what ended");
+                let Round { tokens_removed, keys_removed, answers_removed, .. } = round;
+                if tokens_removed > 0 || keys_removed > 0 || answers_removed > 0 {
+                    let (tokens, keys, answers) = (tokens_removed, keys_removed, answers_removed);
+                    tracing::debug!(tokens, keys, answers, "removed what ended");
                 }
                 *fails = false;
                 Some(round)

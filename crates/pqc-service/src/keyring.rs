@@ -18,6 +18,7 @@ use crate::host::HostRng;
 use crate::masters::Insert;
 use crate::service::Service;
 use crate::store::KeyRecord;
+use crate::store::replay::Effect;
 
 /// A new KEM key pair.
 #[derive(Debug)]
@@ -58,16 +59,18 @@ pub struct SigningKeyChoice {
 
 impl Service {
     /// Makes a KEM key pair and the issuer's attestation of it. The secret key stays here, sealed,
-    /// unless `custody` (or else the account's) says that the client holds it.
+    /// unless `custody` (or else the account's) says that the client holds it. `render` writes the
+    /// answer, which is kept if the call can be repeated.
     ///
     /// # Errors
     /// [`Error::CustodyForbids`]; [`Error::QuotaFull`]; those of the store.
-    pub async fn generate_key_pair(
+    pub async fn generate_key_pair<A: AsRef<[u8]>>(
         &self,
         by: &Admitted,
         algorithm: KemAlgorithm,
         custody: Option<Custody>,
-    ) -> Result<NewKeyPair, Error> {
+        render: impl FnOnce(&NewKeyPair) -> Result<A, Error>,
+    ) -> Result<(NewKeyPair, A), Error> {
         let account = by.account_id();
         let client_holds = match (by.custody(), custody) {
             (Custody::ServerOnly, Some(Custody::Client)) => return Err(Error::CustodyForbids),
@@ -78,40 +81,50 @@ impl Service {
         let public = key.encapsulation_key().clone();
         let issuer = self.issuer().await?;
         let attestation = issuer.attest(account, &public, now, None, &mut self.rng())?;
-        if !client_holds {
-            let make = |masters: &MasterKeys| {
-                Ok(KeyRecord {
-                    account,
-                    id: public.key_id(),
-                    kind: RecordKind::DecapsulationKey,
-                    algorithm: algorithm.name().to_owned(),
-                    version: None,
-                    public_key: public.as_bytes().to_vec(),
-                    attestation: attestation.to_bytes(),
-                    sealed: key.seal(masters, account, &mut self.rng())?,
-                    created_at: now,
-                    retired_at: None,
-                })
-            };
-            let place = self.reserve_key(account).await?;
-            let made = self.masters.insert_sealed(by.by(), Insert::Beside, make).await;
-            place.settle(made.as_ref().map(|(made, _)| *made));
-            if let (false, _) = made? {
-                return Err(Error::Internal { what: "a new key pair that was there already" });
-            }
-        } else {
+        let issuer = issuer.verifying_key().clone();
+        let pair = |client_held| NewKeyPair {
+            account,
+            encapsulation_key: public.clone(),
+            issuer,
+            attestation: attestation.clone(),
+            client_held,
+        };
+        if client_holds {
             // No other row tells of it.
             let what = format!("KEM key pair, {}, held by the client", algorithm.name());
             let event = Event::done("key.generate").of(account).key(public.key_id()).saying(what);
-            self.store.record(by.by(), event).await?;
+            let pair = pair(Some(key));
+            let answer = render(&pair)?;
+            self.carry_out(by, Effect::Record(event), answer.as_ref()).await?;
+            return Ok((pair, answer));
         }
-        Ok(NewKeyPair {
-            account,
-            encapsulation_key: public,
-            issuer: issuer.verifying_key().clone(),
-            attestation,
-            client_held: client_holds.then_some(key),
-        })
+        let pair = pair(None);
+        let answer = render(&pair)?;
+        let how = match self.answer_to_keep(by, answer.as_ref())? {
+            Some(kept) => Insert::Answering(kept),
+            None => Insert::Beside,
+        };
+        let make = |masters: &MasterKeys| {
+            Ok(KeyRecord {
+                account,
+                id: public.key_id(),
+                kind: RecordKind::DecapsulationKey,
+                algorithm: algorithm.name().to_owned(),
+                version: None,
+                public_key: public.as_bytes().to_vec(),
+                attestation: attestation.to_bytes(),
+                sealed: key.seal(masters, account, &mut self.rng())?,
+                created_at: now,
+                retired_at: None,
+            })
+        };
+        let place = self.reserve_key(account).await?;
+        let made = self.masters.insert_sealed(by.by(), how, make).await;
+        place.settle(made.as_ref().map(|(made, _)| *made));
+        if let (false, _) = made? {
+            return Err(Error::Internal { what: "a new key pair that was there already" });
+        }
+        Ok((pair, answer))
     }
 
     /// Encapsulates to a key, once its attestation is verified; names the account it was made for.

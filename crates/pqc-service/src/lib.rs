@@ -21,6 +21,7 @@ pub mod keys;
 pub mod master_rotation;
 pub mod masters;
 mod quota;
+pub mod replay;
 pub mod rotation;
 pub mod service;
 pub mod store;

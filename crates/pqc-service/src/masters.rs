@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use crate::audit::By;
 use crate::error::Error;
 use crate::host::{Host, HostRng};
+use crate::store::replay::{Effect, KeptAnswer};
 use crate::store::{KeyRecord, MasterKeyRecord, NewMasterKey, Store};
 
 /// What an operator gives to open a store.
@@ -83,10 +84,12 @@ impl MasterSecret {
 }
 
 /// How a new key comes into the store.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) enum Insert {
     /// [`Store::insert_key`]: beside the others.
     Beside,
+    /// The same, with the answer to the call that makes it.
+    Answering(KeptAnswer),
     /// [`Store::put_in_force`]: in the place of older versions.
     InForce,
 }
@@ -182,8 +185,12 @@ impl Masters {
         let mut keys = self.in_force()?;
         for _ in 0..TRIES {
             let record = make(&keys)?;
-            let inserted = match how {
+            let inserted = match &how {
                 Insert::Beside => self.store.insert_key(by, record.clone()).await,
+                Insert::Answering(answer) => {
+                    let effect = Effect::InsertKey(record.clone());
+                    self.store.keep_answer(by, answer.clone(), effect).await
+                }
                 Insert::InForce => self.store.put_in_force(by, record.clone()).await,
             };
             match inserted {

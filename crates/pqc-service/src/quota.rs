@@ -1,6 +1,7 @@
-//! Quotas: how many keys an account may store, and how many of its temporary tokens may live.
+//! Quotas: how many keys an account may store, how many of its temporary tokens may live, and how
+//! many answers are kept for it.
 //!
-//! [`Service::reserve_key`] and [`Service::reserve_token`] are the doors: a call takes its place
+//! [`Service::reserve_key`], `reserve_token` and `reserve_answer` are the doors: a call takes its place
 //! before it makes a thing, and settles afterwards. To count at each call would cost more than the
 //! call, and a counter in the store would have its servers wait for each other; so each server
 //! remembers a count for the accounts at work, raised by what it makes itself. One server never
@@ -35,6 +36,14 @@ impl Service {
     pub(crate) async fn reserve_token(&self, account: AccountId) -> Result<Reservation, Error> {
         self.token_quota.reserve(&*self.store, account).await
     }
+
+    /// Takes a place for one more kept answer of the account.
+    ///
+    /// # Errors
+    /// [`Error::QuotaFull`]; those of the store.
+    pub(crate) async fn reserve_answer(&self, account: AccountId) -> Result<Reservation, Error> {
+        self.answer_quota.reserve(&*self.store, account).await
+    }
 }
 
 /// What is counted.
@@ -44,6 +53,8 @@ pub(crate) enum Counted {
     Keys,
     /// Temporary tokens that are not expired, spent or revoked.
     LiveTokens,
+    /// Answers that are kept for who comes again, and calls that may yet have one.
+    KeptAnswers,
 }
 
 impl Counted {
@@ -51,6 +62,7 @@ impl Counted {
         match self {
             Self::Keys => "key",
             Self::LiveTokens => "token",
+            Self::KeptAnswers => "kept answer",
         }
     }
 
@@ -63,6 +75,7 @@ impl Counted {
         match self {
             Self::Keys => store.stored_keys(account, at_most).await,
             Self::LiveTokens => store.live_tokens(account, store.now().await?, at_most).await,
+            Self::KeptAnswers => store.kept_answers(account, store.now().await?, at_most).await,
         }
     }
 }

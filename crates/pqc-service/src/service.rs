@@ -25,6 +25,8 @@ pub struct Settings {
     pub max_keys: u64,
     /// How many temporary tokens of an account may live at a time; by default 100,000.
     pub max_live_tokens: u64,
+    /// How many answers are kept for calls of an account that can be repeated; by default 100,000.
+    pub max_kept_answers: u64,
     /// Accept the word of any issuer: a key that travels with the key it vouches for then proves
     /// nothing.
     pub dangerously_trust_any_issuer: bool,
@@ -42,6 +44,7 @@ impl Default for Settings {
             mint: MintPolicy::default(),
             max_keys: 1_000_000,
             max_live_tokens: 100_000,
+            max_kept_answers: 100_000,
             dangerously_trust_any_issuer: false,
             key_grace: Duration::from_secs(30 * 24 * 60 * 60),
             audit_all: false,
@@ -58,6 +61,7 @@ pub struct Service {
     pub(crate) settings: Settings,
     pub(crate) key_quota: Quota,
     pub(crate) token_quota: Quota,
+    pub(crate) answer_quota: Quota,
     pub(crate) refusals: Refusals,
     pub(crate) keeper: Keeper,
     pub(crate) counter: Counter,
@@ -85,6 +89,7 @@ impl Service {
         let issuers = RwLock::new(Arc::new(issuers));
         let key_quota = Quota::new(Counted::Keys, settings.max_keys);
         let token_quota = Quota::new(Counted::LiveTokens, settings.max_live_tokens);
+        let answer_quota = Quota::new(Counted::KeptAnswers, settings.max_kept_answers);
         let (refusals, keeper) = (Refusals::default(), Keeper::new());
         let counter = Counter::new(&*host)?;
         Ok(Self {
@@ -94,6 +99,7 @@ impl Service {
             settings,
             key_quota,
             token_quota,
+            answer_quota,
             refusals,
             keeper,
             counter,

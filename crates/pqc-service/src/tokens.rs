@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::host::{Host, HostRng};
 use crate::service::Service;
 use crate::store::TokenRecord;
+use crate::store::replay::Effect;
 
 /// What is asked of a temporary token.
 #[derive(Debug, Clone, Default)]
@@ -41,18 +42,26 @@ pub struct Minted {
 }
 
 impl Service {
-    /// Mints a temporary token for the caller's account.
+    /// Mints a temporary token for the caller's account, whose answer `render` writes; it is kept if
+    /// the call can be repeated.
     ///
     /// # Errors
     /// [`Error::Core`]: lifetime or attempts out of range. [`Error::BadName`]: the label.
     /// [`Error::UnknownKey`]: `key_id`. [`Error::Unauthorized`]: the caller's own token ended
     /// meanwhile. [`Error::QuotaFull`]. Those of the store.
-    pub async fn mint(&self, by: &Admitted, request: MintRequest) -> Result<Minted, Error> {
+    pub async fn mint<A: AsRef<[u8]>>(
+        &self,
+        by: &Admitted,
+        request: MintRequest,
+        render: impl FnOnce(&Minted) -> Result<A, Error>,
+    ) -> Result<(Minted, A), Error> {
         let (minted, record) = self.prepare_temporary(by.account_id(), request).await?;
+        let answer = render(&minted)?;
         let place = self.reserve_token(record.account).await?;
-        let made = self.store.mint_token(by.by(), record, by.token_id()).await;
+        let effect = Effect::MintToken { token: record, root: by.token_id() };
+        let made = self.carry_out(by, effect, answer.as_ref()).await;
         place.settle(made.as_ref().copied());
-        if made? { Ok(minted) } else { Err(Refusal::Revoked.into()) }
+        if made? { Ok((minted, answer)) } else { Err(Refusal::Revoked.into()) }
     }
 
     /// As [`Self::mint`], for an operator, who needs no token.
@@ -257,9 +266,9 @@ mod tests {
             .await
             .unwrap();
 
-        service.mint(&admitted, MintRequest::default()).await.unwrap();
+        service.mint(&admitted, MintRequest::default(), |_| Ok("")).await.unwrap();
         service.reset_root_token(&By::OPERATOR, account, false).await.unwrap();
-        let refused = service.mint(&admitted, MintRequest::default()).await;
+        let refused = service.mint(&admitted, MintRequest::default(), |_| Ok("")).await;
         assert!(matches!(refused, Err(Error::Unauthorized(_))), "{refused:?}");
         // An operator needs no token.
         service.mint_for(&By::OPERATOR, account, MintRequest::default()).await.unwrap();

@@ -202,6 +202,16 @@ pub(crate) struct ServeArgs {
         value_parser = BoolishValueParser::new()
     )]
     pub(crate) trust_any_issuer: bool,
+    /// How many answers are kept for calls of an account that can be repeated (Idempotency-Key)
+    #[arg(
+        long,
+        env = "PQC_MAX_KEPT_ANSWERS",
+        hide_env_values = true,
+        value_name = "COUNT",
+        default_value = "100000",
+        value_parser = value_parser!(u64).range(1..=MAX_QUOTA)
+    )]
+    pub(crate) max_kept_answers: u64,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]

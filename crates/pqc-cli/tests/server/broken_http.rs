@@ -115,7 +115,7 @@ fn all_said_to(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 fn a_flood_of_resets_ends_the_connection_that_it_came_on() {
     let server = Folder::new().serve_with("--http2-resets 20");
     let ended = |streams| http2::goodbyes(&all_said_to(server.address, &http2::resets(streams)));
-    let calm = |codes: &[u32]| codes.iter().any(|code| *code == ENHANCE_YOUR_CALM);
+    let calm = |codes: &[u32]| codes.contains(&ENHANCE_YOUR_CALM);
     assert!(!calm(&ended(5)), "a client may change its mind");
     assert!(calm(&ended(5000)), "nothing ended the flood");
     server.root().generate();

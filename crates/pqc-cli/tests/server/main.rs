@@ -48,6 +48,7 @@ mod order_of_checks;
 mod overload;
 mod postgres;
 mod quotas;
+mod repeated_calls;
 mod request_log;
 mod security_model;
 mod slow_clients;

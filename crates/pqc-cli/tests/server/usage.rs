@@ -44,6 +44,12 @@ fn every_admitted_call_is_counted_once_by_token_and_operation() {
     server.anyone().post("/api/aes/encrypt_text", &json!({"unencrypted": "x"})).problem(401);
     token.post("/api/token/new", &json!({})).problem(403);
 
+    // One that is repeated is done once.
+    for _ in 0..2 {
+        let repeated = Call::post("/api/v1/pqc/kem/generate-keys/", &json!({}));
+        account.root.send(&repeated.header("idempotency-key", "the call")).ok();
+    }
+
     wait_for(&account, "kem.encapsulate", (2, 0));
     let all = usage(&account, "");
     for (operation, counted) in [
@@ -51,6 +57,7 @@ fn every_admitted_call_is_counted_once_by_token_and_operation() {
         ("token.mint", (1, 0)),
         ("verify", (1, 1)),
         ("aes.encrypt", (1, 0)),
+        ("v1", (1, 0)),
         ("key.destroy", (1, 1)),
     ] {
         assert_eq!(calls(&all, operation), counted, "{operation} in {all:#}");

@@ -9,6 +9,7 @@ use rand_core::TryCryptoRng;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::aead;
 use crate::error::{Error, Field};
 use crate::secret::Secret;
 
@@ -114,6 +115,12 @@ impl TokenValue {
     #[must_use]
     pub fn kind(&self) -> TokenKind {
         self.kind
+    }
+
+    /// A key for the purpose that `label` names and for `context` of a fixed length, which who has
+    /// but the hash cannot derive.
+    pub(crate) fn derive(&self, label: &[u8], context: &[u8; 32]) -> Secret<32> {
+        aead::derive(&self.random, &[label, self.kind.prefix().as_bytes(), context])
     }
 
     /// What a store keeps in the token's place.

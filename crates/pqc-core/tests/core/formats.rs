@@ -9,6 +9,7 @@ use pqc_core::envelope::{self, Opener, Recipients};
 use pqc_core::kem::ParameterSet;
 use pqc_core::keyfile::Jwk;
 use pqc_core::message::AccountKey;
+use pqc_core::replay::{IdempotencyKey, Replay, RequestDigest, SealedAnswer};
 use pqc_core::token::{OperationSet, TokenKind, TokenValue};
 use pqc_core::{
     AccountId, Attestation, BoxKey, DecapsulationKey, Issuer, KemAlgorithm, MasterKey, MasterKeys,
@@ -327,6 +328,38 @@ fn tokens_and_their_hashes() {
         assert_eq!(read.kind(), kind);
         assert_eq!(read.hash(), token.hash());
         assert_eq!(hex::encode(read.hash().as_bytes()), hash);
+    }
+}
+
+#[test]
+fn a_kept_answer() {
+    let frozen = [
+        (
+            TokenKind::Root,
+            "6a40a924cdb9dcb460e74be6469a8d6c422776f89d8f5e76f19e3d7a3539ab07",
+            "ca3b1b56ab255c3d3d0d138d24a0eca5dce12d78c4c62563de392fd1498dc040",
+            "0101000102030405060708090a0b0c0d0e0f101112131415161767e281bb715ae191239b750c57b7d61e\
+             8577e811437a6e371dbeeda2bd",
+        ),
+        (
+            TokenKind::Temporary,
+            "afea213c43992146df4b60e7076f2c987140856bbd2835ad765567fd61360b20",
+            "00d735747797fa2034e0a52241024e3a673c300c917b56e01fd8b9ad23770b1a",
+            "0101000102030405060708090a0b0c0d0e0f1011121314151617db5639f7c99aebc373caf07e65c325c4\
+             2ca0c2cbc6233a9f5c79c66857",
+        ),
+    ];
+    let parts: [&[u8]; 3] = [b"POST /api/token/new", b"label=x", br#"{"expiry_time":60}"#];
+    for (kind, id, hash, sealed) in frozen {
+        let token = TokenValue::generate(kind, &mut Counting::from_zero()).unwrap();
+        let replay = Replay::of(&token, &IdempotencyKey::parse("order-4711").unwrap());
+        assert_eq!(hex::encode(replay.id().as_bytes()), id);
+        let request = replay.request(&RequestDigest::of(&parts));
+        assert_eq!(hex::encode(request.as_bytes()), hash);
+        let made = replay.seal(&request, TEXT.as_bytes(), &mut Counting::from_zero()).unwrap();
+        assert_eq!(hex::encode(made.as_bytes()), sealed);
+        let read = SealedAnswer::from_bytes(hex::decode(sealed).unwrap()).unwrap();
+        assert_eq!(replay.open(&request, &read).unwrap().expose_bytes(), TEXT.as_bytes());
     }
 }
 

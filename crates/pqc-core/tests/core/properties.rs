@@ -4,6 +4,7 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use pqc_core::keyfile::Jwk;
 use pqc_core::message::{AccountKey, OVERHEAD_BYTES};
+use pqc_core::replay::{IdempotencyKey, Replay, RequestDigest, SealedAnswer};
 use pqc_core::token::{Operation, OperationSet, TokenKind, TokenValue};
 use pqc_core::{
     AccountId, Attestation, BoxKey, Ciphertext, EncapsulationKey, Error, KemAlgorithm, KeyId,
@@ -48,6 +49,40 @@ proptest! {
         let read = MessageBox::from_bytes(sealed.as_bytes().to_vec()).unwrap();
         let opened = key.open(&read, &data).unwrap();
         prop_assert_eq!(opened.expose_bytes(), text.as_bytes());
+    }
+
+    #[test]
+    fn a_kept_answer_opens_by_its_token_key_and_request_alone(
+        answer in bytes(), seeds: [u64; 2], names in ["[!-~]{1,255}", "[!-~]{1,255}"],
+        requests in [vec(bytes(), 0..4), vec(bytes(), 0..4)],
+    ) {
+        let mut replays = Vec::new();
+        for (token, name) in [(0, 0), (1, 0), (0, 1)] {
+            let value = TokenValue::generate(TokenKind::Temporary, &mut Repeatable::new(seeds[token]));
+            let key = IdempotencyKey::parse(&names[name]).unwrap();
+            replays.push(Replay::of(&value.unwrap(), &key));
+        }
+        let [replay, of_other_token, of_other_key] = replays.as_slice() else { unreachable!() };
+        let hash = |replay: &Replay, request: usize| {
+            let parts: Vec<_> = requests[request].iter().map(Vec::as_slice).collect();
+            replay.request(&RequestDigest::of(&parts))
+        };
+        let request = hash(replay, 0);
+        let sealed = replay.seal(&request, &answer, &mut Repeatable::new(seeds[0])).unwrap();
+        let read = SealedAnswer::from_bytes(sealed.as_bytes().to_vec()).unwrap();
+        let opened = replay.open(&request, &read).unwrap();
+        prop_assert_eq!(opened.expose_bytes(), &*answer);
+        let other = hash(replay, 1);
+        let is_same = requests[0] == requests[1];
+        prop_assert_eq!(request.ct_eq(&other), is_same);
+        prop_assert_eq!(replay.open(&other, &read).is_ok(), is_same);
+        for (replay, is_same) in
+            [(of_other_token, seeds[0] == seeds[1]), (of_other_key, names[0] == names[1])]
+        {
+            prop_assert_eq!(replay.open(&hash(replay, 0), &read).is_ok(), is_same);
+            prop_assert_eq!(replay.open(&request, &read).is_ok(), is_same);
+            prop_assert_eq!(hash(replay, 0).ct_eq(&request), is_same);
+        }
     }
 
     #[test]

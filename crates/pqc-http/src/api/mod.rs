@@ -16,7 +16,7 @@ use pqc_core::{AccountId, Field, KemAlgorithm, KeyId, SignatureAlgorithm};
 use pqc_service::Error;
 
 use crate::fields::Fields;
-use crate::operation::from_service;
+use crate::operation::{Answer, from_service};
 use crate::problem::{FieldError, Forbidden, Problem};
 
 /// The wire's names of the values that the core's errors speak of.
@@ -40,6 +40,13 @@ fn refused(fields: &Fields, names: Names, error: Error) -> Problem {
         }
         error => from_service(error),
     }
+}
+
+/// How the service has an answer written before it does what the answer tells.
+fn written<T>(
+    render: impl FnOnce(&T) -> Result<Answer, Problem>,
+) -> impl FnOnce(&T) -> Result<Answer, Error> {
+    |made| render(made).map_err(|_| Error::Internal { what: "writing an answer" })
 }
 
 /// The value that an error of the core is about, if it is about one.

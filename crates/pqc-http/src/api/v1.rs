@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::wire::{secret_to_hex, to_hex};
 use super::{
     decapsulation_key_lengths, kem_algorithm, lengths, refused, same_algorithm,
-    signature_algorithm, subject,
+    signature_algorithm, subject, written,
 };
 use crate::app::App;
 use crate::fields::{All, Fields};
@@ -40,19 +40,24 @@ impl Operation for GenerateKemKeys {
     const ALLOW: &'static str = "POST";
     const DEMAND: Demand = DEMAND;
     const BODY: BodyRule = BodyRule::Optional;
+    const REPEATABLE: bool = true;
 
     async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
         let algorithm = kem_algorithm(&fields)?.unwrap_or(KemAlgorithm::MlKem768);
-        let key =
-            app.service.kem_key_pair(by, algorithm).map_err(|e| refused(&fields, name_of, e))?;
+        let made = app.service.kem_key_pair(by, algorithm, written(kem_keys_answer)).await;
+        let answer = made.map_err(|e| refused(&fields, name_of, e))?;
         app.metrics.was_done(Work::Generate, algorithm.name());
-        let seed = key.expose_seed().ok_or(Problem::Internal)?;
-        Answer::json(&KemKeysAnswer {
-            algorithm: algorithm.name(),
-            encapsulation_key: to_hex(key.encapsulation_key().as_bytes()),
-            decapsulation_key: secret_to_hex(seed.expose_bytes()),
-        })
+        Ok(answer)
     }
+}
+
+fn kem_keys_answer(key: &DecapsulationKey) -> Result<Answer, Problem> {
+    let seed = key.expose_seed().ok_or(Problem::Internal)?;
+    Answer::json(&KemKeysAnswer {
+        algorithm: key.algorithm().name(),
+        encapsulation_key: to_hex(key.encapsulation_key().as_bytes()),
+        decapsulation_key: secret_to_hex(seed.expose_bytes()),
+    })
 }
 
 #[derive(Serialize)]
@@ -135,21 +140,24 @@ impl Operation for GenerateSigningKeys {
     const ALLOW: &'static str = "POST";
     const DEMAND: Demand = DEMAND;
     const BODY: BodyRule = BodyRule::Optional;
+    const REPEATABLE: bool = true;
 
     async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
         let algorithm = signature_algorithm(&fields)?.unwrap_or(SignatureAlgorithm::MlDsa65);
-        let key = app
-            .service
-            .signing_key_pair(by, algorithm)
-            .map_err(|e| refused(&fields, name_of, e))?;
+        let made = app.service.signing_key_pair(by, algorithm, written(signing_keys_answer)).await;
+        let answer = made.map_err(|e| refused(&fields, name_of, e))?;
         app.metrics.was_done(Work::Generate, algorithm.name());
-        let seed = key.expose_seed().ok_or(Problem::Internal)?;
-        Answer::json(&SigningKeysAnswer {
-            algorithm: algorithm.name(),
-            public_key: to_hex(key.verifying_key().as_bytes()),
-            secret_key: secret_to_hex(seed.expose_bytes()),
-        })
+        Ok(answer)
     }
+}
+
+fn signing_keys_answer(key: &SigningKey) -> Result<Answer, Problem> {
+    let seed = key.expose_seed().ok_or(Problem::Internal)?;
+    Answer::json(&SigningKeysAnswer {
+        algorithm: key.algorithm().name(),
+        public_key: to_hex(key.verifying_key().as_bytes()),
+        secret_key: secret_to_hex(seed.expose_bytes()),
+    })
 }
 
 #[derive(Serialize)]

@@ -8,14 +8,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use axum::body::Body;
-use http::{Request, StatusCode};
+use http::{HeaderName, Request, StatusCode};
 use http_body_util::BodyExt;
 use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
+use pqc_core::replay::ReplayId;
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash, TokenValue};
 use pqc_core::{AccountId, KeyId, Secret, Timestamp, TokenId, VerifyingKey};
 use pqc_service::audit::Event;
 use pqc_service::store::copy::Row;
+use pqc_service::store::replay::{Claimed, Effect, KeptAnswer, NONCE_BYTES, NewClaim};
 use pqc_service::store::{
     KeyInfo, MasterKeyRecord, MasterRotation, NewMasterKey, NumberedKey, Purged, Resealed,
 };
@@ -123,6 +125,12 @@ store_that_may_fail! {
     read accounts_with_ended_tokens(before: Timestamp, limit: u32) -> Vec<AccountId>;
     change remove_ended_tokens(by: &By, account: AccountId, before: Timestamp, limit: u32) -> u64;
     change spend(by: &By, hash: &TokenHash, usage: Event) -> Result<Option<u32>, Refusal>;
+    read begun_call(id: &ReplayId, now: Timestamp) -> Option<(TokenId, AccountRecord)>;
+    change claim(by: &By, claim: NewClaim) -> Claimed;
+    change release_claim(by: &By, id: &ReplayId, nonce: &[u8; NONCE_BYTES]) -> bool;
+    change keep_answer(by: &By, answer: KeptAnswer, effect: Effect) -> bool;
+    read kept_answers(account: AccountId, now: Timestamp, at_most: u64) -> u64;
+    change remove_ended_answers(by: &By, before: Timestamp, limit: u32) -> u64;
     change record(by: &By, event: Event) -> ();
     read audit_rows(after: Option<(ChainId, u64)>, limit: u32) -> Vec<(ChainHead, Entry)>;
     read audit_of(account: AccountId, before: Option<u64>, limit: u32) -> Vec<(u64, Entry)>;
@@ -228,7 +236,19 @@ impl Play {
         path: &str,
         fields: &Value,
     ) -> (StatusCode, Option<String>, String) {
+        let name = HeaderName::from_static("x-nothing");
+        self.send_with(token, path, fields, name).await
+    }
+
+    async fn send_with(
+        &self,
+        token: &TokenValue,
+        path: &str,
+        fields: &Value,
+        header: HeaderName,
+    ) -> (StatusCode, Option<String>, String) {
         let request = Request::post(path)
+            .header(header, "k")
             .header("host", "localhost")
             .header("content-type", "application/json")
             .header("authorization", format!("Bearer {}", *token.expose_text()))
@@ -380,5 +400,67 @@ async fn whichever_call_of_the_store_fails_nothing_is_lost_and_the_next_try_work
         // The seven uses of the temporary token, the two that mint, and the root token's three of
         // stored secrets, which are written down before they happen.
         assert_eq!(unknown_spendings, if how == How::After { 12 } else { 0 });
+    }
+}
+
+/// A call under an idempotency key, made again until it is answered; gives whether one failed.
+async fn play_repeated(fatal: usize, how: How, path: &str, by_root: bool) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("store"), Arc::new(System)).await.unwrap();
+    let mut play = Play::open(store, fatal, how).await;
+    let root = play.operate(async |service| make_account(service).await).await;
+    let account = play.operate(async |service| service.account("alice").await).await.id;
+    let attempts = json!({"expire_after_attempts": 2});
+    let minted = play.call(&root, "/api/token/new", attempts).await;
+    let token = TokenValue::parse(minted["new_token"].as_str().unwrap()).unwrap();
+    let token = if by_root { root } else { token };
+    let counts = async |play: &Play| {
+        let store = &play.store.store;
+        let tokens = store.tokens(account, None, 10).await.unwrap().len();
+        (tokens, store.stored_keys(account, 10).await.unwrap())
+    };
+
+    let before = counts(&play).await;
+    let header = HeaderName::from_static("idempotency-key");
+    let mut answers = Vec::new();
+    while answers.len() < 2 {
+        let (status, _, body) = play.send_with(&token, path, &json!({}), header.clone()).await;
+        if status == StatusCode::OK {
+            answers.push(body);
+            continue;
+        }
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{how:?}, call {fatal}: {body}");
+        play.refused += 1;
+        assert!(play.refused < 3, "{how:?}, call {fatal}: {body}");
+    }
+    assert_eq!(answers[0], answers[1], "{how:?}, call {fatal}");
+    assert_eq!(play.attempts_left(&token).await, (!by_root).then_some(1));
+    let after = counts(&play).await;
+    let made = (after.0 - before.0, after.1 - before.1);
+    let expected = match path {
+        "/api/token/new" => (1, 0),
+        "/api/kem/generate_keys" => (0, 1),
+        _ => (0, 0),
+    };
+    assert_eq!(made, expected, "{how:?}, call {fatal}");
+    play.store.has_failed()
+}
+
+#[tokio::test]
+async fn whichever_call_of_the_store_fails_a_repeated_call_is_paid_and_carried_out_once() {
+    for (path, by_root) in [
+        ("/api/token/new", true),
+        ("/api/kem/generate_keys", false),
+        ("/api/kem/generate_keys", true),
+        ("/api/v1/pqc/sign/generate-keys", false),
+    ] {
+        for how in [How::Before, How::After] {
+            let mut fatal = 0;
+            while play_repeated(fatal, how, path, by_root).await {
+                fatal += 1;
+            }
+            println!("{path}, {how:?}: each of {fatal} calls failed");
+            assert!(fatal > 15, "{fatal}");
+        }
     }
 }

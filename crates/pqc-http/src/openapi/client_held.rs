@@ -34,6 +34,7 @@ fn generate_kem_keys() -> Row {
         .may_take(&[optional("algorithm", kems(), "The KEM.").default("ML-KEM-768")])
         .example("ml_kem_512", "200: ML-KEM-512", example("/v1_kem_generate/request"))
         .example("default", "200: ML-KEM-768", json!({}))
+        .repeatable()
         .answers(&answer, Some(example("/v1_kem_generate/answer")))
 }
 
@@ -85,6 +86,7 @@ fn generate_signing_keys() -> Row {
         .may_take(&[optional("algorithm", signatures(), "The algorithm.").default("ML-DSA-65")])
         .example("ml_dsa_44", "200: ML-DSA-44", example("/v1_sign_generate/request"))
         .example("default", "200: ML-DSA-65", json!({}))
+        .repeatable()
         .answers(&answer, Some(example("/v1_sign_generate/answer")))
 }
 

@@ -14,6 +14,7 @@ use utoipa::openapi::schema::{ArrayBuilder, ComponentsBuilder, ObjectBuilder, Re
 
 use super::field::{self, always};
 use super::row::named_header;
+use crate::idempotency;
 use crate::problem::{Attempt, FieldError, Forbidden, Problem, TooMany, Unavailable};
 use crate::rates::{RATE_LIMIT, RATE_LIMIT_POLICY, Standing};
 
@@ -59,6 +60,7 @@ fn all() -> Vec<Problem> {
             invalid(["body", "pk"], "must be 800 or 1184 or 1568 or 1216 bytes, not 16", "length"),
             invalid(["body", "signature"], "is missing", "missing"),
         ]),
+        Problem::Invalid(vec![idempotency::reused()]),
         TooMany::of_address(Duration::from_secs(1)).into(),
         TooMany::refused(Duration::from_secs(1)).into(),
         TooMany::of_token(Duration::from_secs(1), Standing::EXAMPLE).into(),
@@ -71,6 +73,7 @@ fn all() -> Vec<Problem> {
         Problem::Unavailable { reason: Unavailable::Calls, attempt: Attempt::Kept },
         Problem::Unavailable { reason: Unavailable::Slow, attempt: Attempt::Unknown },
         Problem::NotReady("the store does not answer".to_owned()),
+        Problem::InFlight,
     ]
 }
 
@@ -139,7 +142,7 @@ fn headers(status: u16) -> Vec<(&'static str, Header)> {
         }
         405 => vec![("Allow", header("The methods that would do.", Some(json!("GET, POST"))))],
         429 => rate_headers().into_iter().chain([retry_after()]).collect(),
-        503 => vec![retry_after()],
+        409 | 503 => vec![retry_after()],
         _ => Vec::new(),
     }
 }
@@ -175,7 +178,7 @@ fn field_error() -> ObjectBuilder {
             .items(place)
             .min_items(Some(2))
             .max_items(Some(2))
-            .description(Some("Where it stands, body, query or path, and its name.")),
+            .description(Some("Where it stands, body, query, header or path, and its name.")),
     )
     .required("loc")
 }
@@ -221,6 +224,7 @@ mod tests {
             Problem::Unavailable { reason: Unavailable::Calls, .. } => 20,
             Problem::Unavailable { reason: Unavailable::Slow, .. } => 21,
             Problem::NotReady(_) => 22,
+            Problem::InFlight => 23,
         }
     }
 
@@ -228,6 +232,6 @@ mod tests {
     fn every_kind_of_problem_is_in_the_document() {
         let mut kinds: Vec<_> = all().iter().map(kind).collect();
         kinds.dedup();
-        assert_eq!(kinds, (0..=22).collect::<Vec<_>>());
+        assert_eq!(kinds, (0..=23).collect::<Vec<_>>());
     }
 }

@@ -17,7 +17,7 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Deprecated, RefOr, Required};
 
 use super::failures;
-use super::field::{self, Field};
+use super::field::{self, Field, Form, optional};
 
 /// A documented operation.
 pub(super) struct Row {
@@ -138,6 +138,16 @@ impl Row {
         self
     }
 
+    /// Can be repeated under an idempotency key.
+    pub(super) fn repeatable(mut self) -> Self {
+        let form = Form::Text { min: Some(1), max: Some(255), pattern: Some(KEY_PATTERN) };
+        let key = optional("Idempotency-Key", form, KEY_ABOUT);
+        let key = key.example("8e03978e-40d5-43dd-bc93-6894a57f9324");
+        self.operation = self.operation.parameter(key.parameter(ParameterIn::Header));
+        self.more.extend([StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY]);
+        self.header("Idempotent-Replayed", "`true`, if this answer was given before.")
+    }
+
     /// Answers 200 with a JSON object of these fields.
     pub(super) fn answers(self, fields: &[Field], example: Option<Value>) -> Self {
         self.answers_as("application/json", field::object(fields).into(), example)
@@ -234,6 +244,13 @@ fn ok(
 pub(super) fn named_header() -> Ref {
     Ref::new("#/components/headers/X-Request-Id")
 }
+
+/// Bare; one in quotes would begin with one.
+const KEY_PATTERN: &str = "^[!#-~][!-~]*$";
+const KEY_ABOUT: &str = "What you call this request, 1 to 255 visible characters; in quotes it is the \
+    same. For 24 hours, and no longer than the token, who repeats the request with the same token and key \
+    gets the first answer and spends nothing, also if that token is spent. Another request under the \
+    key is 422, one that is under way 409.";
 
 /// The names of the two schemes of `Authorization`.
 pub(super) const BEARER: &str = "bearer";

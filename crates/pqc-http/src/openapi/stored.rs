@@ -98,7 +98,9 @@ fn answers_token(row: Row) -> Row {
         always("expires_at", time(), "The first second at which it is over, since 1970."),
         always("attempts", Form::Count { min: 1, max: None }, "How many calls it serves."),
     ];
-    row.answers(&fields, Some(example("/new_token/answer"))).fails(&[StatusCode::NOT_FOUND])
+    row.repeatable()
+        .answers(&fields, Some(example("/new_token/answer")))
+        .fails(&[StatusCode::NOT_FOUND])
 }
 
 fn generate_keys() -> Row {
@@ -159,7 +161,7 @@ fn answers_pair(row: Row) -> Row {
             "The secret key, if the client keeps it.",
         ),
     ];
-    row.answers(&fields, Some(example("/generate_keys/answer")))
+    row.repeatable().answers(&fields, Some(example("/generate_keys/answer")))
 }
 
 fn encapsulate_key() -> Row {

@@ -127,7 +127,12 @@ impl Write {
                 done("token.remove").of(*account).saying(format!("{rows} tokens that had ended"))
             }
             Self::Record(event) => event.clone(),
-            Self::AddCheckpoint { .. } | Self::AddUsage { .. } => return None,
+            Self::KeepAnswer { effect, .. } => return effect.as_ref()?.event(rows),
+            Self::AddCheckpoint { .. }
+            | Self::AddUsage { .. }
+            | Self::DropClaim { .. }
+            | Self::ReleaseClaim { .. }
+            | Self::RemoveEndedAnswers { .. } => return None,
         })
     }
 }

@@ -6,6 +6,7 @@ use pqc_core::token::TokenKind;
 use pqc_core::{AccountId, Timestamp, TokenId};
 
 use super::bulk::Insert;
+use super::replay;
 use super::rows::{self, millis, token_kind_name};
 use super::sql::{Arg, Writes, bytes, integer, text};
 use super::writer::{Failure, Write};
@@ -29,13 +30,21 @@ pub(super) async fn all_or_none(
         Write::CreateAccount { .. }
             | Write::ReplaceRootToken { .. }
             | Write::BeginMasterRotation { .. }
+            | Write::KeepAnswer { .. }
     );
     if !several {
         return make(db, write, now).await;
     }
     db.execute("SAVEPOINT change", &[]).await?;
-    let made = make(db, write, now).await?;
-    if made.is_err() {
+    let made = match write {
+        Write::KeepAnswer { answer, effect } => match (replay::keep(db, answer).await?, effect) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Some(effect)) => make(db, effect, now).await?,
+            (Ok(()), None) => Ok(1),
+        },
+        write => make(db, write, now).await?,
+    };
+    if !matches!(made, Ok(1..)) {
         db.execute("ROLLBACK TO SAVEPOINT change", &[]).await?;
     }
     db.execute("RELEASE SAVEPOINT change", &[]).await?;
@@ -75,16 +84,22 @@ async fn make(
         }
         Write::ReplaceRootToken { token, revoke_temporary } => {
             revoke_tokens(db, token.account, *revoke_temporary, now).await?;
+            replay::end_of_account(db, token.account, *revoke_temporary).await?;
             return insert_token(db, token).await;
         }
         Write::RevokeToken { account, token } => {
             let args = [bytes(account.as_bytes()), bytes(token.as_bytes()), now];
-            db.execute(
-                "UPDATE tokens SET revoked_at = $3 \
-                 WHERE account = $1 AND id = $2 AND revoked_at IS NULL",
-                &args,
-            )
-            .await?
+            let revoked = db
+                .execute(
+                    "UPDATE tokens SET revoked_at = $3 \
+                     WHERE account = $1 AND id = $2 AND revoked_at IS NULL",
+                    &args,
+                )
+                .await?;
+            // After it: who claims a call now holds the token's row until its own is there. And
+            // where the token's row is gone already, its answers go all the same.
+            replay::end_of_token(db, *account, *token).await?;
+            revoked
         }
         Write::InsertKey(key) => return insert_key(db, key).await,
         Write::PutInForce(key) => return put_in_force(db, key, now).await,
@@ -130,6 +145,13 @@ async fn make(
         Write::RemoveEndedTokens { account, before, limit } => {
             remove_ended_tokens(db, *account, *before, *limit).await?
         }
+        Write::DropClaim { id, nonce } => replay::drop_claim(db, id, nonce).await?,
+        Write::ReleaseClaim { id, nonce } => replay::release(db, id, nonce).await?,
+        Write::RemoveEndedAnswers { before, limit } => {
+            replay::remove_ended(db, *before, *limit).await?
+        }
+        // What it is made of has a mark to go back to, where it is carried out.
+        Write::KeepAnswer { .. } => 0,
         // What is written down is added with that of all others.
         Write::Record(_) => 1,
         Write::AddCheckpoint { number, checkpoint } => {
@@ -239,7 +261,7 @@ async fn revoke_tokens<W: Writes>(
     .map(drop)
 }
 
-async fn is_root_in_force<W: Writes>(
+pub(super) async fn is_root_in_force<W: Writes>(
     db: &mut W,
     account: AccountId,
     token: TokenId,

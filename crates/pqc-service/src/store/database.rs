@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
+use pqc_core::replay::ReplayId;
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash};
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 use tokio::sync::mpsc;
 
 use super::figures::{StoreFigures, Timed};
+use super::replay::{Claimed, Effect, KeptAnswer, NONCE_BYTES, NewClaim};
 use super::sql::Reads;
 use super::writer::{Engine, Write, Writer};
 use super::{
@@ -234,6 +236,65 @@ impl<D: Database> Store for D {
         usage: Event,
     ) -> Result<Result<Option<u32>, Refusal>, Error> {
         self.writer().spend(by, *hash, usage).await
+    }
+
+    async fn begun_call(
+        &self,
+        id: &ReplayId,
+        now: Timestamp,
+    ) -> Result<Option<(TokenId, AccountRecord)>, Error> {
+        read::begun_call(self.readers(), id, now).await
+    }
+
+    async fn claim(&self, by: &By, claim: NewClaim) -> Result<Claimed, Error> {
+        self.writer().claim(by, claim).await
+    }
+
+    async fn release_claim(
+        &self,
+        by: &By,
+        id: &ReplayId,
+        nonce: &[u8; NONCE_BYTES],
+    ) -> Result<bool, Error> {
+        self.writer().write(by, Write::ReleaseClaim { id: *id, nonce: *nonce }).await
+    }
+
+    async fn keep_answer(
+        &self,
+        by: &By,
+        answer: KeptAnswer,
+        effect: Effect,
+    ) -> Result<bool, Error> {
+        let effect = match effect {
+            Effect::MintToken { token, root } => Some(Write::MintToken { token, by: root }),
+            Effect::InsertKey(key) => Some(Write::InsertKey(key)),
+            Effect::Record(event) => Some(Write::Record(event)),
+            Effect::Nothing => None,
+        };
+        let effect = effect.map(Box::new);
+        self.writer().write(by, Write::KeepAnswer { answer, effect }).await
+    }
+
+    async fn kept_answers(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+        at_most: u64,
+    ) -> Result<u64, Error> {
+        read::kept_answers(self.readers(), account, now, at_most).await
+    }
+
+    async fn remove_ended_answers(
+        &self,
+        by: &By,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, Error> {
+        // Most of the time there is nothing to do, and that costs no transaction.
+        match read::has_ended_answer(self.readers(), before).await? {
+            true => self.writer().count(by, Write::RemoveEndedAnswers { before, limit }).await,
+            false => Ok(0),
+        }
     }
 
     async fn record(&self, by: &By, event: Event) -> Result<(), Error> {

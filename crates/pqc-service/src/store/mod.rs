@@ -13,6 +13,7 @@ mod database;
 pub mod figures;
 pub mod postgres;
 mod read;
+pub mod replay;
 mod rows;
 mod schema;
 mod sql;
@@ -21,6 +22,7 @@ mod writer;
 
 use async_trait::async_trait;
 use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
+use pqc_core::replay::ReplayId;
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Refusal, TokenHash, TokenState};
 use pqc_core::{
@@ -35,6 +37,7 @@ use crate::audit::{By, Event};
 use crate::error::Error;
 use crate::usage::{CounterId, UsageCount, UsagePlace, UsageQuery, UsageSum};
 pub use figures::{Distribution, StoreFigures};
+use replay::{Claimed, Effect, KeptAnswer, NewClaim};
 
 pub(crate) use sql::Columns;
 
@@ -388,6 +391,49 @@ pub trait Store: Send + Sync + 'static {
         hash: &TokenHash,
         usage: Event,
     ) -> Result<Result<Option<u32>, Refusal>, Error>;
+
+    /// By which token a call with an idempotency key was begun, and its account, unless that ended.
+    async fn begun_call(
+        &self,
+        id: &ReplayId,
+        now: Timestamp,
+    ) -> Result<Option<(TokenId, AccountRecord)>, Error>;
+
+    /// Claims a call with an idempotency key, and pays it if it was not paid before, both or
+    /// neither; or gives the answer that is kept.
+    async fn claim(&self, by: &By, claim: NewClaim) -> Result<Claimed, Error>;
+
+    /// Gives a claim up; `false`: it is not held, or there is an answer.
+    async fn release_claim(
+        &self,
+        by: &By,
+        id: &ReplayId,
+        nonce: &[u8; replay::NONCE_BYTES],
+    ) -> Result<bool, Error>;
+
+    /// Does what the call asks for and keeps its answer, in one step; `false`, and none is kept: as
+    /// the effect says. [`Error::InFlight`]: another call has the claim now.
+    /// [`Error::Unauthorized`]: the token was revoked.
+    async fn keep_answer(&self, by: &By, answer: KeptAnswer, effect: Effect)
+    -> Result<bool, Error>;
+
+    /// For how many calls of the account an answer is kept, or will be, at `now`. No more than
+    /// `at_most` are counted.
+    async fn kept_answers(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+        at_most: u64,
+    ) -> Result<u64, Error>;
+
+    /// Removes `limit` at most of the answers, of whatever account, that ended at `before` or
+    /// earlier. How many it removed.
+    async fn remove_ended_answers(
+        &self,
+        by: &By,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, Error>;
 
     /// Writes something down in the audit log.
     async fn record(&self, by: &By, event: Event) -> Result<(), Error>;

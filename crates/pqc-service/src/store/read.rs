@@ -1,6 +1,7 @@
 //! What is read: one statement each, scoped by account where there is one.
 
 use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
+use pqc_core::replay::ReplayId;
 use pqc_core::seal::RecordKind;
 use pqc_core::token::TokenHash;
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
@@ -120,6 +121,40 @@ pub(super) async fn live_tokens(
          (SELECT 1 FROM tokens WHERE account = $1 AND over_at > $2 LIMIT $3) AS live";
     let args = [bytes(account.as_bytes()), integer(rows::millis(now)), most(at_most)];
     rows::count(db.fetch(sql, &args).await?.first().ok_or(NO_COUNT)?)
+}
+
+pub(super) async fn begun_call(
+    db: &impl Reads,
+    id: &ReplayId,
+    now: Timestamp,
+) -> Result<Option<(TokenId, AccountRecord)>, Error> {
+    const SQL: &str = concat!(
+        "SELECT r.token, ",
+        account_columns!(),
+        " FROM replays AS r JOIN accounts AS a ON a.id = r.account \
+         WHERE r.id = $1 AND r.expires_at > $2"
+    );
+    let args = [bytes(id.as_bytes()), integer(millis(now))];
+    let rows = db.fetch(SQL, &args).await?;
+    rows.first().map(|row| Ok((rows::token_of_call(row)?, rows::account(row)?))).transpose()
+}
+
+pub(super) async fn kept_answers(
+    db: &impl Reads,
+    account: AccountId,
+    now: Timestamp,
+    at_most: u64,
+) -> Result<u64, Error> {
+    let sql = "SELECT count(*) AS count FROM \
+         (SELECT 1 FROM replays WHERE account = $1 AND expires_at > $2 LIMIT $3) AS kept";
+    let args = [bytes(account.as_bytes()), integer(millis(now)), most(at_most)];
+    rows::count(db.fetch(sql, &args).await?.first().ok_or(NO_COUNT)?)
+}
+
+/// Whether there is an answer that ended at `before` or earlier.
+pub(super) async fn has_ended_answer(db: &impl Reads, before: Timestamp) -> Result<bool, Error> {
+    let sql = "SELECT 1 FROM replays WHERE expires_at <= $1 LIMIT 1";
+    Ok(!db.fetch(sql, &[integer(millis(before))]).await?.is_empty())
 }
 
 /// One look into the index for each account, whatever else it holds.

@@ -1,6 +1,7 @@
 //! Rows to records. What does not fit a record's types is [`Error::Corrupt`], never a panic.
 
 use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
+use pqc_core::replay::{RequestHash, SealedAnswer};
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{OperationSet, Scope, TokenHash, TokenKind, TokenState};
 use pqc_core::{
@@ -101,6 +102,34 @@ pub(super) fn token(row: &impl Columns) -> Result<TokenRecord, Error> {
             revoked: fields.optional_time("revoked_at")?.is_some(),
             account_disabled: fields.flag("a_disabled")?,
         },
+    })
+}
+
+/// Of `token`: by which a call was begun.
+pub(super) fn token_of_call(row: &impl Columns) -> Result<TokenId, Error> {
+    Fields { row, what: CALL }.array("token").map(TokenId::from_bytes)
+}
+
+/// A call with an idempotency key that was begun.
+pub(super) struct BegunCall {
+    pub(super) request: RequestHash,
+    pub(super) is_claimed: bool,
+    pub(super) claimed_at: Timestamp,
+    pub(super) answer: Option<SealedAnswer>,
+    pub(super) account_disabled: bool,
+}
+
+/// Of `request, claim, claimed_at, answer, a_disabled`.
+pub(super) fn begun_call(row: &impl Columns) -> Result<BegunCall, Error> {
+    let fields = Fields { row, what: CALL };
+    Ok(BegunCall {
+        request: RequestHash::from_bytes(fields.array("request")?),
+        is_claimed: fields.optional_bytes("claim")?.is_some(),
+        claimed_at: fields.time("claimed_at")?,
+        answer: fields.parse("answer", fields.optional_bytes("answer")?, |bytes| {
+            bytes.map(|bytes| SealedAnswer::from_bytes(bytes.to_vec())).transpose().ok()
+        })?,
+        account_disabled: fields.flag("a_disabled")?,
     })
 }
 
@@ -246,6 +275,8 @@ pub(super) fn usage_sum(row: &impl Columns, is_token: bool) -> Result<UsageSum, 
 pub(super) fn clock(row: &impl Columns) -> Result<Timestamp, Error> {
     Fields { row, what: "the clock" }.time("greatest")
 }
+
+const CALL: &str = "the row of a call with an idempotency key";
 
 /// A row, and what it is called where it does not fit.
 struct Fields<'r, R> {

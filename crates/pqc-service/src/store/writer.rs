@@ -12,15 +12,17 @@ use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use pqc_core::audit::ChainHead;
+use pqc_core::replay::ReplayId;
 use pqc_core::token::{Refusal, TokenHash};
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use self::counts::{Counts, Waiting};
-use self::transaction::{Changes, transact};
+use self::transaction::{Answers, Changes, transact};
 use super::audited::AuditRow;
 use super::figures::StoreFigures;
+use super::replay::{Begun, Claimed, KeptAnswer, NONCE_BYTES, NewClaim};
 use super::{AccountRecord, KeyRecord, MasterRotation, NewMasterKey, Resealed, TokenRecord};
 use crate::account::Custody;
 use crate::audit::{By, Event};
@@ -87,6 +89,24 @@ pub(super) enum Write {
         before: Timestamp,
         limit: u32,
     },
+    /// Takes away a claim that could not be paid.
+    DropClaim {
+        id: ReplayId,
+        nonce: [u8; NONCE_BYTES],
+    },
+    ReleaseClaim {
+        id: ReplayId,
+        nonce: [u8; NONCE_BYTES],
+    },
+    /// An answer, and what is done with it; as many rows as that, or 1.
+    KeepAnswer {
+        answer: KeptAnswer,
+        effect: Option<Box<Write>>,
+    },
+    RemoveEndedAnswers {
+        before: Timestamp,
+        limit: u32,
+    },
     /// Something to be written down that changes nothing else.
     Record(Event),
     AddCheckpoint {
@@ -137,6 +157,13 @@ pub(super) trait Engine: Send + 'static {
         tokens: &[TokenHash],
         now: Timestamp,
     ) -> impl Future<Output = Result<Vec<Result<Spent, Error>>, Failure>> + Send;
+
+    /// Looks for a call with an idempotency key, and else makes a row for it, to be paid.
+    fn begin_claim(
+        &mut self,
+        claim: &NewClaim,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Result<Begun, Error>, Failure>> + Send;
 
     /// Adds rows to the audit log.
     fn record(&mut self, rows: &[AuditRow]) -> impl Future<Output = Result<(), Failure>> + Send;
@@ -189,6 +216,12 @@ impl<E: Engine> Writer<E> {
         usage: Event,
     ) -> Result<Spent, Error> {
         let job = |answer| Job::Spend(token, Box::new((usage, by.clone())), answer);
+        self.counts.spends.time(self.submit(job)).await
+    }
+
+    /// Claims a call with an idempotency key; the answer comes after its commit.
+    pub(super) async fn claim(&self, by: &By, claim: NewClaim) -> Result<Claimed, Error> {
+        let job = |answer| Job::Claim(Box::new((claim, by.clone())), answer);
         self.counts.spends.time(self.submit(job)).await
     }
 
@@ -269,6 +302,7 @@ impl<E> Writer<E> {
 enum Job {
     Write(Box<(Write, By)>, Answer<u64>),
     Spend(TokenHash, Box<(Event, By)>, Answer<Spent>),
+    Claim(Box<(NewClaim, By)>, Answer<Claimed>),
     TryOut(Answer<()>),
     CommitTime,
 }
@@ -297,8 +331,8 @@ async fn run<E: Engine>(
 /// The store makes no more changes.
 struct Halted;
 
-/// What one transaction does: first the changes, then the uses of tokens, each in the order of
-/// their coming. None was answered before the others came, so no caller can tell; and a
+/// What one transaction does: first the changes, then the uses of tokens, then those with an
+/// idempotency key, each in the order of their coming. None was answered before the others came, so no caller can tell; and a
 /// revocation holds for the uses that waited beside it.
 #[derive(Default)]
 struct Batch {
@@ -307,6 +341,8 @@ struct Batch {
     tokens: Vec<TokenHash>,
     uses: Vec<(Event, By)>,
     token_answers: Vec<Answer<Spent>>,
+    claims: Vec<(NewClaim, By)>,
+    claim_answers: Vec<Answer<Claimed>>,
     tried_out: Vec<Answer<()>>,
 }
 
@@ -319,6 +355,7 @@ impl Batch {
             match job {
                 Job::Write(_, answer) if answer.is_closed() => continue,
                 Job::Spend(_, _, answer) if answer.is_closed() => continue,
+                Job::Claim(_, answer) if answer.is_closed() => continue,
                 Job::Write(write, answer) => {
                     batch.writes.push(*write);
                     batch.write_answers.push(answer);
@@ -327,6 +364,10 @@ impl Batch {
                     batch.tokens.push(token);
                     batch.uses.push(*usage);
                     batch.token_answers.push(answer);
+                }
+                Job::Claim(claim, answer) => {
+                    batch.claims.push(*claim);
+                    batch.claim_answers.push(answer);
                 }
                 Job::TryOut(answer) => batch.tried_out.push(answer),
                 Job::CommitTime => {}
@@ -342,9 +383,10 @@ impl Batch {
         counts: &Counts,
         head: &RwLock<Option<ChainHead>>,
     ) -> Result<(), Halted> {
-        let Self { writes, write_answers, tokens, uses, token_answers, tried_out } = self;
-        let size = writes.len().saturating_add(tokens.len());
-        let changes = Changes { writes: &writes, tokens: &tokens, uses: &uses };
+        let Self { writes, write_answers, tokens, uses, token_answers, .. } = self;
+        let Self { claims, claim_answers, tried_out, .. } = self;
+        let size = writes.len().saturating_add(tokens.len()).saturating_add(claims.len());
+        let changes = Changes { writes: &writes, tokens: &tokens, uses: &uses, claims: &claims };
         let before = *head.read().unwrap_or_else(PoisonError::into_inner);
         let done = transact(engine, &changes, before).await;
         let after = match &done {
@@ -355,10 +397,11 @@ impl Batch {
         };
         *head.write().unwrap_or_else(PoisonError::into_inner) = after;
         match done {
-            Ok(((made, spent), _)) => {
+            Ok((Answers { made, spent, claimed }, _)) => {
                 counts.committed(size);
                 answer_each(write_answers, made);
                 answer_each(token_answers, spent);
+                answer_each(claim_answers, claimed);
                 for answer in tried_out {
                     let _ = answer.send(Ok(()));
                 }
@@ -372,6 +415,7 @@ impl Batch {
                 tracing::warn!(%failure, "a store transaction failed");
                 answer_all(write_answers, &failure);
                 answer_all(token_answers, &failure);
+                answer_all(claim_answers, &failure);
             }
         }
         Ok(())

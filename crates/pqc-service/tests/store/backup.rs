@@ -61,7 +61,8 @@ async fn filled(service: &Service) -> Filled {
     let account = service.account("alice").await.unwrap().id;
     let temporary = service.mint_for(&By::OPERATOR, account, MintRequest::default()).await.unwrap();
     let by = admitted(service, &roots[0]).await.unwrap();
-    let pair = service.generate_key_pair(&by, KemAlgorithm::MlKem768, None).await.unwrap();
+    let pair =
+        service.generate_key_pair(&by, KemAlgorithm::MlKem768, None, |_| Ok("")).await.unwrap().0;
     let key = pair.encapsulation_key;
     let (ciphertext, shared) = key.encapsulate_unattested(&mut getrandom::SysRng).unwrap();
     let text = service.encrypt(&by, None, SecretVec::copy_of(b"a text"), Vec::new()).await;
@@ -404,7 +405,7 @@ async fn a_backup_is_of_one_moment_and_holds_nobody_up() {
         let by = admitted(&service, &was.alice).await.unwrap();
         // Enough for several pages.
         for _ in 0..450 {
-            service.generate_key_pair(&by, KemAlgorithm::MlKem512, None).await.unwrap();
+            service.generate_key_pair(&by, KemAlgorithm::MlKem512, None, |_| Ok("")).await.unwrap();
         }
         // It waits after its first lines, while keys and accounts are made.
         let (go, wait) = std::sync::mpsc::channel();
@@ -414,7 +415,7 @@ async fn a_backup_is_of_one_moment_and_holds_nobody_up() {
             async move { service.back_up(&By::OPERATOR, out).await }
         });
         for n in 0..30 {
-            service.generate_key_pair(&by, KemAlgorithm::MlKem512, None).await.unwrap();
+            service.generate_key_pair(&by, KemAlgorithm::MlKem512, None, |_| Ok("")).await.unwrap();
             let name = format!("later-{n}");
             let pending = service.prepare_account(&name, Custody::Server).await.unwrap();
             service.create_account(&By::OPERATOR, pending).await.unwrap();

@@ -12,10 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pqc_core::KeyId;
+use pqc_core::replay::{ReplayId, SealedAnswer};
+use pqc_service::store::replay::{Claimed, Effect, KeptAnswer, NewClaim};
 use pqc_service::{By, KeyRecord, PostgresStore, SqliteStore, Store, System};
 
 use crate::ground::{Ground, on_every_ground};
-use crate::support::{account_id, attempts_left, hash, key_pair, temporary, token_id};
+use crate::support::{account_id, attempts_left, hash, key_pair, new_claim, temporary, token_id};
 use crate::torture::{Moments, rounds};
 
 const CHILD: &str = "PQC_TEST_STORE_CHILD";
@@ -28,6 +30,9 @@ struct Ledger {
     left: BTreeSet<u32>,
     tokens: Vec<u64>,
     keys: Vec<u64>,
+    /// Calls that can be repeated: those that were paid, and those that were answered.
+    claims: Vec<u64>,
+    answers: Vec<u64>,
 }
 
 impl Ledger {
@@ -36,6 +41,8 @@ impl Ledger {
         match what {
             "spent" => assert!(self.left.insert(number.parse().unwrap()), "{line}: spent twice"),
             "token" => self.tokens.push(number.parse().unwrap()),
+            "claim" => self.claims.push(number.parse().unwrap()),
+            "answer" => self.answers.push(number.parse().unwrap()),
             "key" => self.keys.push(number.parse().unwrap()),
             _ => {} // the test harness's own lines
         }
@@ -75,13 +82,30 @@ async fn lives_and_deaths(ground: &Ground) {
             assert_eq!(key, Some(numbered_key(n)), "a key was lost");
         }
         checked = ledger.keys.len();
+        check_calls(&*store, &ledger).await;
         store.close().await;
         // At most what was under way when it died is spent without an acknowledgement.
         assert!(spent - ledger.left.len() <= (round * CALLERS) as usize);
     }
-    let Ledger { left, tokens, keys } = &ledger;
-    let enough = left.len() > 50 && tokens.len() > 10 && keys.len() > 1;
-    assert!(enough, "{} uses, {} tokens, {} keys", left.len(), tokens.len(), keys.len());
+    let Ledger { left, tokens, keys, answers, .. } = &ledger;
+    let enough = left.len() > 50 && tokens.len() > 10 && keys.len() > 1 && answers.len() > 1;
+    let counts = [left.len(), tokens.len(), keys.len(), answers.len()];
+    assert!(enough, "{counts:?} uses, tokens, keys, answers");
+}
+
+/// Each call was paid once, and its key and its answer are both there or neither is.
+async fn check_calls(store: &dyn Store, ledger: &Ledger) {
+    for &n in &ledger.claims {
+        let next = NewClaim { nonce: [0xff; 16], ..numbered_call(n) };
+        let claimed = store.claim(&By::OPERATOR, next).await.unwrap();
+        let is_answered = matches!(claimed, Claimed::Answered(_));
+        let is_paid = matches!(claimed, Claimed::InFlight | Claimed::Ours { before: true });
+        assert!(is_answered || is_paid, "call {n} was lost: {claimed:?}");
+        let key = store.key(account_id(1), &numbered_key(n).id).await.unwrap();
+        assert_eq!(key.is_some(), is_answered, "call {n}");
+        assert!(is_answered || !ledger.answers.contains(&n), "the answer to {n} was lost");
+        assert_eq!(attempts_left(store, &hash(1, n)).await, Some(1), "call {n}");
+    }
 }
 
 /// Lets a child write for a while, and gives the lines that it managed to print.
@@ -95,7 +119,7 @@ fn live_and_die(ground: &Ground, round: u64, life: Duration) -> Vec<String> {
         .spawn()
         .unwrap();
     // On a slow disk, some of its lives must be long enough for each kind of change.
-    let first = if round.is_multiple_of(2) { "key" } else { "spent" };
+    let first = ["key", "spent", "answer"][(round % 3) as usize];
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut seen = Vec::new();
     // Its life begins with its first acknowledgement.
@@ -146,6 +170,21 @@ async fn the_child_that_is_killed() {
         let store = Arc::clone(&store);
         callers.spawn(async move {
             for n in 0.. {
+                if n % 64 == 0 && caller >= 24 {
+                    let id = 1 << 63 | round << 40 | caller << 20 | n;
+                    store.insert_token(&By::OPERATOR, temporary(1, id, 2)).await.unwrap();
+                    let call = numbered_call(id);
+                    let (call_id, nonce) = (call.id, call.nonce);
+                    let claimed = store.claim(&By::OPERATOR, call).await.unwrap();
+                    assert_eq!(claimed, Claimed::Ours { before: false });
+                    acknowledge("claim", id);
+                    let sealed = [&[1, 1][..], &[7; 60]].concat();
+                    let sealed = SealedAnswer::from_bytes(sealed).unwrap();
+                    let answer = KeptAnswer { id: call_id, nonce, sealed };
+                    let key = Effect::InsertKey(numbered_key(id));
+                    assert!(store.keep_answer(&By::OPERATOR, answer, key).await.unwrap());
+                    acknowledge("answer", id);
+                }
                 let left = store
                     .spend(&By::OPERATOR, &hash(1, 1), usage())
                     .await
@@ -174,6 +213,13 @@ fn numbered_key(n: u64) -> KeyRecord {
     let mut id = [0; 32];
     id[..8].copy_from_slice(&n.to_le_bytes());
     KeyRecord { id: KeyId::Pair(id), ..key_pair(1, n as u8) }
+}
+
+/// Call `n`, by an attempt of token `n`.
+fn numbered_call(n: u64) -> NewClaim {
+    let mut id = [0; 32];
+    id[..8].copy_from_slice(&n.to_le_bytes());
+    NewClaim { id: ReplayId::from_bytes(id), ..new_claim(1, n, 1) }
 }
 
 /// One write of one line, past the test harness.

@@ -44,12 +44,15 @@ impl Alice {
 
     async fn mint(&self) -> Result<Minted, Error> {
         let request = MintRequest { lifetime_seconds: Some(1000), ..MintRequest::default() };
-        self.service.mint(&self.admitted, request).await
+        self.service.mint(&self.admitted, request, |_| Ok("")).await.map(|(minted, _)| minted)
     }
 
     async fn generate(&self, custody: Option<Custody>) -> Result<(), Error> {
         let algorithm = KemAlgorithm::MlKem512;
-        self.service.generate_key_pair(&self.admitted, algorithm, custody).await.map(drop)
+        self.service
+            .generate_key_pair(&self.admitted, algorithm, custody, |_| Ok(""))
+            .await
+            .map(drop)
     }
 
     /// Until there is room: within a second, as it is said.

@@ -104,8 +104,8 @@ async fn a_token_is_kept_for_a_minute_after_its_end_and_refused_like_any_other_t
             .await
             .unwrap();
         let request = MintRequest { lifetime_seconds: Some(3600), ..MintRequest::default() };
-        let spent = service.mint(&admitted, request.clone()).await.unwrap().value;
-        let kept = service.mint(&admitted, request).await.unwrap().value;
+        let spent = service.mint(&admitted, request.clone(), |_| Ok("")).await.unwrap().0.value;
+        let kept = service.mint(&admitted, request, |_| Ok("")).await.unwrap().0.value;
         let demand = Demand::Operation(Operation::Sign);
         let caller = service.authenticate(&spent.expose_text()).await.unwrap();
         service

@@ -42,7 +42,8 @@ async fn caller(service: &Service, name: &str) -> Admitted {
 }
 
 async fn generate(service: &Service, by: &Admitted) -> EncapsulationKey {
-    let pair = service.generate_key_pair(by, KemAlgorithm::MlKem512, None).await.unwrap();
+    let pair =
+        service.generate_key_pair(by, KemAlgorithm::MlKem512, None, |_| Ok("")).await.unwrap().0;
     pair.encapsulation_key
 }
 
@@ -296,7 +297,7 @@ async fn a_service_that_missed_a_rotation_says_so_and_stores_nothing() {
              INSERT INTO master_keys (version, check_value, created_at) \
              SELECT 2, check_value, created_at FROM master_keys WHERE version = 1";
         ground.execute(sql, sql).await;
-        let new = service.generate_key_pair(&by, KemAlgorithm::MlKem512, None).await;
+        let new = service.generate_key_pair(&by, KemAlgorithm::MlKem512, None, |_| Ok("")).await;
         let refused = matches!(new, Err(Error::RetiredMasterKey { version: 1, in_force: 2, .. }));
         assert!(refused, "{new:?}");
         let unready = service.ready().await;

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pqc_core::replay::{ReplayId, RequestHash};
 use pqc_core::seal::RecordKind;
 use pqc_core::token::{Scope, TokenHash, TokenKind, TokenState};
 use pqc_core::{AccountId, KeyId, SealedRecord, Timestamp, TokenId};
 use pqc_service::host::RandomnessFailed;
 use pqc_service::store::NewMasterKey;
+use pqc_service::store::replay::{NewClaim, Payment};
 use pqc_service::{AccountRecord, By, Custody, Host, KeyRecord, SqliteStore, Store, TokenRecord};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -219,6 +221,34 @@ pub(crate) fn versioned(account: u8, kind: RecordKind, algorithm: &str, version:
 
 pub(crate) async fn attempts_left(store: &(impl Store + ?Sized), hash: &TokenHash) -> Option<u32> {
     store.token_by_hash(hash).await.unwrap().unwrap().0.state.attempts_left
+}
+
+pub(crate) fn replay_id(n: u8) -> ReplayId {
+    ReplayId::from_bytes([n; 32])
+}
+
+pub(crate) fn request_hash(n: u8) -> RequestHash {
+    RequestHash::from_bytes([n; 32])
+}
+
+/// Call `n`, by an attempt of that token of the account.
+pub(crate) fn new_claim(account: u8, token: u64, n: u8) -> NewClaim {
+    NewClaim {
+        id: replay_id(n),
+        request: request_hash(1),
+        account: account_id(account),
+        token: token_id(token),
+        nonce: [n; 16],
+        expires_at: Timestamp::from_millis(1 << 50),
+        payment: Payment::Attempt(hash(account, token)),
+        admitted: Some(told(account, "admitted")),
+        again: told(account, "again"),
+    }
+}
+
+fn told(account: u8, outcome: &'static str) -> pqc_service::audit::Event {
+    let account = Some(account_id(account));
+    pqc_service::audit::Event { account, outcome: outcome.into(), ..usage() }
 }
 
 /// What tokens are used for here.

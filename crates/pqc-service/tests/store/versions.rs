@@ -237,8 +237,9 @@ async fn rotations_and_first_uses_at_once_leave_one_in_force() {
 async fn a_new_issuer_attests_within_a_second_everywhere_and_the_old_one_is_believed() {
     on_every_lab(async |lab: &Lab, _: &Ground| {
         let set = KemAlgorithm::MlKem512;
-        let generate =
-            async |service: &Service| service.generate_key_pair(&lab.by, set, None).await.unwrap();
+        let generate = async |service: &Service| {
+            service.generate_key_pair(&lab.by, set, None, |_| Ok("")).await.unwrap().0
+        };
         let before = generate(&lab.here).await;
         let rotated = lab.there.rotate_issuer(&By::OPERATOR).await.unwrap();
         let at_once = generate(&lab.there).await;
@@ -285,7 +286,11 @@ async fn a_new_start_takes_the_issuer_in_force() {
         let (store, host) = (Arc::clone(&lab.stores[0]), Arc::new(System));
         let key = Secret::from([7; 32]);
         let next = Service::open(store, host, key, Settings::default()).await.unwrap();
-        let made = next.generate_key_pair(&lab.by, KemAlgorithm::MlKem512, None).await.unwrap();
+        let made = next
+            .generate_key_pair(&lab.by, KemAlgorithm::MlKem512, None, |_| Ok(""))
+            .await
+            .unwrap()
+            .0;
         assert_eq!(made.issuer.key_id(), rotated.id);
         assert_eq!(next.issuer_keys().await.unwrap().len(), 2);
     })

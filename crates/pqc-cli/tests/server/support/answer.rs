@@ -61,7 +61,7 @@ impl Answer {
             assert!(!problem[name].as_str().unwrap().is_empty(), "{problem}");
         }
         for (name, statuses) in
-            [("www-authenticate", &[401][..]), ("allow", &[405]), ("retry-after", &[503, 429])]
+            [("www-authenticate", &[401][..]), ("allow", &[405]), ("retry-after", &[409, 503, 429])]
         {
             assert_eq!(self.header(name).is_some(), statuses.contains(&status), "{name}: {status}");
         }

@@ -5,7 +5,7 @@ use pqc_core::{
     AccountId, Attestation, Ciphertext, DecapsulationKey, KemAlgorithm, SignatureAlgorithm,
     UnverifiedKey, VerifyingKey,
 };
-use pqc_service::keyring::AttestedKey;
+use pqc_service::keyring::{AttestedKey, NewKeyPair};
 use pqc_service::{Admitted, Custody};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -14,6 +14,7 @@ use super::{name_of, verifying_key};
 use crate::api::wire::{secret_to_hex, to_hex};
 use crate::api::{
     decapsulation_key_lengths, kem_algorithm, lengths, optional_account, refused, same_algorithm,
+    written,
 };
 use crate::app::App;
 use crate::fields::{All, Fields};
@@ -28,6 +29,7 @@ impl Operation for GenerateKeys {
     const ALLOW: &'static str = "GET, POST";
     const DEMAND: Demand = Demand::Operation(Scoped::KemGenerate);
     const BODY: BodyRule = BodyRule::Optional;
+    const REPEATABLE: bool = true;
 
     async fn key_used(_: &App, _: AccountId, _: &Fields) -> Result<KeyUsed, Problem> {
         Ok(KeyUsed::Made)
@@ -38,23 +40,27 @@ impl Operation for GenerateKeys {
         let algorithm = algorithm.unwrap_or(KemAlgorithm::MlKem768);
         let made = app
             .service
-            .generate_key_pair(by, algorithm, custody)
-            .await
-            .map_err(|e| refused(&fields, name_of, e))?;
+            .generate_key_pair(by, algorithm, custody, written(generate_keys_answer))
+            .await;
+        let (_, answer) = made.map_err(|e| refused(&fields, name_of, e))?;
         app.metrics.was_done(Work::Generate, algorithm.name());
-        let attestation = to_hex(made.attestation.to_bytes());
-        let seed = made.client_held.as_ref().and_then(DecapsulationKey::expose_seed);
-        Answer::json(&GenerateKeysAnswer {
-            pk: to_hex(made.encapsulation_key.as_bytes()),
-            verification_key: to_hex(made.issuer.as_bytes()),
-            verification_signature: &attestation,
-            signature: &attestation,
-            algorithm: algorithm.name(),
-            key_id: made.encapsulation_key.key_id().to_string(),
-            account: made.account.to_string(),
-            sk: seed.map(|seed| secret_to_hex(seed.expose_bytes())),
-        })
+        Ok(answer)
     }
+}
+
+fn generate_keys_answer(made: &NewKeyPair) -> Result<Answer, Problem> {
+    let attestation = to_hex(made.attestation.to_bytes());
+    let seed = made.client_held.as_ref().and_then(DecapsulationKey::expose_seed);
+    Answer::json(&GenerateKeysAnswer {
+        pk: to_hex(made.encapsulation_key.as_bytes()),
+        verification_key: to_hex(made.issuer.as_bytes()),
+        verification_signature: &attestation,
+        signature: &attestation,
+        algorithm: made.encapsulation_key.algorithm().name(),
+        key_id: made.encapsulation_key.key_id().to_string(),
+        account: made.account.to_string(),
+        sk: seed.map(|seed| secret_to_hex(seed.expose_bytes())),
+    })
 }
 
 #[derive(Serialize)]

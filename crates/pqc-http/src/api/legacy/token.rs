@@ -3,12 +3,12 @@
 use pqc_core::AccountId;
 use pqc_core::token::{Demand, OperationSet};
 use pqc_service::Admitted;
-use pqc_service::tokens::MintRequest;
+use pqc_service::tokens::{MintRequest, Minted};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::name_of;
-use crate::api::{optional_key_id, refused};
+use crate::api::{optional_key_id, refused, written};
 use crate::app::App;
 use crate::fields::{All, Fields};
 use crate::operation::{Answer, BodyRule, KeyUsed, Operation};
@@ -22,6 +22,7 @@ impl Operation for NewToken {
     const DEMAND: Demand = Demand::Root;
     const BODY: BodyRule = BodyRule::Optional;
     const ACT: &'static str = "token.mint";
+    const REPEATABLE: bool = true;
 
     async fn key_used(_: &App, _: AccountId, _: &Fields) -> Result<KeyUsed, Problem> {
         Ok(KeyUsed::Made)
@@ -38,14 +39,18 @@ impl Operation for NewToken {
             .all()?;
         let label = label.map(str::to_owned);
         let request = MintRequest { lifetime_seconds, attempts, operations, key_id, label };
-        let minted =
-            app.service.mint(by, request).await.map_err(|e| refused(&fields, name_of, e))?;
-        Answer::json(&NewTokenAnswer {
-            new_token: minted.value.expose_text(),
-            expires_at: minted.expires_at.seconds(),
-            attempts: minted.attempts,
-        })
+        let minted = app.service.mint(by, request, written(new_token_answer)).await;
+        let (_, answer) = minted.map_err(|e| refused(&fields, name_of, e))?;
+        Ok(answer)
     }
+}
+
+fn new_token_answer(minted: &Minted) -> Result<Answer, Problem> {
+    Answer::json(&NewTokenAnswer {
+        new_token: minted.value.expose_text(),
+        expires_at: minted.expires_at.seconds(),
+        attempts: minted.attempts,
+    })
 }
 
 #[derive(Serialize)]

@@ -9,6 +9,7 @@ use super::connect::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, connect, is_lost, within};
 use super::{code, failure, spend};
 use crate::error::Error;
 use crate::store::audited::{self, AuditRow};
+use crate::store::replay::{self, Begun, NewClaim};
 use crate::store::writer::{Engine, Failure, Spent, Write};
 use crate::store::{change, rows};
 
@@ -72,6 +73,14 @@ impl Engine for PostgresEngine {
         _now: Timestamp,
     ) -> Result<Vec<Result<Spent, Error>>, Failure> {
         spend::each(self.connection()?, tokens).await
+    }
+
+    async fn begin_claim(
+        &mut self,
+        claim: &NewClaim,
+        now: Timestamp,
+    ) -> Result<Result<Begun, Error>, Failure> {
+        replay::begin(self.connection()?, claim, now).await
     }
 
     async fn record(&mut self, rows: &[AuditRow]) -> Result<(), Failure> {

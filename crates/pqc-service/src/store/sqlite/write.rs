@@ -15,6 +15,7 @@ use super::{
 use crate::error::Error;
 use crate::store::audited::{self, AuditRow};
 use crate::store::change;
+use crate::store::replay::{self, Begun, NewClaim};
 use crate::store::rows::{self, millis};
 use crate::store::writer::{Engine, Failure, Spent, Write};
 
@@ -126,6 +127,14 @@ impl Engine for SqliteEngine {
         now: Timestamp,
     ) -> Result<Vec<Result<Spent, Error>>, Failure> {
         spend::each(self.connection()?, tokens, now).await
+    }
+
+    async fn begin_claim(
+        &mut self,
+        claim: &NewClaim,
+        now: Timestamp,
+    ) -> Result<Result<Begun, Error>, Failure> {
+        replay::begin(self.connection()?, claim, now).await
     }
 
     async fn record(&mut self, rows: &[AuditRow]) -> Result<(), Failure> {

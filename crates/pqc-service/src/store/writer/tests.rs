@@ -62,6 +62,14 @@ impl Engine for FakeEngine {
         Ok(tokens.iter().map(|_| Ok(Ok(None))).collect())
     }
 
+    async fn begin_claim(
+        &mut self,
+        _: &NewClaim,
+        _: Timestamp,
+    ) -> Result<Result<Begun, Error>, Failure> {
+        Ok(Ok(Begun::Unpaid))
+    }
+
     async fn record(&mut self, rows: &[AuditRow]) -> Result<(), Failure> {
         assert!(!rows.is_empty());
         Ok(())

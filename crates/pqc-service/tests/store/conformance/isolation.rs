@@ -8,7 +8,8 @@ use pqc_core::seal::RecordKind::SigningKey;
 use pqc_service::{By, Custody, KeyRecord, Store};
 
 use crate::support::{
-    account_id, add_account, hash, key_pair, on_every_store, root, temporary, token_id, versioned,
+    account_id, add_account, hash, key_pair, new_claim, on_every_store, root, temporary, token_id,
+    versioned,
 };
 
 #[tokio::test]
@@ -25,6 +26,7 @@ async fn nothing_of_another_account_is_seen_or_changed() {
         store.insert_key(&By::OPERATOR, versioned(2, SigningKey, "ML-DSA-65", 1)).await.unwrap();
         store.insert_key(&By::OPERATOR, key_pair(2, 2)).await.unwrap();
         assert!(store.destroy_key(&By::OPERATOR, theirs, &key_pair(2, 2).id).await.unwrap());
+        store.claim(&By::OPERATOR, new_claim(2, 5, 1)).await.unwrap();
         let everything = async || {
             (
                 store.account_by_name("account 2").await.unwrap().unwrap(),
@@ -34,6 +36,7 @@ async fn nothing_of_another_account_is_seen_or_changed() {
                 store.keys(theirs, None, 100).await.unwrap(),
                 store.live_tokens(theirs, Timestamp::from_millis(0), 100).await.unwrap(),
                 store.stored_keys(theirs, 100).await.unwrap(),
+                store.kept_answers(theirs, Timestamp::from_millis(0), 100).await.unwrap(),
             )
         };
         let before = everything().await;
@@ -62,6 +65,7 @@ async fn nothing_of_another_account_is_seen_or_changed() {
         assert_eq!(store.remove_ended_tokens(&By::OPERATOR, mine, end, 100).await.unwrap(), 1);
         assert_eq!(store.live_tokens(mine, Timestamp::from_millis(0), 100).await.unwrap(), 0);
         assert_eq!(store.stored_keys(mine, 100).await.unwrap(), 0);
+        assert_eq!(store.kept_answers(mine, Timestamp::from_millis(0), 100).await.unwrap(), 0);
         assert!(store.insert_key(&By::OPERATOR, key_pair(1, 1)).await.unwrap());
         assert!(
             store
@@ -77,7 +81,7 @@ async fn nothing_of_another_account_is_seen_or_changed() {
         let told = store.audit_of(mine, None, 100).await.unwrap();
         assert!(!told.is_empty() && told.iter().all(|(_, entry)| entry.account == Some(mine)));
         assert_eq!(everything().await, before);
-        assert_eq!(store.spend(&By::OPERATOR, &hash(2, 5), usage()).await.unwrap(), Ok(Some(4)));
+        assert_eq!(store.spend(&By::OPERATOR, &hash(2, 5), usage()).await.unwrap(), Ok(Some(3)));
     })
     .await;
 }
@@ -85,13 +89,14 @@ async fn nothing_of_another_account_is_seen_or_changed() {
 /// Whoever adds a method that is scoped by an account adds it to the test above, and here.
 #[test]
 fn every_scoped_method_is_tried() {
-    const TRIED: [&str; 16] = [
+    const TRIED: [&str; 17] = [
         "set_custody",
         "set_disabled",
         "tokens",
         "revoke_token",
         "live_tokens",
         "remove_ended_tokens",
+        "kept_answers",
         "audit_of",
         "key",
         "stored_keys",

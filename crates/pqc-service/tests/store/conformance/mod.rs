@@ -6,6 +6,7 @@ mod ends;
 mod isolation;
 mod keys;
 mod master_keys;
+mod replays;
 mod server;
 mod spending;
 mod tokens;
