@@ -7,7 +7,7 @@ use pqc_core::{Context, SecretVec};
 use zeroize::Zeroizing;
 
 use crate::api::wire::{self, Undecodable};
-use crate::json::{Json, Object};
+use crate::json::{Json, MAX_ITEMS, Object};
 use crate::problem::{FieldError, Problem};
 
 /// The fields of a call.
@@ -104,18 +104,23 @@ impl Fields {
         name: &'static str,
     ) -> Result<Option<Vec<&str>>, FieldError> {
         let wrong = |place| wrong_type(place, name, "a list of strings");
-        match self.find(name) {
-            None => Ok(None),
-            Some(("query", Json::Text(list))) => Ok(Some(list.split(',').collect())),
+        let texts: Vec<_> = match self.find(name) {
+            None => return Ok(None),
+            Some(("query", Json::Text(list))) => list.split(',').collect(),
             Some((place, Json::List(items))) => {
                 let texts = items.iter().map(|item| match item {
                     Json::Text(text) => Ok(text.as_str()),
                     _ => Err(wrong(place)),
                 });
-                texts.collect::<Result<_, _>>().map(Some)
+                texts.collect::<Result<_, _>>()?
             }
-            Some((place, _)) => Err(wrong(place)),
+            Some((place, _)) => return Err(wrong(place)),
+        };
+        if texts.len() > MAX_ITEMS {
+            let msg = format!("must have at most {MAX_ITEMS} items");
+            return Err(self.error(name, msg, "too_long"));
         }
+        Ok(Some(texts))
     }
 
     /// A value of one of these lengths in bytes.

@@ -103,8 +103,8 @@ impl<'de> Visitor<'de> for Reader {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
         let mut list = Vec::new();
         while let Some(item) = items.next_element_seed(Self { nested: true })? {
-            // No call takes a long list; the rest is read only for its form.
-            if !self.nested && list.len() < MAX_MEMBERS {
+            // No call takes a longer list; the rest is read only for its form.
+            if !self.nested && list.len() <= MAX_ITEMS {
                 list.push(item);
             }
         }
@@ -121,6 +121,8 @@ impl<'de> Visitor<'de> for Reader {
 
 /// More than any call has, so that looking a name up stays cheap.
 const MAX_MEMBERS: usize = 64;
+/// Of a list.
+pub(crate) const MAX_ITEMS: usize = 64;
 
 #[cfg(test)]
 mod tests {

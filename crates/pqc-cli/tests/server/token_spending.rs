@@ -139,10 +139,22 @@ fn what_a_token_is_granted_has_bounds_and_defaults() {
     for label in ["", "a\nb", &"x".repeat(101)] {
         root.post("/api/token/new", &json!({"label": label})).invalid(&["body.label"]);
     }
-    for operations in [json!([]), json!(["fly"]), json!(["sign", 1]), json!("sign")] {
+    let many = |count| vec!["sign"; count];
+    for operations in [
+        json!([]),
+        json!(["fly"]),
+        json!(["sign", 1]),
+        json!("sign"),
+        json!(many(65)),
+        json!(many(99)),
+    ] {
         let fields = json!({"operations": operations});
         root.post("/api/token/new", &fields).invalid(&["body.operations"]);
     }
+    root.post("/api/token/new", &json!({"operations": many(64)})).ok();
+    let query = |count| format!("/api/token/new?operations={}", many(count).join(","));
+    root.get(&query(64)).ok();
+    root.get(&query(65)).invalid(&["query.operations"]);
     let fields = json!({"label": "é", "operations": ["sign", "v1"], "expire_after_attempts": 3});
     let about = root.mint(&fields).token_self();
     assert_eq!((&about["label"], &about["operations"]), (&json!("é"), &json!(["sign", "v1"])));

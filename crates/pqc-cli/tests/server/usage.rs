@@ -47,7 +47,7 @@ fn every_admitted_call_is_counted_once_by_token_and_operation() {
     // One that is repeated is done once.
     for _ in 0..2 {
         let repeated = Call::post("/api/v1/pqc/kem/generate-keys/", &json!({}));
-        account.root.send(&repeated.header("idempotency-key", "the call")).ok();
+        account.root.send(&repeated.header("idempotency-key", "the-call")).ok();
     }
 
     wait_for(&account, "kem.encapsulate", (2, 0));

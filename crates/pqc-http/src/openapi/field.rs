@@ -9,6 +9,7 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{RefOr, Required};
 
 use super::values::INPUT;
+use crate::json::MAX_ITEMS;
 
 /// A field.
 #[derive(Clone)]
@@ -191,6 +192,3 @@ pub(super) fn object(fields: &[Field]) -> ObjectBuilder {
         }
     })
 }
-
-/// As many names as a list is read to.
-const MAX_ITEMS: usize = 64;
