@@ -8,6 +8,7 @@ use anyhow::Context;
 use pqc_http::{Certificate, KeyExchange, Tls, TlsError};
 use zeroize::Zeroizing;
 
+use crate::signals::Hangup;
 use crate::{key_files, private_file};
 
 /// Where the certificate is, and how clients agree on a key.
@@ -86,8 +87,7 @@ impl Followed {
     }
 
     /// Puts in force what the files come to hold. What cannot be used leaves the one before.
-    pub(crate) async fn follow(mut self) -> Infallible {
-        let mut hangup = Hangup::listen();
+    pub(crate) async fn follow(mut self, mut hangup: Hangup) -> Infallible {
         loop {
             let is_asked = tokio::select! {
                 () = hangup.next() => true,
@@ -115,32 +115,6 @@ impl Followed {
         self.tls.replace(certificate?);
         tracing::info!("the certificate was read again");
         Ok(())
-    }
-}
-
-/// The signal by which operators ask for it.
-struct Hangup(#[cfg(unix)] Option<tokio::signal::unix::Signal>);
-
-impl Hangup {
-    #[cfg(unix)]
-    fn listen() -> Self {
-        use tokio::signal::unix::{SignalKind, signal};
-        Self(signal(SignalKind::hangup()).ok())
-    }
-
-    #[cfg(not(unix))]
-    fn listen() -> Self {
-        Self()
-    }
-
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        if let Some(signal) = &mut self.0
-            && signal.recv().await.is_some()
-        {
-            return;
-        }
-        std::future::pending().await
     }
 }
 

@@ -68,6 +68,35 @@ impl Signals {
     }
 }
 
+/// The signal by which operators ask for a certificate to be read again. Who has heard of it once does
+/// not end by it.
+pub(crate) struct Hangup(#[cfg(unix)] tokio::signal::unix::Signal);
+
+impl Hangup {
+    /// Hears it from now on.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(crate) fn listen() -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            signal(SignalKind::hangup()).map(Self)
+        }
+        #[cfg(not(unix))]
+        Ok(Self())
+    }
+
+    /// Waits for the next.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.0.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
 /// A signal ended the run.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped by {}", _0.name())]

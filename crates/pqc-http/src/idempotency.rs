@@ -4,12 +4,15 @@
 //! make a thing that nobody would have again; elsewhere it is not read. What it does is in the
 //! service.
 
+use axum::body::Body;
 use axum::response::Response;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pqc_core::replay::{IdempotencyKey, RequestDigest};
 
-use crate::problem::FieldError;
+use crate::around::RequestId;
+use crate::problem::{FieldError, PROBLEM_JSON, Problem};
 
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer is not the first.
@@ -42,6 +45,27 @@ pub(crate) fn digest(parts: &Parts, body: &[u8]) -> RequestDigest {
     let called = format!("{} {path}", parts.method);
     let query = parts.uri.query().unwrap_or_default();
     RequestDigest::of(&[called.as_bytes(), query.as_bytes(), body])
+}
+
+/// A refusal as it is kept, its status before its document; `None` of one that may not last.
+pub(crate) fn refusal(refused: &Problem, parts: &Parts) -> Option<Vec<u8>> {
+    let status = refused.status();
+    if !matches!(status.as_u16(), 403 | 404 | 422) {
+        return None;
+    }
+    let id = parts.extensions.get().and_then(RequestId::text).unwrap_or_default();
+    Some([&status.as_u16().to_be_bytes()[..], &refused.to_json(&id)].concat())
+}
+
+/// The same again, as it was.
+pub(crate) fn refused_again(kept: &[u8]) -> Option<Response> {
+    let (status, document) = kept.split_first_chunk()?;
+    let mut response = Response::new(Body::from(document.to_vec()));
+    *response.status_mut() = StatusCode::from_u16(u16::from_be_bytes(*status)).ok()?;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(document.len()));
+    Some(response)
 }
 
 /// Says that the answer is not the first.

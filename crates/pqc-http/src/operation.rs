@@ -211,6 +211,10 @@ async fn run<O: Operation>(app: &App, request: Request, known: &mut Known) -> Re
     let admitted = match admit::<O>(app, &parts, &mut body, &mut room, known).await {
         Ok(Step::Act(ready)) => ready,
         Ok(Step::Answer(answer)) => return idempotency::again(answer.into_response(room)),
+        Ok(Step::Refuse(response)) => {
+            return without_body(Request::from_parts(parts, body), idempotency::again(response))
+                .await;
+        }
         Err(refused) => {
             let request = Request::from_parts(parts, body);
             return without_body(request, refused.into_response()).await;
@@ -228,9 +232,10 @@ async fn run<O: Operation>(app: &App, request: Request, known: &mut Known) -> Re
         }
         Err(refused) => refused,
     };
-    let refused = refused.into_response();
-    app.service.note_failure(&by, format!("failed, {}", refused.status().as_u16())).await;
-    refused
+    let outcome = format!("failed, {}", refused.status().as_u16());
+    let kept = idempotency::refusal(&refused, &parts);
+    app.service.note_failure(&by, outcome, kept.as_deref()).await;
+    refused.into_response()
 }
 
 /// What a call that was not refused comes to.
@@ -239,6 +244,8 @@ enum Step {
     Act(Box<Ready>),
     /// The answer that it had before.
     Answer(Answer),
+    /// The refusal that it had before.
+    Refuse(Response),
 }
 
 struct Ready {
@@ -286,6 +293,10 @@ async fn admit<O: Operation>(
             match claim(app, holder, call, usage).instrument(step("spend")).await? {
                 Admission::First(by) => *by,
                 Admission::Again(answer) => return Ok(Step::Answer(Answer::kept(&answer))),
+                Admission::RefusedAgain(refusal) => {
+                    let response = idempotency::refused_again(refusal.expose_bytes());
+                    return response.map(Step::Refuse).ok_or(Problem::Internal);
+                }
             }
         }
         (None, Holder::Living(authorized)) => {
@@ -308,7 +319,7 @@ async fn claim(
     let admission = app.service.claim(holder, call, usage).await.map_err(from_service)?;
     match &admission {
         Admission::First(_) => app.metrics.token_was_used(is_root),
-        Admission::Again(_) => app.metrics.was_answered_again(),
+        Admission::Again(_) | Admission::RefusedAgain(_) => app.metrics.was_answered_again(),
     }
     Ok(admission)
 }

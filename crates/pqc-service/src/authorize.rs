@@ -105,10 +105,12 @@ impl Service {
 
     /// Counts that what was admitted failed, and writes it down, if it was written down that it was
     /// admitted. What cannot be written now is left out: the entry before says that it was tried.
-    /// Who repeats the call, if it can be repeated, has paid for it.
-    pub async fn note_failure(&self, admitted: &Admitted, outcome: String) {
+    /// If the call can be repeated, who does so is refused in these words; without them, that one
+    /// tries again and has paid for it.
+    pub async fn note_failure(&self, admitted: &Admitted, outcome: String, refusal: Option<&[u8]>) {
         self.counter.failure(admitted);
-        tokio::join!(self.release(admitted), self.write_failure_down(admitted, outcome));
+        let kept = self.keep_refusal(admitted, refusal);
+        tokio::join!(kept, self.write_failure_down(admitted, outcome));
     }
 
     async fn write_failure_down(&self, admitted: &Admitted, outcome: String) {

@@ -3,13 +3,14 @@
 //!
 //! [`Service::authenticate_again`] takes the place of [`Service::authenticate`] and finds also who
 //! comes back with a token that was spent since; [`Service::claim`] takes that of
-//! [`Service::spend`]. What then acts keeps its answer in the step that makes the thing, by
-//! [`Service::carry_out`]: no call makes a second one, whenever a process dies. What an answer is
-//! kept under, and sealed with, is derived from the token's value, which no store has.
+//! [`Service::spend`]. What then acts keeps its answer in the step that makes the thing, so no call
+//! makes a second one, whenever a process dies. What an answer is kept under, and sealed with, is
+//! derived from the token's value, which no store has.
 
 use pqc_core::replay::{IdempotencyKey, Replay, ReplayId, RequestHash};
 use pqc_core::token::{self, Demand, Refusal, TokenHash, TokenValue};
 use pqc_core::{AccountId, SecretVec, Timestamp, TokenId};
+use zeroize::Zeroizing;
 
 use crate::audit::{By, Use};
 use crate::authorize::{Admitted, Authorized, Caller};
@@ -58,8 +59,10 @@ pub struct Repeatable {
 pub enum Admission {
     /// It may act now, once.
     First(Box<Admitted>),
-    /// There is an answer; nothing was spent. It may hold secrets.
+    /// It was done before, with this answer; nothing was spent. It may hold secrets.
     Again(SecretVec),
+    /// It was refused before, in these words; nothing was spent.
+    RefusedAgain(SecretVec),
 }
 
 /// A call that is ours to carry out.
@@ -141,9 +144,16 @@ impl Service {
                 self.counter.call(&admitted, label.as_deref());
                 Ok(Admission::First(Box::new(admitted)))
             }
-            Claimed::Answered(sealed) => {
-                let opened = call.replay.open(&call.request, &sealed);
-                opened.map(Admission::Again).map_err(|_| Error::Corrupt { what: "a kept answer" })
+            Claimed::Answered { sealed, .. } => {
+                let opened = call.replay.open(&call.request, &sealed).ok();
+                let again = opened.as_ref().and_then(|opened| match opened.expose_bytes() {
+                    [DONE, answer @ ..] => Some(Admission::Again(SecretVec::copy_of(answer))),
+                    [REFUSED, answer @ ..] => {
+                        Some(Admission::RefusedAgain(SecretVec::copy_of(answer)))
+                    }
+                    _ => None,
+                });
+                again.ok_or(Error::Corrupt { what: "a kept answer" })
             }
             Claimed::OtherRequest => Err(Error::OtherRequest),
             Claimed::InFlight => Err(Error::InFlight),
@@ -202,18 +212,48 @@ impl Service {
         admitted: &Admitted,
         answer: &[u8],
     ) -> Result<Option<KeptAnswer>, Error> {
+        self.to_keep(admitted, DONE, answer)
+    }
+
+    fn to_keep(
+        &self,
+        admitted: &Admitted,
+        kind: u8,
+        answer: &[u8],
+    ) -> Result<Option<KeptAnswer>, Error> {
         let Some(Claim { call, nonce }) = &admitted.claim else { return Ok(None) };
-        let sealed = call.replay.seal(&call.request, answer, &mut self.rng())?;
+        // In its room from the beginning: one that grows leaves a part of it behind.
+        let mut whole = Zeroizing::new(Vec::with_capacity(answer.len().saturating_add(1)));
+        whole.push(kind);
+        whole.extend_from_slice(answer);
+        let sealed = call.replay.seal(&call.request, &whole, &mut self.rng())?;
         Ok(Some(KeptAnswer { id: call.replay.id(), nonce: *nonce, sealed }))
     }
 
-    /// Leaves a call that failed to who comes again, for whom it is paid.
-    pub(crate) async fn release(&self, admitted: &Admitted) {
+    /// Keeps the words in which a call was refused for good. Without them it is left to who comes
+    /// again, for whom it is paid.
+    pub(crate) async fn keep_refusal(&self, admitted: &Admitted, refusal: Option<&[u8]>) {
         let Some(Claim { call, nonce }) = &admitted.claim else { return };
+        let kept = refusal.map(|refusal| self.to_keep(admitted, REFUSED, refusal));
+        if let Some(Ok(Some(kept))) = kept {
+            match self.store.keep_answer(admitted.by(), kept, Effect::Nothing).await {
+                Ok(_) => return,
+                Err(error) => tracing::warn!(%error, "a refusal could not be kept"),
+            }
+        }
         let released = self.store.release_claim(admitted.by(), &call.replay.id(), nonce).await;
         if let Err(error) = released {
             tracing::warn!(%error, "a call that failed can be repeated in a minute only");
         }
+    }
+
+    /// Leaves the calls of an ended server to who comes again: for the only server on a store, before
+    /// it serves.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn take_over_calls(&self) -> Result<(), Error> {
+        self.store.release_all_claims().await.map(drop)
     }
 
     async fn look(&self, hash: &TokenHash, id: &ReplayId) -> Result<(Timestamp, Comer), Error> {
@@ -300,5 +340,8 @@ impl Holder {
     }
 }
 
+/// What a kept answer begins with.
+const DONE: u8 = 0;
+const REFUSED: u8 = 1;
 /// How long an answer is kept: a day. The answer to a token that ends before ends with it.
 pub const KEPT_SECONDS: u64 = 24 * 60 * 60;

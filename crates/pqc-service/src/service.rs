@@ -65,6 +65,8 @@ pub struct Service {
     pub(crate) refusals: Refusals,
     pub(crate) keeper: Keeper,
     pub(crate) counter: Counter,
+    /// Who reads the usage has it.
+    pub(crate) usage_turn: tokio::sync::Mutex<()>,
     issuers: RwLock<Arc<Issuers>>,
 }
 
@@ -103,6 +105,7 @@ impl Service {
             refusals,
             keeper,
             counter,
+            usage_turn: tokio::sync::Mutex::default(),
             issuers,
         })
     }

@@ -253,14 +253,14 @@ impl Counter {
 
     fn add(&self, by: &Admitted, count: impl FnOnce(&mut Tally)) {
         let key = (by.account_id(), Day::of(by.now()), by.token_id(), by.operation());
-        self.add_to(key, count);
+        self.add_to(key, 1, count);
     }
 
-    fn add_to(&self, key: Counted, count: impl FnOnce(&mut Tally)) {
+    fn add_to(&self, key: Counted, calls: u64, count: impl FnOnce(&mut Tally)) {
         let mut counts = self.lock();
         // A store that takes no counts must not fill the memory.
         if counts.by_token.len() >= MOST_WAITING && !counts.by_token.contains_key(&key) {
-            counts.lost = counts.lost.saturating_add(1);
+            counts.lost = counts.lost.saturating_add(calls);
             return;
         }
         count(counts.by_token.entry(key).or_default());
@@ -280,12 +280,12 @@ impl Counter {
 
     /// Those that the store did not take.
     fn put_back(&self, counts: Vec<UsageCount>) {
-        let mut all = self.lock();
         for UsageCount { account, day, token, label, operation, calls, failed } in counts {
-            let tally = all.by_token.entry((account, day, token, operation)).or_default();
-            tally.calls = tally.calls.saturating_add(calls);
-            tally.failed = tally.failed.saturating_add(failed);
-            tally.label = tally.label.take().or(label);
+            self.add_to((account, day, token, operation), calls, |tally| {
+                tally.calls = tally.calls.saturating_add(calls);
+                tally.failed = tally.failed.saturating_add(failed);
+                tally.label = tally.label.take().or(label);
+            });
         }
     }
 
@@ -306,6 +306,8 @@ impl Service {
         after: Option<&UsagePlace>,
         limit: u32,
     ) -> Result<Vec<UsageSum>, Error> {
+        // One at a time: it may look at many rows, and those who call for other things need the store.
+        let _alone = self.usage_turn.lock().await;
         self.store.usage(query, after, limit).await
     }
 
@@ -391,7 +393,7 @@ mod tests {
         service.add_usage().await.unwrap();
         assert_eq!(counted(service.counter.take()), []);
         call().await;
-        service.note_failure(&admitted, "failed".to_owned()).await;
+        service.note_failure(&admitted, "failed".to_owned(), None).await;
         call().await;
         service.store.close().await;
         let refused = service.add_usage().await;
@@ -407,7 +409,7 @@ mod tests {
             let mut id = [0; 16];
             id[12..].copy_from_slice(&number.to_be_bytes());
             let (account, day) = (AccountId::from_bytes(id), Day::of(Timestamp::from_millis(0)));
-            counter.add_to((account, day, TokenId::from_bytes([0; 16]), "sign"), |tally| {
+            counter.add_to((account, day, TokenId::from_bytes([0; 16]), "sign"), 1, |tally| {
                 tally.calls += 1;
             });
         };
@@ -415,8 +417,14 @@ mod tests {
         count(7);
         assert_eq!(counter.lock().by_token.len(), 100_000);
         assert_eq!(counter.lock().lost, 10);
-        assert_eq!(counter.take().iter().map(|count| count.calls).sum::<u64>(), 100_001);
+        let counts = counter.take();
+        assert_eq!(counts.iter().map(|count| count.calls).sum::<u64>(), 100_001);
         assert_eq!(counter.lock().lost, 0);
+        // Nor do those that come back.
+        (200_000..200_100).for_each(count);
+        counter.put_back(counts);
+        assert_eq!(counter.lock().by_token.len(), 100_000);
+        assert!((100..=101).contains(&counter.lock().lost), "{}", counter.lock().lost);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::logging;
 use crate::master_key::MasterSource;
 use crate::opened::Opened;
 use crate::output::{Human, Output};
-use crate::signals::Signals;
+use crate::signals::{Hangup, Signals};
 use crate::traces::Traces;
 
 /// Serves until a signal.
@@ -43,6 +43,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
     let admin_tls = admin_tls(&config, certificate.as_ref())?;
     config.http.max_connections = most_connections(config.http.max_connections);
     let signals = Signals::listen().context("cannot listen for signals")?;
+    let hangup = Hangup::listen().context("cannot listen for signals")?;
     let postgres = config.store.postgres.as_ref();
     let (data_dir, _lock) = match postgres {
         // Any number of servers: the folder is made by the one that has something to put there.
@@ -87,7 +88,10 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
                 let folder = &config.store.data_dir;
                 first_start::begin_as_one_of_many(&opened.service, folder).await?;
             }
-            None => first_start::begin(&opened.service, &data_dir).await?,
+            None => {
+                first_start::begin(&opened.service, &data_dir).await?;
+                opened.service.take_over_calls().await?;
+            }
         }
         opened.service.note_start(env!("CARGO_PKG_VERSION")).await?;
         warn(&config, certificate.is_some(), &data_dir, address);
@@ -107,7 +111,7 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
         let serving = pqc_http::serve(listener, tls, admin, service, config.http.clone(), stopped);
         let following = async {
             match certificate {
-                Some(certificate) => certificate.follow().await,
+                Some(certificate) => certificate.follow(hangup).await,
                 None => std::future::pending().await,
             }
         };

@@ -132,7 +132,7 @@ fn a_token_that_is_spent_by_the_call_has_its_answer_all_the_same() {
     let expected = ["kem.generate admitted", "key.generate done", "kem.generate answered again"];
     assert_eq!(outcomes(&root, &id), expected);
     assert_again(&first, &token.send(&once));
-    assert_eq!(outcomes(&root, &id).len(), 4);
+    assert_eq!(outcomes(&root, &id), expected);
 }
 
 #[test]
@@ -153,7 +153,8 @@ fn the_answer_outlives_the_tokens_row_and_the_server_but_not_a_revocation() {
     for (n, first) in first.iter().enumerate() {
         assert_again(first, &again(n));
     }
-    // Its row is gone, so there is nothing to revoke; the answers end all the same.
+    // Its row is gone, but its answers can still be ended: once.
+    server.verb(&format!("token revoke {}", ids[0])).ended(0);
     server.verb(&format!("token revoke {}", ids[0])).ended(1);
     again(0).problem(401);
     server.verb(&format!("token revoke {}", ids[2])).ended(0);
@@ -281,27 +282,70 @@ fn of_many_at_once_one_makes_a_key() {
 }
 
 #[test]
-fn a_call_that_failed_is_repeated_at_no_cost() {
+fn a_call_that_was_refused_is_refused_again_and_done_once() {
     let folder = Folder::new();
     let server = folder.serve_with("--log info --max-keys 1");
     let root = server.root();
     root.generate();
-    let token = root.mint_counted(1);
+    let (token, other) = (root.mint_counted(1), root.mint_counted(1));
+    let about = token.token_self();
     let once = named(&generate(), "k");
     let wrong = named(&Call::post("/api/kem/generate_keys", &json!({"algorithm": 7})), "w");
-    let other = root.mint_counted(1);
-    for _ in 0..2 {
-        token.send(&once).problem(403);
-        other.send(&wrong).invalid(&["body.algorithm"]);
+    let (full, invalid) = (token.send(&once), other.send(&wrong));
+    full.problem(403);
+    invalid.invalid(&["body.algorithm"]);
+    let check = |token: &Client, call: &Call, first: &Answer| {
+        let again = token.send(call);
+        assert_eq!((again.status, &again.body), (first.status, &first.body));
+        assert_eq!(again.header("idempotent-replayed"), Some("true"));
+        assert_eq!(again.header("content-type"), Some("application/problem+json"));
+    };
+    for _ in 0..3 {
+        check(&token, &once, &full);
+        check(&other, &wrong, &invalid);
     }
     token.get("/api/v1/token/self").problem(401);
+    // The first repetition is written down, and no other: a row for each would fill the disk.
+    let generate = |outcome| format!("kem.generate {outcome}");
+    let expected = ["admitted", "failed, 403", "answered again"].map(generate);
+    assert_eq!(outcomes(&root, &about), expected);
+    // There would be room now, but the call was answered.
     drop(server);
     let server = folder.serve_with("--log info --max-keys 2");
-    let token = server.holder(&token.token);
-    let first = token.send(&once);
-    first.ok();
-    assert_again(&first, &token.send(&once));
-    assert_eq!(keys(&server.root()), 2);
+    check(&server.holder(&token.token), &once, &full);
+    assert_eq!(keys(&server.root()), 1);
+}
+
+#[test]
+fn no_secret_key_comes_again_once_the_custody_forbids_it() {
+    let server = Folder::new().serve();
+    let root = server.root();
+    let make = |path: &str| named(&Call::post(path, &json!({})), path);
+    let calls = ["/api/v1/pqc/kem/generate-keys/", "/api/v1/pqc/sign/generate-keys/"].map(make);
+    for call in &calls {
+        let first = root.send(call);
+        assert_again(&first, &root.send(call));
+    }
+    server.verb("account set default --custody server-only").ended(0);
+    for call in &calls {
+        root.send(call).problem(403);
+    }
+}
+
+#[test]
+fn a_server_that_was_killed_leaves_no_call_in_the_way() {
+    let server = Folder::new().serve();
+    let root = server.root();
+    let token = root.mint_counted(1);
+    let once = named(&generate(), "k");
+    token.send(&once).ok();
+    let folder = server.kill();
+    // As a server leaves it that dies between the two steps.
+    let claimed = "UPDATE replays SET answer = NULL, claim = zeroblob(16), \
+                   claimed_at = (SELECT greatest FROM clock)";
+    assert_eq!(execute(&folder, claimed), 1);
+    let server = folder.serve();
+    server.holder(&token.token).send(&once).ok();
 }
 
 #[test]

@@ -151,6 +151,14 @@ fn a_certificate_is_replaced_under_connections_that_go_on() {
 }
 
 #[test]
+fn a_hangup_ends_no_server_that_has_no_certificate() {
+    let server = Folder::new().serve();
+    server.signal("HUP");
+    server.root().generate();
+    server.stop();
+}
+
+#[test]
 fn what_speaks_no_tls_gets_nothing_and_holds_up_nobody() {
     let (pem, server) = started();
     let mut plain = TcpStream::connect(server.address).unwrap();

@@ -41,7 +41,7 @@ pub(super) async fn answer(
             };
             if let Err(refused) = &done {
                 let outcome = format!("failed, {}", refused.status().as_u16());
-                app.service.note_failure(&call.by, outcome).await;
+                app.service.note_failure(&call.by, outcome, None).await;
             }
             done
         };

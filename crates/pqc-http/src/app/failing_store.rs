@@ -127,6 +127,7 @@ store_that_may_fail! {
     change spend(by: &By, hash: &TokenHash, usage: Event) -> Result<Option<u32>, Refusal>;
     read begun_call(id: &ReplayId, now: Timestamp) -> Option<(TokenId, AccountRecord)>;
     change claim(by: &By, claim: NewClaim) -> Claimed;
+    change release_all_claims() -> u64;
     change release_claim(by: &By, id: &ReplayId, nonce: &[u8; NONCE_BYTES]) -> bool;
     change keep_answer(by: &By, answer: KeptAnswer, effect: Effect) -> bool;
     read kept_answers(account: AccountId, now: Timestamp, at_most: u64) -> u64;

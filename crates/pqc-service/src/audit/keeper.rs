@@ -122,13 +122,14 @@ impl Service {
     /// Writes down what was counted, and that the server ends, and signs it. To be called once, when
     /// no call is under way.
     pub async fn note_stop(&self) {
-        let noted = async {
-            self.add_usage().await?;
-            self.write_refusals().await?;
-            self.store.record(&By::SERVER, Event::done("server.stop")).await?;
-            self.checkpoint().await
-        };
-        if let Err(error) = noted.await {
+        if let Err(error) = self.add_usage().await {
+            tracing::warn!(%error, "the last usage could not be added up");
+        }
+        // Each for itself: what can be written is.
+        let refusals = self.write_refusals().await;
+        let stop = self.store.record(&By::SERVER, Event::done("server.stop")).await;
+        let signed = self.checkpoint().await.map(drop);
+        if let Err(error) = refusals.and(stop).and(signed) {
             tracing::warn!(%error, "the end of the audit log could not be written and signed");
         }
     }
@@ -169,10 +170,16 @@ impl Service {
     }
 
     async fn write_refusals(&self) -> Result<(), Error> {
-        match self.refusals.take() {
-            Some(event) => self.store.record(&By::SERVER, event).await,
-            None => Ok(()),
+        let counts = self.refusals.take();
+        let Some(event) = counts.event() else { return Ok(()) };
+        let written = self.store.record(&By::SERVER, event).await;
+        // What may be there is not written twice.
+        if let Err(error) = &written
+            && !matches!(error, Error::OutcomeUnknown(_))
+        {
+            self.refusals.put_back(&counts);
         }
+        written
     }
 }
 

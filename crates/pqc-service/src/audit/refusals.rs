@@ -36,25 +36,62 @@ impl Refusals {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// All that were counted, which are then forgotten; `None`: there were none.
-    pub(crate) fn take(&self) -> Option<Event> {
+    /// All that were counted, which are then forgotten.
+    pub(crate) fn take(&self) -> Counted {
+        Counted(self.counters().map(|counter| counter.swap(0, Ordering::Relaxed)))
+    }
+
+    /// Counts again what could not be written down.
+    pub(crate) fn put_back(&self, Counted(counts): &Counted) {
+        for (counter, count) in self.counters().into_iter().zip(counts) {
+            counter.fetch_add(*count, Ordering::Relaxed);
+        }
+    }
+
+    /// In the order of [`REASONS`].
+    fn counters(&self) -> [&AtomicU64; REASONS.len()] {
+        let Self { missing, unknown, expired, spent, revoked, disabled } = self;
+        [missing, unknown, expired, spent, revoked, disabled]
+    }
+}
+
+/// How many were refused, by reason.
+#[derive(Debug)]
+pub(crate) struct Counted([u64; REASONS.len()]);
+
+impl Counted {
+    /// What is written down of it; `None`: there were none.
+    pub(crate) fn event(&self) -> Option<Event> {
         let mut said = String::new();
-        for (reason, counter) in [
-            ("no token", &self.missing),
-            ("unknown", &self.unknown),
-            ("expired", &self.expired),
-            ("spent", &self.spent),
-            ("revoked", &self.revoked),
-            ("account disabled", &self.disabled),
-        ] {
-            let count = counter.swap(0, Ordering::Relaxed);
-            if count > 0 {
-                let comma = if said.is_empty() { "" } else { ", " };
-                // Writing to a string does not fail.
-                let _ = write!(said, "{comma}{reason} {count}");
-            }
+        for (reason, count) in REASONS.iter().zip(self.0).filter(|(_, count)| *count > 0) {
+            let comma = if said.is_empty() { "" } else { ", " };
+            // Writing to a string does not fail.
+            let _ = write!(said, "{comma}{reason} {count}");
         }
         let event = Event { outcome: "refused".into(), ..Event::done("token.use") };
         (!said.is_empty()).then(|| event.saying(said))
+    }
+}
+
+const REASONS: [&str; 6] =
+    ["no token", "unknown", "expired", "spent", "revoked", "account disabled"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_down_is_counted_on() {
+        let refusals = Refusals::default();
+        assert!(refusals.take().event().is_none());
+        refusals.missing();
+        refusals.count(Refusal::Spent);
+        let counts = refusals.take();
+        let said = |counts: &Counted| counts.event().unwrap().detail.unwrap();
+        assert_eq!(said(&counts), "no token 1, spent 1");
+        refusals.count(Refusal::Spent);
+        refusals.put_back(&counts);
+        assert_eq!(said(&refusals.take()), "no token 1, spent 2");
+        assert!(refusals.take().event().is_none());
     }
 }

@@ -130,6 +130,7 @@ impl Write {
             Self::KeepAnswer { effect, .. } => return effect.as_ref()?.event(rows),
             Self::AddCheckpoint { .. }
             | Self::AddUsage { .. }
+            | Self::ReleaseAllClaims
             | Self::DropClaim { .. }
             | Self::ReleaseClaim { .. }
             | Self::RemoveEndedAnswers { .. } => return None,

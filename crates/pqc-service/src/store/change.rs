@@ -1,18 +1,15 @@
 //! The statements behind each [`Write`].
 
-use std::sync::LazyLock;
-
 use pqc_core::token::TokenKind;
 use pqc_core::{AccountId, Timestamp, TokenId};
 
-use super::bulk::Insert;
 use super::replay;
 use super::rows::{self, millis, token_kind_name};
 use super::sql::{Arg, Writes, bytes, integer, text};
+use super::usage;
 use super::writer::{Failure, Write};
 use super::{AccountRecord, KeyRecord, MasterRotation, NewMasterKey, Resealed, TokenRecord};
 use crate::error::Error;
-use crate::usage::{CounterId, UsageCount};
 
 /// Makes the change and counts the rows that it touched, or leaves no trace of it and says why (the
 /// inner error). The outer error leaves the transaction in doubt.
@@ -68,6 +65,8 @@ async fn make(
             return create_account(db, account, root_token).await;
         }
         Write::SetCustody { account, custody } => {
+            // What was given out under the old custody is not given out again under the new one.
+            replay::end_of_account(db, *account, true).await?;
             let args = [bytes(account.as_bytes()), text(custody.name())];
             db.execute("UPDATE accounts SET custody = $2 WHERE id = $1", &args).await?
         }
@@ -98,8 +97,8 @@ async fn make(
                 .await?;
             // After it: who claims a call now holds the token's row until its own is there. And
             // where the token's row is gone already, its answers go all the same.
-            replay::end_of_token(db, *account, *token).await?;
-            revoked
+            let ended = replay::end_of_token(db, *account, *token).await?;
+            revoked.max(ended.min(1))
         }
         Write::InsertKey(key) => return insert_key(db, key).await,
         Write::PutInForce(key) => return put_in_force(db, key, now).await,
@@ -145,6 +144,7 @@ async fn make(
         Write::RemoveEndedTokens { account, before, limit } => {
             remove_ended_tokens(db, *account, *before, *limit).await?
         }
+        Write::ReleaseAllClaims => replay::release_all(db).await?,
         Write::DropClaim { id, nonce } => replay::drop_claim(db, id, nonce).await?,
         Write::ReleaseClaim { id, nonce } => replay::release(db, id, nonce).await?,
         Write::RemoveEndedAnswers { before, limit } => {
@@ -163,55 +163,10 @@ async fn make(
             )
             .await?
         }
-        Write::AddUsage { counter, counts } => add_usage(db, *counter, counts).await?,
+        Write::AddUsage { counter, counts } => usage::add(db, *counter, counts).await?,
     };
     Ok(Ok(changed))
 }
-
-async fn add_usage(
-    db: &mut impl Writes,
-    counter: CounterId,
-    counts: &[UsageCount],
-) -> Result<u64, Failure> {
-    let rows: Vec<_> = counts
-        .iter()
-        .map(|count| UsageRow { counter, day: count.day.to_string(), count })
-        .collect();
-    ADD_USAGE.rows(db, &rows, UsageRow::values).await
-}
-
-struct UsageRow<'a> {
-    counter: CounterId,
-    day: String,
-    count: &'a UsageCount,
-}
-
-impl UsageRow<'_> {
-    fn values(&self) -> Vec<Arg<'_>> {
-        let Self { counter, day, count } = self;
-        let number = |count| integer(i64::try_from(count).unwrap_or(i64::MAX));
-        vec![
-            bytes(count.account.as_bytes()),
-            text(day),
-            bytes(count.token.as_bytes()),
-            text(count.operation),
-            bytes(&counter.0),
-            Arg::Text(count.label.as_deref()),
-            number(count.calls),
-            number(count.failed),
-        ]
-    }
-}
-
-static ADD_USAGE: LazyLock<Insert> = LazyLock::new(|| {
-    Insert::new(
-        "INSERT INTO usage (account, day, token, operation, counter, label, calls, failed)",
-        8,
-        "ON CONFLICT (account, day, token, operation, counter) DO UPDATE \
-         SET calls = usage.calls + excluded.calls, failed = usage.failed + excluded.failed, \
-         label = coalesce(usage.label, excluded.label)",
-    )
-});
 
 async fn create_account(
     db: &mut impl Writes,

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::audited::{self, Trail};
 use super::rows::{self, millis, token_kind_name};
 use super::sql::{Arg, Columns, Writes};
-use super::{KeyRecord, MasterKeyRecord, TokenRecord};
+use super::{KeyRecord, MasterKeyRecord, TokenRecord, usage};
 use crate::audit::{By, Event};
 use crate::error::Error;
 
@@ -241,7 +241,10 @@ pub(super) async fn into<W: Writes>(
     }
     while let Some(incoming) = rows.recv().await {
         match incoming {
-            Incoming::Whole => return record(db).await,
+            Incoming::Whole => {
+                usage::fill_days(db).await?;
+                return record(db).await;
+            }
             Incoming::Rows(rows) => {
                 for Row { table, values } in rows {
                     // A database of many servers has a clock of its own.

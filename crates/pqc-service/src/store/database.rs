@@ -259,6 +259,10 @@ impl<D: Database> Store for D {
         self.writer().write(by, Write::ReleaseClaim { id: *id, nonce: *nonce }).await
     }
 
+    async fn release_all_claims(&self) -> Result<u64, Error> {
+        self.writer().count(&By::SERVER, Write::ReleaseAllClaims).await
+    }
+
     async fn keep_answer(
         &self,
         by: &By,

@@ -18,6 +18,7 @@ mod rows;
 mod schema;
 mod sql;
 pub mod sqlite;
+mod usage;
 mod writer;
 
 use async_trait::async_trait;
@@ -410,6 +411,10 @@ pub trait Store: Send + Sync + 'static {
         id: &ReplayId,
         nonce: &[u8; replay::NONCE_BYTES],
     ) -> Result<bool, Error>;
+
+    /// Leaves all calls that are claimed to whoever comes next: for one who knows that those who
+    /// claimed them are gone. How many these are.
+    async fn release_all_claims(&self) -> Result<u64, Error>;
 
     /// Does what the call asks for and keeps its answer, in one step; `false`, and none is kept: as
     /// the effect says. [`Error::InFlight`]: another call has the claim now.

@@ -309,8 +309,7 @@ pub(super) async fn audit_of(
     before: Option<u64>,
     limit: u32,
 ) -> Result<Vec<(u64, Entry)>, Error> {
-    let sql =
-        "SELECT id, entry FROM audit WHERE account = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    let sql = "SELECT id, account, entry FROM audit WHERE account = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
     let before = before.map_or(i64::MAX, place);
     let args = [bytes(account.as_bytes()), integer(before), integer(limit)];
     db.fetch(sql, &args).await?.iter().map(rows::audit_entry).collect()
@@ -324,13 +323,14 @@ pub(super) async fn usage(
 ) -> Result<Vec<UsageSum>, Error> {
     /// Some of an account's usage added up by a column, here `$4`.
     macro_rules! sums {
-        ($group:literal, $columns:literal) => {
+        ($table:literal, $group:literal, $columns:literal) => {
             concat!(
                 "SELECT ",
                 $columns,
                 ", operation, CAST(sum(calls) AS BIGINT) AS calls, \
-                 CAST(sum(failed) AS BIGINT) AS failed FROM usage \
-                 WHERE account = $1 AND day BETWEEN $2 AND $3 AND (",
+                 CAST(sum(failed) AS BIGINT) AS failed FROM ",
+                $table,
+                " WHERE account = $1 AND day BETWEEN $2 AND $3 AND (",
                 $group,
                 ", operation) > ($4, $5) GROUP BY ",
                 $group,
@@ -341,10 +341,12 @@ pub(super) async fn usage(
         };
     }
     let (sql, is_token) = match query.by {
-        UsageBy::Day => (sums!("day", "day AS place"), false),
-        UsageBy::Month => (sums!("substr(day, 1, 7)", "substr(day, 1, 7) AS place"), false),
-        UsageBy::Label => (sums!("coalesce(label, '')", "coalesce(label, '') AS place"), false),
-        UsageBy::Token => (sums!("token", "token, min(label) AS label"), true),
+        UsageBy::Day => (sums!("usage_days", "day", "day AS place"), false),
+        UsageBy::Month => {
+            (sums!("usage_days", "substr(day, 1, 7)", "substr(day, 1, 7) AS place"), false)
+        }
+        UsageBy::Label => (sums!("usage_days", "label", "label AS place"), false),
+        UsageBy::Token => (sums!("usage", "token", "token, min(label) AS label"), true),
     };
     let (from, to) = (query.from.to_string(), query.to.to_string());
     // The empty string comes before every group and operation.

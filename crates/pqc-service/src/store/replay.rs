@@ -60,7 +60,12 @@ pub enum Claimed {
         before: bool,
     },
     /// There is an answer.
-    Answered(SealedAnswer),
+    Answered {
+        /// What was kept.
+        sealed: SealedAnswer,
+        /// Whether nobody came again before.
+        is_first: bool,
+    },
     /// The idempotency key was used for another request.
     OtherRequest,
     /// Another call is at it.
@@ -142,8 +147,11 @@ pub(super) async fn begin<W: Writes>(
     if !begun.request.ct_eq(&claim.request) {
         return over(Claimed::OtherRequest);
     }
-    if let Some(answer) = begun.answer {
-        return over(Claimed::Answered(answer));
+    if let Some(sealed) = begun.answer {
+        // The first who comes again is written down. A row for each would be a way to fill the disk.
+        let sql = "UPDATE replays SET repeated = 1 WHERE id = $1 AND repeated = 0";
+        let is_first = db.execute(sql, &[id]).await? > 0;
+        return over(Claimed::Answered { sealed, is_first });
     }
     let lease_ends = begun.claimed_at.millis().saturating_add(LEASE_MILLIS);
     if begun.is_claimed && now.millis() < lease_ends {
@@ -205,14 +213,19 @@ pub(super) async fn keep(
     Ok(Err(if rows.is_empty() { Refusal::Revoked.into() } else { Error::InFlight }))
 }
 
+/// Leaves all calls to whoever comes next: those who were at them are gone.
+pub(super) async fn release_all(db: &mut impl Writes) -> Result<u64, Failure> {
+    db.execute("UPDATE replays SET claim = NULL WHERE claim IS NOT NULL", &[]).await
+}
+
 /// Ends what was begun by a token that was revoked.
 pub(super) async fn end_of_token(
     db: &mut impl Writes,
     account: AccountId,
     token: TokenId,
-) -> Result<(), Failure> {
+) -> Result<u64, Failure> {
     let args = [bytes(account.as_bytes()), bytes(token.as_bytes())];
-    db.execute("DELETE FROM replays WHERE account = $1 AND token = $2", &args).await.map(drop)
+    db.execute("DELETE FROM replays WHERE account = $1 AND token = $2", &args).await
 }
 
 /// Ends what was begun by root tokens of the account, or by any of its tokens.

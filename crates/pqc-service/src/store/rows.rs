@@ -237,10 +237,17 @@ pub(super) fn audit_row(row: &impl Columns) -> Result<(ChainHead, Entry), Error>
     Ok((head, fields.audit_entry()?))
 }
 
-/// Of `id, entry`.
+/// Of `id, account, entry`.
 pub(super) fn audit_entry(row: &impl Columns) -> Result<(u64, Entry), Error> {
     let fields = Fields { row, what: "a row of the audit log" };
-    Ok((fields.number("id")?, fields.audit_entry()?))
+    let entry = fields.audit_entry()?;
+    // By this column a tenant finds what is told of it. No hash covers it, so it has to be the
+    // entry's own.
+    let account = entry.account.as_ref().map(|id| &id.as_bytes()[..]);
+    match fields.optional_bytes("account")? == account {
+        true => Ok((fields.number("id")?, entry)),
+        false => Err(fields.corrupt("account")),
+    }
 }
 
 /// Of `checkpoint`.

@@ -90,6 +90,7 @@ pub(super) enum Write {
         limit: u32,
     },
     /// Takes away a claim that could not be paid.
+    ReleaseAllClaims,
     DropClaim {
         id: ReplayId,
         nonce: [u8; NONCE_BYTES],
@@ -398,7 +399,9 @@ impl Batch {
         *head.write().unwrap_or_else(PoisonError::into_inner) = after;
         match done {
             Ok((Answers { made, spent, claimed }, _)) => {
-                counts.committed(size);
+                if counts.committed(size) {
+                    tracing::info!("the store commits again");
+                }
                 answer_each(write_answers, made);
                 answer_each(token_answers, spent);
                 answer_each(claim_answers, claimed);
@@ -407,12 +410,16 @@ impl Batch {
                 }
             }
             Err(failure) => {
-                counts.failed();
+                let failed_before = counts.failed();
                 if let Failure::Halted(_) = failure {
                     return Err(Halted);
                 }
                 answer_all(tried_out, &failure);
-                tracing::warn!(%failure, "a store transaction failed");
+                // Where one fails, many do: the first says enough.
+                match failed_before {
+                    true => tracing::debug!(%failure, "a store transaction failed again"),
+                    false => tracing::warn!(%failure, "a store transaction failed"),
+                }
                 answer_all(write_answers, &failure);
                 answer_all(token_answers, &failure);
                 answer_all(claim_answers, &failure);

@@ -302,7 +302,7 @@ async fn uses_of_stored_secrets_are_written_down_and_so_are_their_failures() {
         let usage =
             Use { request_id: Some("id".to_owned()), ..Use::new("sign", WrittenDown::Always) };
         let admitted = lab.service.spend(authorized, usage).await.unwrap();
-        lab.service.note_failure(&admitted, "failed, 404".to_owned()).await;
+        lab.service.note_failure(&admitted, "failed, 404".to_owned(), None).await;
         let written = entries(&*lab.store).await.split_off(before);
         let told: Vec<_> = written.iter().map(|e| (&*e.act, &*e.outcome)).collect();
         assert_eq!(told, [("sign", "admitted"), ("sign", "admitted"), ("sign", "failed, 404")]);

@@ -159,3 +159,16 @@ async fn the_clock() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_row_of_the_audit_log_that_is_put_to_another_account() {
+    on_every_ground(async |ground: Ground| {
+        let store = ground.open_with_account().await;
+        add_account(&*store, 2).await;
+        assert_eq!(store.audit_of(account_id(1), None, 9).await.unwrap().len(), 1);
+        let sql = format!("UPDATE audit SET account = x'{}'", "01".repeat(16));
+        assert_eq!(ground.damage(&sql).await, 2);
+        assert_corrupt(store.audit_of(account_id(1), None, 9).await, "another's");
+    })
+    .await;
+}

@@ -98,7 +98,7 @@ async fn check_calls(store: &dyn Store, ledger: &Ledger) {
     for &n in &ledger.claims {
         let next = NewClaim { nonce: [0xff; 16], ..numbered_call(n) };
         let claimed = store.claim(&By::OPERATOR, next).await.unwrap();
-        let is_answered = matches!(claimed, Claimed::Answered(_));
+        let is_answered = matches!(claimed, Claimed::Answered { .. });
         let is_paid = matches!(claimed, Claimed::InFlight | Claimed::Ours { before: true });
         assert!(is_answered || is_paid, "call {n} was lost: {claimed:?}");
         let key = store.key(account_id(1), &numbered_key(n).id).await.unwrap();

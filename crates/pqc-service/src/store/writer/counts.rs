@@ -29,16 +29,16 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// A transaction with so many changes is durable.
-    pub(super) fn committed(&self, changes: usize) {
-        self.failed_last.store(false, Ordering::Relaxed);
+    /// A transaction with so many changes is durable; whether the one before it failed.
+    pub(super) fn committed(&self, changes: usize) -> bool {
         self.batches.add(u64::try_from(changes).unwrap_or(u64::MAX));
+        self.failed_last.swap(false, Ordering::Relaxed)
     }
 
-    /// A transaction came to nothing, or may have.
-    pub(super) fn failed(&self) {
-        self.failed_last.store(true, Ordering::Relaxed);
+    /// A transaction came to nothing, or may have; whether the one before it failed too.
+    pub(super) fn failed(&self) -> bool {
         self.failures.fetch_add(1, Ordering::Relaxed);
+        self.failed_last.swap(true, Ordering::Relaxed)
     }
 
     pub(super) fn failed_last(&self) -> bool {

@@ -90,7 +90,9 @@ async fn apply(
             (Ok(Claimed::Ours { before: true }), Some(admitted)) => {
                 trail.add(admitted.clone().saying("once more, and paid before"), by);
             }
-            (Ok(Claimed::Answered(_)), _) => trail.add(claim.again.clone(), by),
+            (Ok(Claimed::Answered { is_first: true, .. }), _) => {
+                trail.add(claim.again.clone(), by);
+            }
             _ => {}
         }
         claimed.push(answer);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pqc_core::replay::SealedAnswer;
 use pqc_core::token::Refusal;
 use pqc_service::store::replay::{Claimed, Effect, KeptAnswer, LEASE_MILLIS, NewClaim, Payment};
-use pqc_service::{By, Error, Store};
+use pqc_service::{By, Custody, Error, Store};
 
 use crate::ground::{Ground, on_every_ground};
 use crate::support::{
@@ -69,9 +69,9 @@ async fn a_call_is_paid_once_and_answered_again() {
         assert!(answer(&*store, answer_to(&first), key).await.unwrap());
         let key = store.key(account_id(1), &key_pair(1, 1).id).await.unwrap();
         assert_eq!(key, Some(key_pair(1, 1)));
-        let answered = Claimed::Answered(sealed());
-        assert_eq!(claim(&*store, &again(&first, 2)).await, answered);
-        assert_eq!(claim(&*store, &returning(&first)).await, answered);
+        let answered = |is_first| Claimed::Answered { sealed: sealed(), is_first };
+        assert_eq!(claim(&*store, &again(&first, 2)).await, answered(true));
+        assert_eq!(claim(&*store, &returning(&first)).await, answered(false));
         assert_eq!(claim(&*store, &other).await, Claimed::OtherRequest);
         assert_eq!(attempts_left(&*store, &hash(1, 1)).await, Some(1));
         // It is not given up, or answered, once more.
@@ -91,8 +91,8 @@ async fn a_call_is_paid_once_and_answered_again() {
 
         let told = store.audit_of(account_id(1), None, 100).await.unwrap();
         let told: Vec<_> = told.iter().rev().map(|(_, entry)| &*entry.outcome).collect();
-        // The account, its token; the first, its key, what was answered; the second.
-        assert_eq!(told, ["done", "done", "admitted", "done", "again", "again", "admitted"]);
+        // The account, its token; the first, its key, that somebody came again; the second.
+        assert_eq!(told, ["done", "done", "admitted", "done", "again", "admitted"]);
     })
     .await;
 }
@@ -176,14 +176,14 @@ async fn what_a_revoked_token_began_ends_with_it() {
         assert_eq!(claim(&*store, &again(first, 7)).await, Claimed::Refused(Refusal::Revoked));
         assert!(!is_begun(first).await, "no row is left of what could not be paid");
 
-        // Of a token whose own row is gone: it is not revoked any more, but its answers end.
+        // Of a token whose own row is gone: its answers can be ended, once.
         let all = pqc_core::Timestamp::from_millis(u64::MAX >> 1);
         store.remove_ended_tokens(&By::OPERATOR, account_id(1), all, 100).await.unwrap();
-        assert!(is_begun(second).await && !revoke(2).await);
-        assert!(!is_begun(second).await);
+        assert!(is_begun(second).await && revoke(2).await);
+        assert!(!is_begun(second).await && !revoke(2).await);
 
         // Under way when it was revoked: it makes nothing.
-        assert!(!revoke(3).await);
+        assert!(revoke(3).await);
         let late = answer(&*store, answer_to(third), Effect::InsertKey(key_pair(1, 1))).await;
         assert!(matches!(late, Err(Error::Unauthorized(Refusal::Revoked))), "{late:?}");
         assert_eq!(store.stored_keys(account_id(1), 10).await.unwrap(), 0);
@@ -241,7 +241,31 @@ async fn nothing_is_answered_to_a_disabled_account() {
         let other = NewClaim { id: replay_id(2), ..again(&first, 3) };
         assert_eq!(claim(&*store, &other).await, disabled);
         set(false).await;
-        assert_eq!(claim(&*store, &returning(&first)).await, Claimed::Answered(sealed()));
+        let answered = |is_first| Claimed::Answered { sealed: sealed(), is_first };
+        assert_eq!(claim(&*store, &returning(&first)).await, answered(true));
+
+        // What was given out under another custody is over.
+        let custody = Custody::ServerOnly;
+        assert!(store.set_custody(&By::OPERATOR, account_id(1), custody).await.unwrap());
+        let spent = Claimed::Refused(Refusal::Spent);
+        assert_eq!(claim(&*store, &returning(&first)).await, spent);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_of_an_ended_server_are_left_to_the_next() {
+    on_every_ground(async |ground: Ground| {
+        let store = with_token(&ground, 2).await;
+        let (first, done) = (new_claim(1, 1, 1), new_claim(1, 1, 2));
+        assert_eq!(claim(&*store, &first).await, FIRST);
+        assert_eq!(claim(&*store, &done).await, FIRST);
+        answer(&*store, answer_to(&done), Effect::Nothing).await.unwrap();
+        assert_eq!(claim(&*store, &again(&first, 3)).await, Claimed::InFlight);
+        assert_eq!(store.release_all_claims().await.unwrap(), 1);
+        assert_eq!(claim(&*store, &again(&first, 3)).await, Claimed::Ours { before: true });
+        let answered = Claimed::Answered { sealed: sealed(), is_first: true };
+        assert_eq!(claim(&*store, &returning(&done)).await, answered);
     })
     .await;
 }
@@ -259,7 +283,8 @@ async fn an_answer_ends_when_it_should_and_is_removed() {
             answer(&*store, answer_to(one), Effect::Nothing).await.unwrap();
         }
         ground.set_time(at(9)).await;
-        assert_eq!(claim(&*store, &returning(&short)).await, Claimed::Answered(sealed()));
+        let answered = Claimed::Answered { sealed: sealed(), is_first: true };
+        assert_eq!(claim(&*store, &returning(&short)).await, answered);
         ground.set_time(at(10)).await;
         assert!(store.begun_call(&short.id, at(10)).await.unwrap().is_none());
         assert!(store.begun_call(&long.id, at(10)).await.unwrap().is_some());

@@ -10,5 +10,18 @@ CREATE TABLE usage (
     label     TEXT   COLLATE "C",          -- the token's, which may be gone
     calls     BIGINT NOT NULL CHECK (calls >= 0),
     failed    BIGINT NOT NULL CHECK (failed >= 0), -- of them
-    UNIQUE (account, day, token, operation, counter)
+    -- In this order it is added up by token, page by page.
+    UNIQUE (account, token, operation, day, counter)
+);
+
+-- The same without tokens: a year of it is few rows, however many tokens there were.
+CREATE TABLE usage_days (
+    account   BYTEA  NOT NULL CHECK (length(account) = 16),
+    day       TEXT   COLLATE "C" NOT NULL,
+    operation TEXT   COLLATE "C" NOT NULL,
+    label     TEXT   COLLATE "C" NOT NULL, -- empty: none
+    counter   BYTEA  NOT NULL CHECK (length(counter) = 16),
+    calls     BIGINT NOT NULL CHECK (calls >= 0),
+    failed    BIGINT NOT NULL CHECK (failed >= 0),
+    PRIMARY KEY (account, day, operation, label, counter)
 );

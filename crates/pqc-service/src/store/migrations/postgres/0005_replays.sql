@@ -10,6 +10,7 @@ CREATE TABLE replays (
     claim      BYTEA  CHECK (length(claim) = 16), -- who is at it; NULL: nobody
     claimed_at BIGINT NOT NULL CHECK (claimed_at >= 0),
     answer     BYTEA, -- sealed; NULL: there is none yet
+    repeated   BIGINT NOT NULL DEFAULT 0 CHECK (repeated IN (0, 1)), -- whether somebody came again
     expires_at BIGINT NOT NULL CHECK (expires_at >= 0)
 );
 

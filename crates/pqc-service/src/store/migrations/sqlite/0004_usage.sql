@@ -10,5 +10,18 @@ CREATE TABLE usage (
     label     TEXT,             -- the token's, which may be gone
     calls     INTEGER NOT NULL CHECK (calls >= 0),
     failed    INTEGER NOT NULL CHECK (failed >= 0), -- of them
-    UNIQUE (account, day, token, operation, counter)
+    -- In this order it is added up by token, page by page.
+    UNIQUE (account, token, operation, day, counter)
 ) STRICT;
+
+-- The same without tokens: a year of it is few rows, however many tokens there were.
+CREATE TABLE usage_days (
+    account   BLOB    NOT NULL CHECK (length(account) = 16),
+    day       TEXT    NOT NULL,
+    operation TEXT    NOT NULL,
+    label     TEXT    NOT NULL, -- empty: none
+    counter   BLOB    NOT NULL CHECK (length(counter) = 16),
+    calls     INTEGER NOT NULL CHECK (calls >= 0),
+    failed    INTEGER NOT NULL CHECK (failed >= 0),
+    PRIMARY KEY (account, day, operation, label, counter)
+) STRICT, WITHOUT ROWID;

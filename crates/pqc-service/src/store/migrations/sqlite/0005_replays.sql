@@ -10,6 +10,7 @@ CREATE TABLE replays (
     claim      BLOB    CHECK (length(claim) = 16), -- who is at it; NULL: nobody
     claimed_at INTEGER NOT NULL CHECK (claimed_at >= 0),
     answer     BLOB, -- sealed; NULL: there is none yet
+    repeated   INTEGER NOT NULL DEFAULT 0 CHECK (repeated IN (0, 1)), -- whether somebody came again
     expires_at INTEGER NOT NULL CHECK (expires_at >= 0)
 ) STRICT;
 
