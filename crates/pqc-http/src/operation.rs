@@ -232,10 +232,15 @@ async fn run<O: Operation>(app: &App, request: Request, known: &mut Known) -> Re
         }
         Err(refused) => refused,
     };
-    let outcome = format!("failed, {}", refused.status().as_u16());
-    let kept = idempotency::refusal(&refused, &parts);
-    app.service.note_failure(&by, outcome, kept.as_deref()).await;
+    let kept = if O::REPEATABLE { idempotency::refusal(&refused, &parts) } else { None };
+    note_failure(app, &by, &refused, kept.as_deref()).await;
     refused.into_response()
+}
+
+/// Has it known that what was admitted was refused; `kept` are the words for who repeats it.
+pub(crate) async fn note_failure(app: &App, by: &Admitted, refused: &Problem, kept: Option<&[u8]>) {
+    let outcome = format!("failed, {}", refused.status().as_u16());
+    app.service.note_failure(by, outcome, kept).await;
 }
 
 /// What a call that was not refused comes to.

@@ -125,10 +125,21 @@ impl Service {
     }
 
     async fn find(&self, hash: &TokenHash) -> Result<Caller, Error> {
+        let (_, found) = self.find_living(hash).await?;
+        Ok(found.map_err(|why| self.refused(why))?)
+    }
+
+    /// The holder of a living token, or why there is none; and the store's time.
+    pub(crate) async fn find_living(
+        &self,
+        hash: &TokenHash,
+    ) -> Result<(Timestamp, Result<Caller, Refusal>), Error> {
         let (now, found) = self.store.token_and_time(hash).await?;
-        let (token, account) = found.ok_or_else(|| self.refused(Refusal::Unknown))?;
-        token::authenticate(&token.state, now).map_err(|why| self.refused(why))?;
-        Ok(Caller { token, account, now })
+        let caller = found.ok_or(Refusal::Unknown).and_then(|(token, account)| {
+            token::authenticate(&token.state, now)?;
+            Ok(Caller { token, account, now })
+        });
+        Ok((now, caller))
     }
 }
 

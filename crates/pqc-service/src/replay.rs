@@ -8,7 +8,7 @@
 //! derived from the token's value, which no store has.
 
 use pqc_core::replay::{IdempotencyKey, Replay, ReplayId, RequestHash};
-use pqc_core::token::{self, Demand, Refusal, TokenHash, TokenValue};
+use pqc_core::token::{Demand, Refusal, TokenHash, TokenValue};
 use pqc_core::{AccountId, SecretVec, Timestamp, TokenId};
 use zeroize::Zeroizing;
 
@@ -91,7 +91,7 @@ impl Service {
 
     /// As [`Self::spend`], of a call that can be repeated: one attempt is spent for all that are
     /// the same, in the step that claims the call; or the first answer is given again, which is
-    /// always written down.
+    /// written down when it happens first.
     ///
     /// # Errors
     /// As there. [`Error::InFlight`]; [`Error::OtherRequest`]; [`Error::QuotaFull`]: nothing was
@@ -169,7 +169,9 @@ impl Service {
         now: Timestamp,
     ) -> Result<Claimed, Error> {
         let (id, nonce) = (claim.id, claim.nonce);
-        let is_new = self.store.begun_call(&id, now).await?.is_none();
+        // Who returns with a spent token was found by the call's row.
+        let is_new = !matches!(claim.payment, Payment::Before(_))
+            && self.store.begun_call(&id, now).await?.is_none();
         let place = match is_new {
             true => Some(self.reserve_answer(claim.account).await?),
             false => None,
@@ -257,13 +259,10 @@ impl Service {
     }
 
     async fn look(&self, hash: &TokenHash, id: &ReplayId) -> Result<(Timestamp, Comer), Error> {
-        let (now, found) = self.store.token_and_time(hash).await?;
+        let (now, found) = self.find_living(hash).await?;
         let why = match found {
-            None => Refusal::Unknown,
-            Some((token, account)) => match token::authenticate(&token.state, now) {
-                Ok(()) => return Ok((now, Comer::Living(Caller { token, account, now }))),
-                Err(why) => why,
-            },
+            Ok(caller) => return Ok((now, Comer::Living(caller))),
+            Err(why) => why,
         };
         let begun = self.store.begun_call(id, now).await?;
         match begun.filter(|(_, account)| is_over_by_use(why) && !account.disabled) {

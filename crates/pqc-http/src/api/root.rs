@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::around::{RequestId, answer_bodiless};
 use crate::auth::authenticate;
 use crate::fields::Fields;
-use crate::operation::{Answer, Known, from_service, spend};
+use crate::operation::{Answer, Known, from_service, note_failure, spend};
 use crate::problem::{FieldError, Problem};
 
 /// A call that came to its last step.
@@ -40,8 +40,7 @@ pub(super) async fn answer(
                 Err(refused) => Err(refused),
             };
             if let Err(refused) = &done {
-                let outcome = format!("failed, {}", refused.status().as_u16());
-                app.service.note_failure(&call.by, outcome, None).await;
+                note_failure(app, &call.by, refused, None).await;
             }
             done
         };

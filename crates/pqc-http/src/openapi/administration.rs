@@ -72,13 +72,7 @@ fn token_self(method: HttpMethod, id: &'static str) -> Row {
 
 fn keys(method: HttpMethod, id: &'static str) -> Row {
     let fields = [
-        optional(
-            "limit",
-            Form::Count { min: 1, max: Some(1000) },
-            "How many keys a page has at most.",
-        )
-        .default(100)
-        .example(10),
+        limit("How many keys a page has at most."),
         optional(
             "cursor",
             Form::Text { min: Some(34), max: Some(54), pattern: Some("^[A-Za-z0-9_-]*$") },
@@ -99,13 +93,7 @@ fn keys(method: HttpMethod, id: &'static str) -> Row {
 fn audit(method: HttpMethod, id: &'static str) -> Row {
     let number = Form::Text { min: Some(1), max: Some(19), pattern: Some("^[0-9]*$") };
     let fields = [
-        optional(
-            "limit",
-            Form::Count { min: 1, max: Some(1000) },
-            "How many entries a page has at most.",
-        )
-        .default(100)
-        .example(10),
+        limit("How many entries a page has at most."),
         optional("cursor", number, "The `next_cursor` of the page before."),
     ];
     let entry = [
@@ -142,13 +130,7 @@ fn usage(method: HttpMethod, id: &'static str) -> Row {
         optional("to", Form::Date, "To the end of this day; by default today.")
             .example("2026-11-29"),
         optional("by", by.clone(), "What is added up, beside the operation.").default("day"),
-        optional(
-            "limit",
-            Form::Count { min: 1, max: Some(1000) },
-            "How many sums a page has at most.",
-        )
-        .default(100)
-        .example(10),
+        limit("How many sums a page has at most."),
         optional(
             "cursor",
             Form::Text { min: Some(2), max: Some(1000), pattern: Some("^[A-Za-z0-9_-]*$") },
@@ -180,6 +162,10 @@ fn usage(method: HttpMethod, id: &'static str) -> Row {
         )
         .asks(&fields)
         .answers(&answer, Some(example("/usage/answer")))
+}
+
+fn limit(about: &'static str) -> Field {
+    optional("limit", Form::Count { min: 1, max: Some(1000) }, about).default(100).example(10)
 }
 
 fn one_key(row: Row) -> Row {

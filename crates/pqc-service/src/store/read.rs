@@ -119,8 +119,7 @@ pub(super) async fn live_tokens(
 ) -> Result<u64, Error> {
     let sql = "SELECT count(*) AS count FROM \
          (SELECT 1 FROM tokens WHERE account = $1 AND over_at > $2 LIMIT $3) AS live";
-    let args = [bytes(account.as_bytes()), integer(rows::millis(now)), most(at_most)];
-    rows::count(db.fetch(sql, &args).await?.first().ok_or(NO_COUNT)?)
+    count_living(db, sql, account, now, at_most).await
 }
 
 pub(super) async fn begun_call(
@@ -147,6 +146,17 @@ pub(super) async fn kept_answers(
 ) -> Result<u64, Error> {
     let sql = "SELECT count(*) AS count FROM \
          (SELECT 1 FROM replays WHERE account = $1 AND expires_at > $2 LIMIT $3) AS kept";
+    count_living(db, sql, account, now, at_most).await
+}
+
+/// What of an account (`$1`) is not over at a time (`$2`), as far as it must be counted (`$3`).
+async fn count_living(
+    db: &impl Reads,
+    sql: &'static str,
+    account: AccountId,
+    now: Timestamp,
+    at_most: u64,
+) -> Result<u64, Error> {
     let args = [bytes(account.as_bytes()), integer(millis(now)), most(at_most)];
     rows::count(db.fetch(sql, &args).await?.first().ok_or(NO_COUNT)?)
 }
@@ -309,7 +319,8 @@ pub(super) async fn audit_of(
     before: Option<u64>,
     limit: u32,
 ) -> Result<Vec<(u64, Entry)>, Error> {
-    let sql = "SELECT id, account, entry FROM audit WHERE account = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    let sql = "SELECT id, account, entry FROM audit WHERE account = $1 AND id < $2 \
+         ORDER BY id DESC LIMIT $3";
     let before = before.map_or(i64::MAX, place);
     let args = [bytes(account.as_bytes()), integer(before), integer(limit)];
     db.fetch(sql, &args).await?.iter().map(rows::audit_entry).collect()

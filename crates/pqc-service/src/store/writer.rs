@@ -89,8 +89,9 @@ pub(super) enum Write {
         before: Timestamp,
         limit: u32,
     },
-    /// Takes away a claim that could not be paid.
+    /// Leaves all calls to whoever comes next.
     ReleaseAllClaims,
+    /// Takes away a claim that could not be paid.
     DropClaim {
         id: ReplayId,
         nonce: [u8; NONCE_BYTES],
@@ -333,8 +334,8 @@ async fn run<E: Engine>(
 struct Halted;
 
 /// What one transaction does: first the changes, then the uses of tokens, then those with an
-/// idempotency key, each in the order of their coming. None was answered before the others came, so no caller can tell; and a
-/// revocation holds for the uses that waited beside it.
+/// idempotency key, each in the order of their coming. None was answered before the others came, so
+/// no caller can tell; and a revocation holds for the uses that waited beside it.
 #[derive(Default)]
 struct Batch {
     writes: Vec<(Write, By)>,
