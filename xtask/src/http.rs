@@ -60,8 +60,7 @@ impl Connection {
         token: &str,
         json: Option<&str>,
     ) -> anyhow::Result<Answer> {
-        let request = request(method, path, &self.host, token, json);
-        self.ask(request.as_bytes())
+        self.ask(request(method, path, &self.host, token, json).as_bytes())
     }
 
     /// Sends the bytes of a request, and reads the answer.
@@ -107,6 +106,12 @@ pub(crate) fn request(
          Content-Length: {length}\r\n\r\n{}",
         json.unwrap_or_default()
     )
+}
+
+/// The bytes of a POST of JSON under an `Idempotency-Key`.
+pub(crate) fn keyed_request(path: &str, host: &str, token: &str, json: &str, key: &str) -> String {
+    let header = format!("\r\nIdempotency-Key: {key}\r\n");
+    request("POST", path, host, token, Some(json)).replacen("\r\n", &header, 1)
 }
 
 /// The middle one.

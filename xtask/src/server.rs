@@ -37,12 +37,9 @@ impl Server {
     /// # Errors
     /// As there.
     pub(crate) fn start_with(build: &str, folder: &Path, options: &[&str]) -> anyhow::Result<Self> {
-        // This program is TARGET/debug/xtask.
-        let xtask = env::current_exe()?;
-        let target = xtask.ancestors().nth(2).context("xtask runs outside a target folder")?;
         let log = folder.join("log");
         let out = File::create(&log)?;
-        let process = Command::new(target.join(build).join("pqc"))
+        let process = pqc(build)?
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder.join("data"))
             .args(options)
@@ -108,6 +105,23 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The `pqc` of a build, without settings from the environment.
+///
+/// # Errors
+/// This program is not where cargo puts it.
+pub(crate) fn pqc(build: &str) -> anyhow::Result<Command> {
+    // This program is TARGET/debug/xtask.
+    let xtask = env::current_exe()?;
+    let target = xtask.ancestors().nth(2).context("xtask runs outside a target folder")?;
+    let mut command = Command::new(target.join(build).join("pqc"));
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("PQC_") {
+            command.env_remove(name);
+        }
+    }
+    Ok(command)
 }
 
 /// The plain text of one field of a flat JSON object: no escapes, so no parser.

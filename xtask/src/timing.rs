@@ -15,19 +15,18 @@
 //! them. A pair differs if its permutation p-value is below [`LEVEL`] divided by the number of pairs.
 
 use std::collections::hash_map::RandomState;
+use std::fs;
 use std::hash::{BuildHasher, Hasher};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use tempfile::TempDir;
 
 use crate::command::cargo;
-use crate::http::{Connection, median, request};
-use crate::server::{Server, field};
+use crate::http::{Connection, keyed_request, median, request};
+use crate::server::{Server, field, pqc};
 
 /// Builds, serves, measures, and prints the medians and p-values.
 ///
@@ -38,10 +37,29 @@ pub(crate) fn run(rounds: usize) -> anyhow::Result<()> {
     let folder = TempDir::new()?;
     let server = Server::start_with("release", folder.path(), &["--log", "warn"])?;
     let mut random = Random::new();
+    println!("without an Idempotency-Key");
+    compare(rounds, &server, folder.path(), &mut random, |token| {
+        request("GET", "/api/v1/token/self", &server.address, token, None)
+    })?;
+    println!("with an Idempotency-Key");
+    compare(rounds, &server, folder.path(), &mut random, |token| {
+        keyed_request("/api/kem/generate_keys", &server.address, token, "{}", "timing")
+    })
+}
+
+/// Compares the times in which such a request is refused.
+fn compare(
+    rounds: usize,
+    server: &Server,
+    folder: &Path,
+    random: &mut Random,
+    request: impl Fn(&str) -> String,
+) -> anyhow::Result<()> {
     let mut samples: [Vec<f64>; KINDS.len()] = Default::default();
     for round in 0..rounds {
-        let tokens = tokens(&server, folder.path(), &mut random)?;
-        for (all, more) in samples.iter_mut().zip(sample(&server, &tokens)?) {
+        let tokens = tokens(server, folder, random)?;
+        let calls = tokens.map(|tokens| tokens.iter().map(|token| request(token)).collect());
+        for (all, more) in samples.iter_mut().zip(sample(server, &calls)?) {
             all.extend(more);
         }
         eprintln!("xtask: round {} of {rounds}", round + 1);
@@ -49,12 +67,12 @@ pub(crate) fn run(rounds: usize) -> anyhow::Result<()> {
     for (kind, samples) in KINDS.iter().zip(&samples) {
         println!("{kind}: median {:.2} µs of {}", median(&mut samples.clone()), samples.len());
     }
-    let told = controls(&samples[0], &mut random)?;
+    let told = controls(&samples[0], random)?;
     let mut apart = Vec::new();
     let pairs = KINDS.len() * (KINDS.len() - 1) / 2;
     for (index, (one, a)) in KINDS.iter().zip(&samples).enumerate() {
         for (other, b) in KINDS.iter().zip(&samples).skip(index + 1) {
-            let found = Comparison::of(a, b, &mut random);
+            let found = Comparison::of(a, b, random);
             println!("{one} and {other}: {found}");
             if found.deals_p < LEVEL / pairs as f64 {
                 apart.push(format!("{one} and {other}"));
@@ -117,7 +135,7 @@ fn tokens(
 }
 
 fn revoke(id: &str, folder: &Path) -> anyhow::Result<()> {
-    let status = Command::new(program()?)
+    let status = pqc("release")?
         .args(["token", "revoke", id, "--data-dir"])
         .arg(folder.join("data"))
         .stdout(fs::File::create(folder.join("revoked"))?)
@@ -126,21 +144,11 @@ fn revoke(id: &str, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn program() -> anyhow::Result<PathBuf> {
-    let xtask = env::current_exe()?;
-    let target = xtask.ancestors().nth(2).context("xtask runs outside a target folder")?;
-    Ok(target.join("release/pqc"))
-}
-
-/// Times in microseconds of each kind.
+/// Makes calls of each kind, and gives their times in microseconds.
 fn sample(
     server: &Server,
-    tokens: &[Vec<String>; KINDS.len()],
+    calls: &[Vec<String>; KINDS.len()],
 ) -> anyhow::Result<[Vec<f64>; KINDS.len()]> {
-    let calls = tokens.each_ref().map(|tokens| {
-        let call = |token: &String| request("GET", PATH, &server.address, token, None);
-        tokens.iter().map(call).collect::<Vec<_>>()
-    });
     let of_callers = thread::scope(|scope| {
         let callers: Vec<_> = (0..CALLERS)
             .map(|_| {
@@ -283,7 +291,6 @@ impl Random {
 }
 
 const KINDS: [&str; 4] = ["unknown", "expired", "spent", "revoked"];
-const PATH: &str = "/api/v1/token/self";
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const TOKENS: usize = 10;
 /// Many: a refusal waits, and so do they.

@@ -1,7 +1,7 @@
 //! The settings in force. [`crate::args`] has read them, each by itself; what is wrong between them
 //! is refused on the way to [`StoreConfig`] and [`ServeConfig`].
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -9,9 +9,11 @@ use anyhow::bail;
 use pqc_http::KeyExchange;
 use pqc_service::{PostgresStore, Settings};
 
-use crate::args::{Listen, PostgresUrl, ServeArgs, StoreArgs, StoreUrl, setting_names};
+use crate::args::{
+    Listen, PostgresUrl, ServeArgs, StoreArgs, StoreUrl, setting_names, unknown_setting,
+};
 use crate::certificate::TlsFiles;
-use crate::logging::{self, LogFormat};
+use crate::logging::LogFormat;
 use crate::master_key::MasterSource;
 
 /// What the verbs that work on a store need to know.
@@ -63,9 +65,7 @@ impl StoreConfig {
     /// # Errors
     /// What is wrong, by the name of its setting.
     pub(crate) fn new(args: StoreArgs) -> anyhow::Result<Self> {
-        for name in unknown_variables(std::env::vars_os().map(|(name, _)| name)) {
-            logging::warn(format_args!("the environment variable {name} is no setting"));
-        }
+        check_variables(std::env::vars_os())?;
         let StoreArgs { data_dir, store, config: _, master_key_file, master_passphrase_file } =
             args;
         let master = match (master_key_file, master_passphrase_file) {
@@ -170,14 +170,25 @@ fn admin(args: &ServeArgs, has_tls: bool) -> anyhow::Result<Option<AdminConfig>>
     Ok(Some(AdminConfig { listen, client_ca }))
 }
 
-/// Those that begin as settings do and are none: misspelt, they would be passed over.
-fn unknown_variables(names: impl Iterator<Item = OsString>) -> Vec<String> {
+/// Refuses those that begin as settings do and are none: misspelt, they would be passed over.
+fn check_variables(all: impl Iterator<Item = (OsString, OsString)>) -> anyhow::Result<()> {
     let known = setting_names();
-    let is_unknown = |name: &String| {
-        let key = name.strip_prefix("PQC_").map(str::to_lowercase);
-        key.is_some_and(|key| key != "config" && !known.contains(&key))
-    };
-    names.filter_map(|name| name.into_string().ok()).filter(is_unknown).collect()
+    for (name, value) in all {
+        let Some(name) = name.to_str() else { continue };
+        let Some(key) = name.strip_prefix("PQC_").map(str::to_lowercase) else { continue };
+        if key != "config" && !known.contains(&key) && !is_service_link(name, &value) {
+            bail!("{name} in the environment: {}", unknown_setting(&key, &known));
+        }
+    }
+    Ok(())
+}
+
+/// Whether Kubernetes made it for a service whose name begins with `pqc`.
+fn is_service_link(name: &str, value: &OsStr) -> bool {
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || name.contains("_PORT_")
+        || (name.ends_with("_PORT") && value.to_string_lossy().contains("://"))
 }
 
 #[cfg(test)]
@@ -195,10 +206,25 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_variable_is_found() {
-        let names = ["PQC_MAX_TEXT", "PQC_CONFIG", "PATH", "PQC_MASTER_KEYFILE", "PQCX"];
-        let unknown = unknown_variables(names.into_iter().map(OsString::from));
-        assert_eq!(unknown, ["PQC_MASTER_KEYFILE"]);
+    fn a_misspelt_variable_is_refused_and_those_of_kubernetes_are_not() {
+        let check = |name: &str, value: &str| {
+            let all = [("PATH", "/bin"), ("PQC_MAX_TEXT", "1"), ("PQC_CONFIG", "f"), (name, value)];
+            let checked = check_variables(all.map(|(n, v)| (n.into(), v.into())).into_iter());
+            checked.map_err(|refusal| refusal.to_string())
+        };
+        let refused = check("PQC_MASTER_KEYFILE", "k").unwrap_err();
+        assert!(refused.contains("PQC_MASTER_KEYFILE"), "{refused}");
+        assert!(refused.ends_with("did you mean \"master_key_file\"?"), "{refused}");
+        assert!(check("PQC_PORT", "8080").is_err());
+        for (name, value) in [
+            ("PQCX", ""),
+            ("PQC_PORT", "tcp://10.0.0.1:8443"),
+            ("PQC_PORT_8443_TCP_ADDR", "10.0.0.1"),
+            ("PQC_SERVICE_HOST", "10.0.0.1"),
+            ("PQC_SERVICE_PORT_HTTPS", "8443"),
+        ] {
+            assert_eq!(check(name, value), Ok(()), "{name}");
+        }
     }
 
     #[test]

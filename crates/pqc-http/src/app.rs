@@ -53,6 +53,8 @@ pub struct Config {
     pub max_connections_per_address: u32,
     /// The limit for all headers of a request, at most 64 KiB.
     pub max_header_bytes: usize,
+    /// How many headers a request may have.
+    pub max_header_lines: usize,
     /// The most requests at a time on one connection of HTTP/2.
     pub http2_streams: u32,
     /// How many streams of a connection a client may reset before they were looked at; with more
@@ -88,6 +90,7 @@ impl Default for Config {
             max_connections: 4096,
             max_connections_per_address: 256,
             max_header_bytes: 16 * 1024,
+            max_header_lines: 100,
             http2_streams: 100,
             http2_resets: 20,
             max_calls_in_flight: 2048,

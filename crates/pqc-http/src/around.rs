@@ -103,9 +103,9 @@ pub(crate) async fn limit(State(app): State<Arc<App>>, request: Request, next: N
     // As in HTTP/1.1: name, colon, space, value, line end.
     let size: usize =
         headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    let limit = app.config.max_header_bytes;
-    if size > limit {
-        let refused = Problem::HeadersTooLarge { limit };
+    let (bytes, lines) = (app.config.max_header_bytes, app.config.max_header_lines);
+    if size > bytes || headers.len() > lines {
+        let refused = Problem::HeadersTooLarge { bytes, lines };
         return without_body(request, refused.into_response()).await;
     }
     // Over TLS it is the certificate that tells names of ours from others.

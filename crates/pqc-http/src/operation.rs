@@ -277,7 +277,7 @@ async fn admit<O: Operation>(
         _ => (Comer::Living(authenticate(app, parts, known).await?), None),
     };
     let token = comer.token_id();
-    let holder = comer.authorize(O::DEMAND).map_err(from_service)?;
+    let holder = comer.authorize(O::DEMAND).map_err(|e| out_of_scope(app, e))?;
     known.standing = app.rates.call_by(token)?;
     key?;
     let (fields, digest) = receive::<O>(app, parts, body, room, known, replay.is_some()).await?;
@@ -384,7 +384,7 @@ async fn key_used<O: Operation>(
             if let Holder::Living(authorized) = holder
                 && authorized.scope().key_id.is_some()
             {
-                authorized.authorize_key(used.id()).map_err(from_service)?;
+                authorized.authorize_key(used.id()).map_err(|e| out_of_scope(app, e))?;
             }
             Ok(used)
         }
@@ -415,6 +415,12 @@ fn check_media_type(headers: &HeaderMap, empty: bool) -> Result<(), Problem> {
         _ => true,
     });
     if json && utf8 { Ok(()) } else { Err(Problem::MediaType) }
+}
+
+/// A call that its token does not allow, which is counted for the audit log.
+pub(crate) fn out_of_scope(app: &App, error: pqc_service::Error) -> Problem {
+    app.service.refused_out_of_scope();
+    from_service(error)
 }
 
 /// The service's errors that need no field to be told of.

@@ -46,8 +46,8 @@ pub(crate) enum Problem {
     Invalid(Vec<FieldError>),
     /// 429.
     TooMany(TooMany),
-    /// 431, with the limit in bytes.
-    HeadersTooLarge { limit: usize },
+    /// 431, with the limits in bytes and lines.
+    HeadersTooLarge { bytes: usize, lines: usize },
     /// 500: our fault.
     Internal,
     /// 503, and what became of the attempt.
@@ -260,8 +260,8 @@ impl Problem {
                 Limited::Token => "This token is used too often.",
             }
             .to_owned(),
-            Self::HeadersTooLarge { limit } => {
-                format!("The headers are limited to {limit} bytes.")
+            Self::HeadersTooLarge { bytes, lines } => {
+                format!("The headers are limited to {bytes} bytes in {lines} lines.")
             }
             Self::Internal => "Our fault; give the request id to the operator.".to_owned(),
             Self::Unavailable { reason: Unavailable::Store, .. } => {

@@ -172,6 +172,9 @@ fn connection_builder(config: &Config) -> Builder<TokioExecutor> {
         .header_read_timeout(None)
         .half_close(true) // who says that no more comes may still wait for the answer
         .max_buf_size(HTTP1_BUFFER_BYTES);
+    if config.max_header_lines > HTTP1_HEADER_LINES {
+        builder.http1().max_headers(config.max_header_lines);
+    }
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -185,6 +188,8 @@ fn connection_builder(config: &Config) -> Builder<TokioExecutor> {
 
 /// Larger than what the application admits, so that it is the one to refuse with a problem.
 const HTTP1_BUFFER_BYTES: usize = 64 * 1024;
+/// Hyper's own limit, for which it has room on the stack.
+const HTTP1_HEADER_LINES: usize = 100;
 const HTTP2_HEADER_BYTES: u32 = 64 * 1024;
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);

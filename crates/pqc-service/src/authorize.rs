@@ -54,6 +54,11 @@ impl Service {
         self.refusals.missing();
     }
 
+    /// Counts a call that its living token does not allow.
+    pub fn refused_out_of_scope(&self) {
+        self.refusals.out_of_scope();
+    }
+
     pub(crate) fn refused(&self, why: Refusal) -> Refusal {
         self.refusals.count(why);
         why

@@ -132,7 +132,7 @@ fn parse_values(text: &str) -> anyhow::Result<Vec<(String, Vec<String>)>> {
     let mut all = Vec::new();
     for (key, value) in table {
         if !known.contains(&key) {
-            bail!("{}", unknown_key(&key, &known));
+            bail!("{}", unknown_setting(&key, &known));
         }
         let values = match value {
             toml::Value::Array(values) => values,
@@ -174,7 +174,8 @@ fn reason(error: &clap::Error) -> String {
     }
 }
 
-fn unknown_key(key: &str, all: &[String]) -> String {
+/// What is said of a key that is none of the settings.
+pub(crate) fn unknown_setting(key: &str, all: &[String]) -> String {
     let near = |known: &&String| strsim::jaro_winkler(key, known);
     let nearest = all.iter().max_by(|a, b| near(a).total_cmp(&near(b)));
     match nearest.filter(|known| near(known) > 0.8) {

@@ -54,6 +54,16 @@ pub(crate) struct LimitArgs {
         value_parser = value_parser!(u32).range(1024..=65536)
     )]
     max_headers: u32,
+    /// The most lines in the headers of a request
+    #[arg(
+        long,
+        env = "PQC_MAX_HEADER_LINES",
+        hide_env_values = true,
+        value_name = "COUNT",
+        default_value = "100",
+        value_parser = value_parser!(u32).range(16..=1000)
+    )]
+    max_header_lines: u32,
     /// The time for the head of a connection's first request, and for a TLS handshake
     #[arg(
         long,
@@ -236,6 +246,7 @@ impl LimitArgs {
             max_connections: self.max_connections,
             max_connections_per_address: self.max_connections_per_address,
             max_header_bytes: usize::try_from(self.max_headers)?,
+            max_header_lines: usize::try_from(self.max_header_lines)?,
             http2_streams: self.http2_streams,
             http2_resets: self.http2_resets.into(),
             max_calls_in_flight: self.max_calls_in_flight,

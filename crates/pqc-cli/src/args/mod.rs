@@ -18,7 +18,7 @@ use pqc_service::Custody;
 
 pub(crate) use audit::{AuditArgs, AuditVerb};
 pub(crate) use backup::{BackupArgs, KemArgs, KemVerb, RestoreArgs};
-pub(crate) use file::{Refusal, Setting, keys as setting_names, parse};
+pub(crate) use file::{Refusal, Setting, keys as setting_names, parse, unknown_setting};
 pub(crate) use keys::{KeysArgs, KeysVerb, RotatedKind};
 pub(crate) use settings::{KeyPolicyArgs, PolicyArgs, ServeArgs, StoreArgs};
 pub(crate) use usage::UsageArgs;

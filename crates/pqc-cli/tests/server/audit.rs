@@ -128,11 +128,20 @@ fn a_log_is_whole_beside_the_server_after_its_end_and_after_its_death() {
     let beside = folder.verb("audit verify --json").json();
     assert_eq!((&beside["whole"], &beside["findings"]), (&json!(true), &json!([])));
     server.anyone().with_token("nonsense").get("/api/v1/token/self").problem(401);
+    let root = server.root();
+    let narrow = json!({"operations": ["kem.decapsulate"], "key_id": root.generate().key_id});
+    let token = root.mint(&narrow);
+    token.post("/api/signature/sign", &json!({"data": ""})).problem(403);
+    token.get("/api/v1/keys").problem(403);
+    let other = root.generate();
+    let (cipher, _) = other.encapsulated_by(&root);
+    let asked = json!({"cipher": cipher, "pk": other.pk});
+    token.post("/api/kem/decapsulate_key", &asked).problem(403);
     server.stop();
     let ended = folder.verb("audit verify --json").json();
     assert_eq!((&ended["whole"], &ended["uncovered"]), (&json!(true), &json!(0)), "{ended}");
     let export = folder.verb("audit export").ended(0).stdout;
-    for said in ["server.start", "server.stop", "token.mint", "unknown 1"] {
+    for said in ["server.start", "server.stop", "token.mint", "unknown 1, out of scope 3"] {
         assert!(export.contains(said), "{said}: {export}");
     }
 

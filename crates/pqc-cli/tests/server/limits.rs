@@ -173,6 +173,20 @@ fn headers_and_texts_have_the_limits_that_were_set() {
 }
 
 #[test]
+fn headers_may_be_as_many_as_was_set() {
+    // More than hyper has by itself, and fewer; `Host` is one.
+    for most in [150, 20] {
+        let server = Folder::new().serve_with(&format!("--max-header-lines {most}"));
+        let with = |count: usize| {
+            let more: Vec<_> = (1..count).map(|i| format!("x-{i}: y")).collect();
+            let more: Vec<_> = more.iter().map(String::as_str).collect();
+            server.raw().head("GET /healthz HTTP/1.1", &more).answer().status
+        };
+        assert_eq!((with(most), with(most + 1)), (200, 431), "{most}");
+    }
+}
+
+#[test]
 fn the_settings_in_force_are_printed_with_their_sources() {
     let folder = Folder::new();
     let file = folder.beside("pqc.toml");

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::around::{RequestId, answer_bodiless};
 use crate::auth::authenticate;
 use crate::fields::Fields;
-use crate::operation::{Answer, Known, from_service, note_failure, spend};
+use crate::operation::{Answer, Known, note_failure, out_of_scope, spend};
 use crate::problem::{FieldError, Problem};
 
 /// A call that came to its last step.
@@ -61,7 +61,7 @@ async fn admit(
 ) -> Result<(Fields, Admitted), Problem> {
     let caller = authenticate(app, parts, known).await?;
     let token = caller.token_id();
-    let authorized = caller.authorize(Demand::Root).map_err(from_service)?;
+    let authorized = caller.authorize(Demand::Root).map_err(|e| out_of_scope(app, e))?;
     known.standing = app.rates.call_by(token)?;
     let fields = Fields::from_query(parts.uri.query())?;
     let request_id = parts.extensions.get().and_then(RequestId::text);

@@ -39,6 +39,7 @@ struct GenerateKemKeys;
 impl Operation for GenerateKemKeys {
     const ALLOW: &'static str = "POST";
     const DEMAND: Demand = DEMAND;
+    const ACT: &'static str = "v1.kem.generate";
     const BODY: BodyRule = BodyRule::Optional;
     const REPEATABLE: bool = true;
 
@@ -73,6 +74,7 @@ struct Encapsulate;
 impl Operation for Encapsulate {
     const ALLOW: &'static str = "POST";
     const DEMAND: Demand = DEMAND;
+    const ACT: &'static str = "v1.kem.encapsulate";
 
     async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
         const KEY: &str = "encapsulation_key";
@@ -104,6 +106,7 @@ struct Decapsulate;
 impl Operation for Decapsulate {
     const ALLOW: &'static str = "POST";
     const DEMAND: Demand = DEMAND;
+    const ACT: &'static str = "v1.kem.decapsulate";
 
     async fn act(app: &App, by: &Admitted, fields: Fields) -> Result<Answer, Problem> {
         let lengths = lengths(KemAlgorithm::ALL, KemAlgorithm::ciphertext_bytes);
@@ -139,6 +142,7 @@ struct GenerateSigningKeys;
 impl Operation for GenerateSigningKeys {
     const ALLOW: &'static str = "POST";
     const DEMAND: Demand = DEMAND;
+    const ACT: &'static str = "v1.sign.generate";
     const BODY: BodyRule = BodyRule::Optional;
     const REPEATABLE: bool = true;
 
@@ -173,6 +177,7 @@ struct Sign;
 impl Operation for Sign {
     const ALLOW: &'static str = "POST";
     const DEMAND: Demand = DEMAND;
+    const ACT: &'static str = "v1.sign";
 
     async fn act(app: &App, by: &Admitted, mut fields: Fields) -> Result<Answer, Problem> {
         const KEY: &str = "secret_key";
@@ -213,6 +218,7 @@ struct Verify;
 impl Operation for Verify {
     const ALLOW: &'static str = "POST";
     const DEMAND: Demand = DEMAND;
+    const ACT: &'static str = "v1.verify";
 
     async fn act(app: &App, by: &Admitted, mut fields: Fields) -> Result<Answer, Problem> {
         let sets = SignatureAlgorithm::ALL;

@@ -64,7 +64,7 @@ fn all() -> Vec<Problem> {
         TooMany::of_address(Duration::from_secs(1)).into(),
         TooMany::refused(Duration::from_secs(1)).into(),
         TooMany::of_token(Duration::from_secs(1), Standing::EXAMPLE).into(),
-        Problem::HeadersTooLarge { limit: 16 * 1024 },
+        Problem::HeadersTooLarge { bytes: 16 * 1024, lines: 100 },
         Problem::Internal,
         store(Attempt::Kept),
         store(Attempt::Spent),

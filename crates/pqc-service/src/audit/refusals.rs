@@ -16,12 +16,18 @@ pub(crate) struct Refusals {
     spent: AtomicU64,
     revoked: AtomicU64,
     disabled: AtomicU64,
+    out_of_scope: AtomicU64,
 }
 
 impl Refusals {
     /// One more call without a token.
     pub(crate) fn missing(&self) {
         self.missing.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One more call that its living token does not allow.
+    pub(crate) fn out_of_scope(&self) {
+        self.out_of_scope.fetch_add(1, Ordering::Relaxed);
     }
 
     /// One more that was refused for this reason.
@@ -50,8 +56,8 @@ impl Refusals {
 
     /// In the order of [`REASONS`].
     fn counters(&self) -> [&AtomicU64; REASONS.len()] {
-        let Self { missing, unknown, expired, spent, revoked, disabled } = self;
-        [missing, unknown, expired, spent, revoked, disabled]
+        let Self { missing, unknown, expired, spent, revoked, disabled, out_of_scope } = self;
+        [missing, unknown, expired, spent, revoked, disabled, out_of_scope]
     }
 }
 
@@ -73,8 +79,8 @@ impl Counted {
     }
 }
 
-const REASONS: [&str; 6] =
-    ["no token", "unknown", "expired", "spent", "revoked", "account disabled"];
+const REASONS: [&str; 7] =
+    ["no token", "unknown", "expired", "spent", "revoked", "account disabled", "out of scope"];
 
 #[cfg(test)]
 mod tests {
@@ -90,8 +96,9 @@ mod tests {
         let said = |counts: &Counted| counts.event().unwrap().detail.unwrap();
         assert_eq!(said(&counts), "no token 1, spent 1");
         refusals.count(Refusal::Spent);
+        refusals.out_of_scope();
         refusals.put_back(&counts);
-        assert_eq!(said(&refusals.take()), "no token 1, spent 2");
+        assert_eq!(said(&refusals.take()), "no token 1, spent 2, out of scope 1");
         assert!(refusals.take().event().is_none());
     }
 }
