@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::ground::Ground;
@@ -18,13 +18,24 @@ fn path() -> Option<PathBuf> {
     Some(path)
 }
 
+/// The program without settings from the environment.
+fn pqc(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PQC_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// A run of a verb on the store, from the start of its process to its end.
 pub(crate) fn verb(ground: &Ground, words: &[&str]) -> Option<impl Fn() + use<>> {
     let path = path()?;
     let args: Vec<_> =
         words.iter().map(|word| (*word).to_owned()).chain(ground.options()).collect();
     Some(move || {
-        let done = Command::new(&path).args(&args).env_remove(CLUSTER).output().unwrap();
+        let done = pqc(&path).args(&args).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     })
 }
@@ -37,10 +48,9 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(ground: &Ground) -> Option<Self> {
-        let mut child = Command::new(path()?)
+        let mut child = pqc(&path()?)
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
             .args(ground.options())
-            .env_remove(CLUSTER)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -80,6 +90,3 @@ impl Drop for Server {
         let _ = self.child.wait();
     }
 }
-
-/// No setting of the program.
-const CLUSTER: &str = "PQC_TEST_POSTGRES";
