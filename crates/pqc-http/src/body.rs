@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
@@ -181,8 +182,10 @@ pub(crate) async fn off_the_runtime<T: Send + 'static>(
 }
 
 /// Reads on for a while and forgets, so that a client which is still sending can read the refusal
-/// instead of a reset connection. Most clients read no answer before they have sent everything.
+/// instead of a reset connection. Most clients read no answer before they have sent everything. Each
+/// takes some memory, so many at a time are not read on for.
 pub(crate) async fn discard(mut body: Body) {
+    let Ok(_place) = READING_ON.try_acquire() else { return };
     let deadline = Instant::now() + DISCARD_TIME;
     while let Ok(Some(Ok(_))) = timeout_at(deadline, body.frame()).await {}
 }
@@ -192,6 +195,7 @@ const MEBIBYTE: usize = 1024 * 1024;
 const INLINE_BYTES: usize = 64 * 1024;
 /// One part in so many of the ceiling is for bodies that are not long.
 const SHARE_OF_SHORT_BODIES: usize = 16;
+static READING_ON: Semaphore = Semaphore::const_new(1024);
 /// A refusal waits for so long.
 pub(crate) const DISCARD_TIME: Duration = Duration::from_secs(5);
 
