@@ -49,11 +49,10 @@ impl Proxies {
             ProxyHeader::Forwarded => (FORWARDED, forwarded_for),
         };
         let lines: Vec<_> = headers.get_all(name).iter().collect();
-        let elements = lines.iter().rev().flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
-        let mut elements = elements.peekable();
-        if elements.peek().is_none() {
+        if lines.is_empty() {
             return Client::OfProxy(client);
         }
+        let elements = lines.iter().rev().flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
         for element in elements {
             // One that cannot be read hides what is before it.
             let Some(address) = read(element.trim()) else { return Client::OfProxy(client) };

@@ -26,6 +26,7 @@ mod operation;
 mod places;
 mod problem;
 mod rates;
+mod receive;
 mod routes;
 mod server;
 #[cfg(test)]

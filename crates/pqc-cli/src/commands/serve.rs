@@ -195,12 +195,13 @@ fn most_connections(wanted: u32) -> u32 {
 
 fn warn(config: &ServeConfig, is_encrypted: bool, data_dir: &DataDir, address: SocketAddr) {
     // They are not for a filter to leave out.
-    let say = |text: fmt::Arguments<'_>| match logging::takes_warnings(&config.log) {
+    let is_logged = logging::takes_warnings(&config.log);
+    let say = |text: fmt::Arguments<'_>| match is_logged {
         true => logging::warn(text),
         false => output::note(format_args!("warning: {text}")),
     };
-    let (own, source) = (data_dir.own_key(), &config.store.master);
-    let (file, option) = match source {
+    let own = data_dir.own_key();
+    let (file, option) = match &config.store.master {
         MasterSource::Own => (&own, "--master-key-file"),
         MasterSource::KeyFile(file) => (file, "--master-key-file"),
         MasterSource::PassphraseFile(file) => (file, "--master-passphrase-file"),

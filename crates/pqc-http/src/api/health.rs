@@ -38,17 +38,16 @@ async fn healthz(request: Request) -> Response {
 async fn readyz(State(app): State<Arc<App>>, request: Request) -> Response {
     answer_bodiless(request, ALLOW, async |_| {
         let ready = tokio::time::timeout(PATIENCE, app.service.ready()).await;
-        let reason = match ready {
+        let (reason, why) = match ready {
             Ok(Ok(())) => return json(br#"{"status":"ready"}"#.to_vec()),
             // What a database says of itself and its users is for operators.
             Ok(Err(Error::Unavailable(why))) => {
-                tracing::warn!(why, "not ready");
-                "the store is not available".to_owned()
+                ("the store is not available".to_owned(), Some(why))
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "the store does not answer".to_owned(),
+            Ok(Err(error)) => (error.to_string(), None),
+            Err(_) => ("the store does not answer".to_owned(), None),
         };
-        tracing::warn!(reason, "not ready");
+        tracing::warn!(reason, why, "not ready");
         Problem::NotReady(reason).into_response()
     })
     .await
