@@ -181,8 +181,6 @@ fn instructions(program: &Path, name: &str, runs: u64) -> anyhow::Result<u64> {
         .args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"])
         .arg(program)
         .args([name, &runs.to_string()])
-        // What is in the environment would be copied and counted.
-        .env_clear()
         .stdin(Stdio::null())
         .output()
         .context("valgrind can't be started")?;
