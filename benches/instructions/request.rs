@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use http_body_util::BodyExt;
 use pqc_core::{Secret, Timestamp};
-use pqc_http::{App, Config, HttpService};
+use pqc_http::{App, Config, HttpService, RateConfig};
 use pqc_service::host::RandomnessFailed;
 use pqc_service::{By, Custody, Host, Service, Settings, SqliteStore};
 use serde_json::{Value, json};
@@ -75,7 +75,11 @@ impl Server<()> {
             let root = service.create_account(&By::OPERATOR, account).await.unwrap();
             (service, format!("Bearer {}", *root.expose_text()))
         });
-        let app = App::new(Arc::new(service), Config::default()).into_service();
+        // Nothing of what is called here has a limit by default; but limits bring a clock that is
+        // calibrated at its start, for as many instructions as it takes.
+        let rates = RateConfig { address: None, token: None, refused: None };
+        let config = Config { rates, ..Config::default() };
+        let app = App::new(Arc::new(service), config).into_service();
         Server { app, root, runtime, _folder: folder }
     }
 }

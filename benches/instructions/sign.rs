@@ -1,4 +1,5 @@
-//! ML-DSA, by the active backend; what is prepared runs on RustCrypto.
+//! ML-DSA: by the active backend, with keys as they are (prepared ones take the same way there); and
+//! from mu, by keys that were prepared, on RustCrypto.
 //!
 //! Signing is deterministic and each run signs another message: FIPS 204 then fixes how many
 //! attempts they take together, whatever reads the generator before.
@@ -28,20 +29,25 @@ fn of(set: SignatureAlgorithm) -> [Case; 5] {
             let (key, mut message) = (key(set), messages());
             move || key.sign_deterministic(&message(), Context::EMPTY).unwrap()
         }),
-        Case::new(case("sign-prepared"), SIGNATURES, move || {
-            let (key, mut message) = (key(set).prepare().unwrap(), messages());
-            move || key.sign_deterministic(&message(), Context::EMPTY).unwrap()
+        Case::new(case("sign-mu-prepared"), SIGNATURES, move || {
+            let (key, mut message) = (key(set), messages());
+            let prepared = key.prepare().unwrap();
+            move || {
+                let mu = key.verifying_key().mu(&message(), Context::EMPTY);
+                prepared.sign_mu_deterministic(&mu).unwrap()
+            }
         }),
         Case::new(case("verify"), RUNS, move || {
             let key = key(set);
             let signature = key.sign_deterministic(MESSAGE, Context::EMPTY).unwrap();
             move || assert!(key.verifying_key().verify(MESSAGE, Context::EMPTY, &signature))
         }),
-        Case::new(case("verify-prepared"), RUNS, move || {
+        Case::new(case("verify-mu-prepared"), RUNS, move || {
             let key = key(set);
-            let signature = key.sign_deterministic(MESSAGE, Context::EMPTY).unwrap();
+            let mu = key.verifying_key().mu(MESSAGE, Context::EMPTY);
+            let signature = key.sign_mu_deterministic(&mu).unwrap();
             let prepared = key.verifying_key().prepare().unwrap();
-            move || assert!(prepared.verify(MESSAGE, Context::EMPTY, &signature))
+            move || assert!(prepared.verify_mu(&mu, &signature))
         }),
     ]
 }
