@@ -27,6 +27,8 @@ pub(crate) struct Followed {
     files: TlsFiles,
     read: Read,
     tls: Tls,
+    /// How often in a row they could not be read.
+    missed: u32,
 }
 
 /// The bytes of both files.
@@ -45,7 +47,7 @@ impl TlsFiles {
         let read = self.read()?;
         let tls = Tls::new(self.certificate(&read)?, self.exchange)?;
         key_files::warn_if_open(&self.key);
-        Ok(Followed { files: self, read, tls })
+        Ok(Followed { files: self, read, tls, missed: 0 })
     }
 
     fn read(&self) -> anyhow::Result<Read> {
@@ -102,10 +104,14 @@ impl Followed {
     fn look(&mut self, is_asked: bool) -> anyhow::Result<()> {
         let read = match self.files.read() {
             // One that is being replaced may be missing for a moment.
-            Err(error) if is_asked => return Err(error),
-            Err(_) => return Ok(()),
+            Err(error) => {
+                self.missed = self.missed.saturating_add(1);
+                let is_said = is_asked || self.missed == MISSED_FOR_A_MOMENT;
+                return if is_said { Err(error) } else { Ok(()) };
+            }
             Ok(read) => read,
         };
+        self.missed = 0;
         if read == self.read && !is_asked {
             return Ok(());
         }
@@ -119,4 +125,5 @@ impl Followed {
 }
 
 const MAX_FILE_BYTES: usize = 1024 * 1024;
+const MISSED_FOR_A_MOMENT: u32 = 3;
 const LOOK_EVERY: Duration = Duration::from_secs(2);

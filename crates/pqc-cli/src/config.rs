@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use pqc_http::KeyExchange;
@@ -65,7 +65,6 @@ impl StoreConfig {
     /// # Errors
     /// What is wrong, by the name of its setting.
     pub(crate) fn new(args: StoreArgs) -> anyhow::Result<Self> {
-        check_variables(std::env::vars_os())?;
         let StoreArgs { data_dir, store, config: _, master_key_file, master_passphrase_file } =
             args;
         let master = match (master_key_file, master_passphrase_file) {
@@ -77,6 +76,14 @@ impl StoreConfig {
                  master key: leave one of them out"
             ),
         };
+        if let MasterSource::KeyFile(file) = &master
+            && is_key(file)
+        {
+            bail!(
+                "master_key_file was given a key: put it into a file (`pqc master-key new --out FILE` \
+                 makes one) and name that file. Who saw this key can open the store that it seals"
+            );
+        }
         let postgres = match store {
             StoreUrl::Embedded => None,
             StoreUrl::Postgres(url) => {
@@ -133,6 +140,12 @@ impl ServeConfig {
     }
 }
 
+/// Whether it is a master key where the name of its file belongs.
+fn is_key(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn tls(args: &ServeArgs) -> anyhow::Result<Option<TlsFiles>> {
     let exchange = match args.tls_require_pq {
         true => KeyExchange::RequirePostQuantum,
@@ -170,8 +183,14 @@ fn admin(args: &ServeArgs, has_tls: bool) -> anyhow::Result<Option<AdminConfig>>
     Ok(Some(AdminConfig { listen, client_ca }))
 }
 
-/// Refuses those that begin as settings do and are none: misspelt, they would be passed over.
-fn check_variables(all: impl Iterator<Item = (OsString, OsString)>) -> anyhow::Result<()> {
+/// Refuses variables of the environment that begin as settings do and are none: misspelt, they would
+/// be passed over.
+///
+/// # Errors
+/// The first of them.
+pub(crate) fn check_variables(
+    all: impl Iterator<Item = (OsString, OsString)>,
+) -> anyhow::Result<()> {
     let known = setting_names();
     for (name, value) in all {
         let Some(name) = name.to_str() else { continue };

@@ -300,6 +300,12 @@ impl DataDir {
         self.path.join("master.key")
     }
 
+    /// Whether the file lies in the folder, wherever links lead.
+    pub(crate) fn holds(&self, file: &Path) -> bool {
+        let real = |path: &Path| std::fs::canonicalize(path).ok();
+        real(file).zip(real(&self.path)).is_some_and(|(file, folder)| file.starts_with(folder))
+    }
+
     /// That no log is here whose store is not: a new store must not take it for its own.
     fn check_no_stray_log(&self) -> anyhow::Result<()> {
         let log = self.path.join("pqc.db-wal");

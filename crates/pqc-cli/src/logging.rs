@@ -121,6 +121,12 @@ fn parse(filter: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseErr
     EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse(filter)
 }
 
+/// Whether a log with this filter takes warnings.
+pub(crate) fn takes_warnings(filter: &str) -> bool {
+    let level = parse(filter).ok().and_then(|filter| filter.max_level_hint());
+    level.is_none_or(|level| level >= LevelFilter::WARN)
+}
+
 /// Warns, in the log or, where a verb has none, on stderr.
 pub(crate) fn warn(text: fmt::Arguments<'_>) {
     if tracing::dispatcher::has_been_set() {

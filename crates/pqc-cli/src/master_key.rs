@@ -107,9 +107,10 @@ pub(crate) fn line(key: &Secret<32>) -> Zeroizing<Vec<u8>> {
 /// The file is missing or cannot be read; the line is too short or too long.
 pub(crate) fn read_passphrase(path: &Path) -> anyhow::Result<SecretVec> {
     let line = match key_files::first_line(path) {
+        // It is not named: it may be the passphrase itself.
         Err(error) if error.kind() == ErrorKind::NotFound => bail!(
-            "the master passphrase file {} is missing: its first line must be the passphrase",
-            path.display()
+            "the file that master_passphrase_file names is missing: its first line must be the \
+             passphrase"
         ),
         line => {
             line.with_context(|| format!("cannot read the master passphrase {}", path.display()))?

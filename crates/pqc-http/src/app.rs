@@ -1,6 +1,5 @@
 //! The application: what every handler shares, and which path leads where.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use crate::api;
 use crate::around;
 use crate::body::{self, Ceiling};
 use crate::calls::Calls;
-use crate::client::{Proxies, Source};
+use crate::client::{Client, Proxies, Source};
 use crate::cross_origin;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -104,10 +103,16 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whom a limit by address holds for: nobody who is on this machine, and no proxy.
-    pub(crate) fn source(&self, client: IpAddr) -> Option<Source> {
+    /// Whom a limit by address holds for: nobody who is on this machine, and no proxy, but all those
+    /// together of whom a proxy does not say who they are.
+    pub(crate) fn source(&self, client: Client) -> Option<Source> {
         let is_ours = self.loopback && self.proxies.are_none();
-        (!is_ours && !self.proxies.have(client)).then(|| Source::from(client))
+        match client {
+            Client::At(address) => {
+                (!is_ours && !self.proxies.have(address)).then(|| Source::from(address))
+            }
+            Client::OfProxy(proxy) => Some(Source::from(proxy)),
+        }
     }
 
     /// The limit for the body of a call that carries a text.

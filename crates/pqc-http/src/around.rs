@@ -157,7 +157,10 @@ pub(crate) async fn note_route(request: Request, next: Next) -> Response {
 /// (`Expect`) sends nothing now.
 pub(crate) async fn without_body(request: Request, answer: Response) -> Response {
     let (parts, body) = request.into_parts();
-    if !body.is_end_stream() && !parts.headers.contains_key(EXPECT) {
+    let waits = parts.headers.contains_key(EXPECT);
+    // Who sends slowly holds no head in memory.
+    drop(parts);
+    if !waits && !body.is_end_stream() {
         body::discard(body).await;
     }
     answer
@@ -239,7 +242,7 @@ fn known_method(method: &Method) -> &'static str {
 }
 
 /// Room for a query with a public key and a ciphertext of ML-KEM-1024 in hex (6.3 kB).
-const MAX_URL_BYTES: usize = 8 * 1024;
+pub(crate) const MAX_URL_BYTES: usize = 8 * 1024;
 /// What an answer may be taken for, and by whom: by browsers, which find nothing to run in it.
 const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),

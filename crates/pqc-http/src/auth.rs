@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
 use crate::app::App;
-use crate::client::Source;
+use crate::client::{Client, Source};
 use crate::connection::Peer;
 use crate::operation::Known;
 use crate::problem::{Attempt, Problem, Unavailable};
@@ -52,7 +52,7 @@ async fn find_living<T>(
     find: impl AsyncFnOnce(&str) -> Result<T, Error>,
 ) -> Result<T, Problem> {
     let begun = Instant::now();
-    known.at_work = Some(app.calls.begin()?);
+    known.begin_work(app)?;
     let source = count_by_address(app, parts)?;
     let found = self::find(&app.service, &parts.headers, find);
     let found = found.instrument(step("authenticate")).await;
@@ -61,7 +61,7 @@ async fn find_living<T>(
             app.rates.refused_from(source);
         }
         // Who waits is not at work.
-        known.at_work = None;
+        known.leave_work();
         sleep_until(next_step(begun, Instant::now())).await;
     }
     found
@@ -71,7 +71,11 @@ async fn find_living<T>(
 /// for, if they do.
 pub(crate) fn count_by_address(app: &App, parts: &Parts) -> Result<Option<Source>, Problem> {
     let Some(Peer(peer)) = parts.extensions.get() else { return Ok(None) };
-    let source = app.config.source(app.config.proxies.client(*peer, &parts.headers));
+    let client = app.config.proxies.client(*peer, &parts.headers);
+    if let Client::OfProxy(proxy) = client {
+        app.rates.warn_of_nameless(proxy);
+    }
+    let source = app.config.source(client);
     if let Some(source) = source {
         app.rates.call_from(source)?;
     }

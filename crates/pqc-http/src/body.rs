@@ -130,6 +130,7 @@ pub(crate) async fn receive(
     let mut deadline = Instant::now() + each_mebibyte;
     let mut mebibytes = 0;
     let mut received = Zeroizing::new(Vec::new());
+    let before = room.held;
     while let Some(frame) =
         timeout_at(deadline.min(due), body.frame()).await.map_err(|_| Problem::SlowBody)?
     {
@@ -144,7 +145,7 @@ pub(crate) async fn receive(
             let larger = length.max(capacity.saturating_mul(4)).min(most.max(length));
             room.take(larger)?;
             received = enlarge(received, larger).await?;
-            room.shrink(larger);
+            room.shrink(before.saturating_add(larger));
         }
         received.extend_from_slice(&chunk);
         while received.len() / MEBIBYTE > mebibytes {

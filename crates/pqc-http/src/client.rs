@@ -39,10 +39,10 @@ impl Proxies {
 
     /// The client of a request that came from `peer`: the last address that is no proxy's. What
     /// stands before that one may be invented.
-    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
         let mut client = peer.to_canonical();
         if !self.have(client) {
-            return client;
+            return Client::At(client);
         }
         let (name, read): (_, fn(&str) -> Option<IpAddr>) = match self.header {
             ProxyHeader::XForwardedFor => (X_FORWARDED_FOR, address),
@@ -50,16 +50,29 @@ impl Proxies {
         };
         let lines: Vec<_> = headers.get_all(name).iter().collect();
         let elements = lines.iter().rev().flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
+        let mut elements = elements.peekable();
+        if elements.peek().is_none() {
+            return Client::OfProxy(client);
+        }
         for element in elements {
             // One that cannot be read hides what is before it.
-            let Some(address) = read(element.trim()) else { break };
+            let Some(address) = read(element.trim()) else { return Client::OfProxy(client) };
             client = address;
             if !self.have(client) {
                 break;
             }
         }
-        client
+        Client::At(client)
     }
+}
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// One at this address.
+    At(IpAddr),
+    /// One of those for whom this proxy calls, and of whom it does not say which.
+    OfProxy(IpAddr),
 }
 
 /// `for` of an element of `Forwarded`.
@@ -105,7 +118,10 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
         }
-        proxies.client(peer.parse().unwrap(), &headers).to_string()
+        match proxies.client(peer.parse().unwrap(), &headers) {
+            Client::At(address) => address.to_string(),
+            Client::OfProxy(proxy) => format!("of {proxy}"),
+        }
     }
 
     #[test]
@@ -123,13 +139,15 @@ mod tests {
         assert_eq!(of("10.0.0.1", "203.0.113.7, 198.51.100.1, 10.2.3.4"), "198.51.100.1");
         assert_eq!(of("10.0.0.1", "10.9.9.9"), "10.9.9.9");
         for unreadable in ["", "unknown", "198.51.100.1, _hidden", "198.51.100.1,"] {
-            assert_eq!(of("10.0.0.1", unreadable), "10.0.0.1", "{unreadable}");
+            assert_eq!(of("10.0.0.1", unreadable), "of 10.0.0.1", "{unreadable}");
         }
         let two = [(xff, "203.0.113.7"), (xff, "198.51.100.1")];
         assert_eq!(client(XForwardedFor, "10.0.0.1", &two), "198.51.100.1");
         // The header that our proxies do not write is the client's own.
         let other = [("forwarded", "for=203.0.113.7")];
-        assert_eq!(client(XForwardedFor, "10.0.0.1", &other), "10.0.0.1");
+        assert_eq!(client(XForwardedFor, "10.0.0.1", &other), "of 10.0.0.1");
+        assert_eq!(client(XForwardedFor, "10.0.0.1", &[]), "of 10.0.0.1");
+        assert_eq!(of("10.0.0.1", "unknown, 10.2.3.4"), "of 10.2.3.4");
     }
 
     #[test]
@@ -140,7 +158,7 @@ mod tests {
         assert_eq!(of("for=\"[2001:db8::1]:99\""), "2001:db8::1");
         assert_eq!(of("for=203.0.113.7, for=198.51.100.1;proto=http"), "198.51.100.1");
         for unreadable in ["for=unknown", "for=_x", "proto=http", "for=1.2.3.4;for=5.6.7.8"] {
-            assert_eq!(of(unreadable), "10.0.0.1", "{unreadable}");
+            assert_eq!(of(unreadable), "of 10.0.0.1", "{unreadable}");
         }
     }
 

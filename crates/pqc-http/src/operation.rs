@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use http_body::Body as _;
@@ -188,10 +188,21 @@ pub(crate) struct Known {
     pub(crate) account: Option<AccountId>,
     pub(crate) standing: Option<Standing>,
     /// Its place, while it has one.
-    pub(crate) at_work: Option<AtWork>,
+    at_work: Option<AtWork>,
 }
 
 impl Known {
+    /// Takes a place.
+    pub(crate) fn begin_work(&mut self, app: &App) -> Result<(), Problem> {
+        self.at_work = Some(app.calls.begin()?);
+        Ok(())
+    }
+
+    /// Gives its place up: who sends slowly holds up nobody.
+    pub(crate) fn leave_work(&mut self) {
+        self.at_work = None;
+    }
+
     /// Tells it with the answer.
     pub(crate) fn tell(self, mut response: Response) -> Response {
         if let Some(account) = self.account {
@@ -206,16 +217,18 @@ impl Known {
 
 /// Steps 2 to 7 of the contract.
 async fn run<O: Operation>(app: &App, request: Request, known: &mut Known) -> Response {
-    let (parts, mut body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
     let mut room = app.bodies.room();
-    let admitted = match admit::<O>(app, &parts, &mut body, &mut room, known).await {
+    let admitted = match admit::<O>(app, &mut parts, &mut body, &mut room, known).await {
         Ok(Step::Act(ready)) => ready,
         Ok(Step::Answer(answer)) => return idempotency::again(answer.into_response(room)),
         Ok(Step::Refuse(response)) => {
+            known.leave_work();
             return without_body(Request::from_parts(parts, body), idempotency::again(response))
                 .await;
         }
         Err(refused) => {
+            known.leave_work();
             let request = Request::from_parts(parts, body);
             return without_body(request, refused.into_response()).await;
         }
@@ -262,7 +275,7 @@ struct Ready {
 /// Steps 2 to 6: what is refused here has spent nothing.
 async fn admit<O: Operation>(
     app: &App,
-    parts: &Parts,
+    parts: &mut Parts,
     body: &mut Body,
     room: &mut Room,
     known: &mut Known,
@@ -323,6 +336,7 @@ async fn claim(
     let is_root = holder.is_root();
     let admission = app.service.claim(holder, call, usage).await.map_err(from_service)?;
     match &admission {
+        Admission::First(by) if by.is_taken_over() => {}
         Admission::First(_) => app.metrics.token_was_used(is_root),
         Admission::Again(_) | Admission::RefusedAgain(_) => app.metrics.was_answered_again(),
     }
@@ -344,32 +358,45 @@ pub(crate) async fn spend(
 /// Step 5.
 async fn receive<O: Operation>(
     app: &App,
-    parts: &Parts,
+    parts: &mut Parts,
     body: &mut Body,
     room: &mut Room,
     known: &mut Known,
     is_repeatable: bool,
 ) -> Result<(Fields, Option<RequestDigest>), Problem> {
     let fields = Fields::from_query(parts.uri.query())?;
-    let digest = |body: &[u8]| is_repeatable.then(|| idempotency::digest(parts, body));
+    let digest =
+        |parts: &Parts, body: &[u8]| is_repeatable.then(|| idempotency::digest(parts, body));
     if O::BODY == BodyRule::Optional && body.is_end_stream() {
-        return Ok((fields, digest(b"")));
+        return Ok((fields, digest(parts, b"")));
     }
     check_media_type(&parts.headers, body.is_end_stream())?;
     let limit = O::body_limit(&app.config);
-    // Who sends slowly holds up nobody.
-    known.at_work = None;
+    known.leave_work();
+    // Many may wait for their bodies, and each takes memory before a byte of it is there.
+    forget_headers(parts);
+    let url = parts.uri.path_and_query().map_or(0, |path| path.as_str().len());
+    room.take(CALL_BYTES.saturating_add(url))?;
     let received = body::receive(body, limit, app.body_time(parts), room);
     let received = received.instrument(step("receive")).await?;
-    known.at_work = Some(app.calls.begin()?);
+    known.begin_work(app)?;
     // A body of the most that these may have takes some milliseconds.
-    let digest = digest(&received);
+    let digest = digest(parts, &received);
     if O::BODY == BodyRule::Optional && received.is_empty() {
         return Ok((fields, digest));
     }
     room.take(received.len().saturating_mul(O::WORKING_COPIES))?;
     let fields = off_the_runtime(received.len(), move || fields.with_body(&received)).await?;
     Ok((fields, digest))
+}
+
+/// From here on it is asked for one of them alone.
+fn forget_headers(parts: &mut Parts) {
+    let expects = parts.headers.contains_key(EXPECT);
+    parts.headers = HeaderMap::new();
+    if expects {
+        parts.headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
+    }
 }
 
 /// A token narrowed to a key uses that key and no other. A call whose fields are wrong is left to
@@ -437,6 +464,7 @@ pub(crate) fn from_service(error: pqc_service::Error) -> Problem {
         Error::UnknownKey => Problem::UnknownKey,
         Error::InFlight => Problem::InFlight,
         Error::OtherRequest => idempotency::reused().into(),
+        Error::Busy => Problem::Unavailable { reason: Unavailable::Calls, attempt: Attempt::Kept },
         Error::Unavailable(reason) => {
             tracing::warn!(reason, "the store is not available");
             Problem::Unavailable { reason: Unavailable::Store, attempt: Attempt::Kept }
@@ -457,5 +485,7 @@ pub(crate) fn from_service(error: pqc_service::Error) -> Problem {
 }
 
 const BODY_LIMIT: usize = 1024 * 1024;
+/// About what a call takes whose body is still to come, with its part of a connection.
+const CALL_BYTES: usize = 24 * 1024;
 /// Room for the longest answer of the two families with keys, in hex.
 const ANSWER_CAPACITY: usize = 24 * 1024;

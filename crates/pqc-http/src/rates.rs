@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -42,6 +43,8 @@ pub(crate) struct Rates {
     refused: Option<Limiter<Source>>,
     /// Those who are not listened to, and until when.
     shut_out: Mutex<HashMap<Source, Instant>>,
+    /// When it was last said that a proxy does not name its clients.
+    warned_at: Mutex<Option<Instant>>,
 }
 
 impl Rates {
@@ -51,6 +54,7 @@ impl Rates {
             token: config.token.map(|rate| Limiter::new(Quota::per_second(rate), rate, 1)),
             refused: config.refused.map(|rate| Limiter::new(Quota::per_minute(rate), rate, 60)),
             shut_out: Mutex::default(),
+            warned_at: Mutex::default(),
         }
     }
 
@@ -69,6 +73,19 @@ impl Rates {
                 limiter.count(&source).map(drop).map_err(|left| TooMany::of_address(left).into())
             }
             None => Ok(()),
+        }
+    }
+
+    /// Says, now and then, that a proxy does not name its clients.
+    pub(crate) fn warn_of_nameless(&self, proxy: IpAddr) {
+        let mut warned_at = self.warned_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned_at.is_none_or(|at| at.elapsed() >= BETWEEN_WARNINGS) {
+            *warned_at = Some(Instant::now());
+            tracing::warn!(
+                %proxy,
+                "a trusted proxy does not say for whom it calls (proxy_header names the header): all \
+                 such calls of it share the limits of one address"
+            );
         }
     }
 
@@ -174,13 +191,13 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     }
 }
 
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::IpAddr;
 
     fn rates(address: u32, token: u32, refused: u32) -> Rates {
         let [address, token, refused] = [address, token, refused].map(NonZeroU32::new);

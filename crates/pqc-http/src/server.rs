@@ -14,6 +14,8 @@ use tokio::sync::watch;
 
 use crate::admin::Admin;
 use crate::app::{App, Config, HttpService};
+use crate::around::MAX_URL_BYTES;
+use crate::client::Client;
 use crate::connection::{self, Patience, Peer};
 use crate::metrics::{Connections, Present};
 use crate::places::Places;
@@ -91,7 +93,7 @@ pub(crate) async fn run(
         while let Ok(place) = places.next().await {
             let (stream, peer) = accept.next().await;
             // Who has as many as he may have is told by the end of this one.
-            let Some(place) = places.take(place, config.source(peer)) else {
+            let Some(place) = places.take(place, config.source(Client::At(peer))) else {
                 connections.refused.inc();
                 continue;
             };
@@ -180,17 +182,25 @@ fn connection_builder(config: &Config) -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .keep_alive_interval(HTTP2_PING_INTERVAL)
         .keep_alive_timeout(HTTP2_PING_TIMEOUT)
-        .max_header_list_size(HTTP2_HEADER_BYTES)
+        .max_header_list_size(http2_header_bytes(config))
         .max_concurrent_streams(config.http2_streams)
         .max_pending_accept_reset_streams(config.http2_resets);
     builder
 }
 
-/// Larger than what the application admits, so that it is the one to refuse with a problem.
+/// As many as the application admits, and some more, so that it is the one to refuse with a problem.
+/// A header counts for 32 bytes more than it has here (RFC 9113, Section 6.5.2), and so does the URL.
+fn http2_header_bytes(config: &Config) -> u32 {
+    let Config { max_header_bytes, max_header_lines, .. } = config;
+    let lines = max_header_lines.saturating_mul(32);
+    let bytes = max_header_bytes.saturating_mul(2).saturating_add(lines);
+    u32::try_from(bytes.saturating_add(MAX_URL_BYTES)).unwrap_or(u32::MAX)
+}
+
+/// Larger than what the application admits, as above.
 const HTTP1_BUFFER_BYTES: usize = 64 * 1024;
 /// Hyper's own limit, for which it has room on the stack.
 const HTTP1_HEADER_LINES: usize = 100;
-const HTTP2_HEADER_BYTES: u32 = 64 * 1024;
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection without a request may take to end at shutdown.

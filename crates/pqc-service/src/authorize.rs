@@ -32,11 +32,15 @@ pub struct Admitted {
     pub(crate) account: AccountRecord,
     pub(crate) by: By,
     pub(crate) token: TokenId,
+    /// That of the token.
+    pub(crate) label: Option<String>,
     pub(crate) now: Timestamp,
     pub(crate) usage: Use,
     pub(crate) is_written_down: bool,
     /// That of a call that can be repeated.
     pub(crate) claim: Option<Claim>,
+    /// Whether the call was admitted before, and came to no end.
+    pub(crate) is_taken_over: bool,
 }
 
 impl Service {
@@ -90,11 +94,18 @@ impl Service {
         } else if is_written_down {
             self.store.record(&by, usage.event(account.id, "admitted")).await?;
         }
-        let token_id = token.id;
-        let claim = None;
-        let admitted =
-            Admitted { account, by, token: token_id, now, usage, is_written_down, claim };
-        self.counter.call(&admitted, token.label.as_deref());
+        let admitted = Admitted {
+            account,
+            by,
+            token: token.id,
+            label: token.label,
+            now,
+            usage,
+            is_written_down,
+            claim: None,
+            is_taken_over: false,
+        };
+        self.counter.call(&admitted);
         Ok(admitted)
     }
 
@@ -212,6 +223,12 @@ impl Admitted {
     #[must_use]
     pub fn account_id(&self) -> AccountId {
         self.account.id
+    }
+
+    /// Whether the call was admitted, and paid, before.
+    #[must_use]
+    pub fn is_taken_over(&self) -> bool {
+        self.is_taken_over
     }
 
     /// The token that it acts by.

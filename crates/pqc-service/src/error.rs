@@ -34,6 +34,9 @@ pub enum Error {
     /// Another call with the same token and idempotency key is under way.
     #[error("a call with the same idempotency key is under way")]
     InFlight,
+    /// As many as may wait for the same already do.
+    #[error("too many wait to read the usage: try again")]
+    Busy,
     /// The idempotency key was used before, for another request.
     #[error("the idempotency key was used for another request")]
     OtherRequest,

@@ -138,10 +138,19 @@ impl Service {
         };
         let by = By::token(token, usage.request_id.clone());
         match self.claim_a_place(&by, claim, now).await? {
-            Claimed::Ours { .. } => {
-                let claim = Some(Claim { call, nonce });
-                let admitted = Admitted { account, by, token, now, usage, is_written_down, claim };
-                self.counter.call(&admitted, label.as_deref());
+            Claimed::Ours { before } => {
+                let admitted = Admitted {
+                    account,
+                    by,
+                    token,
+                    label,
+                    now,
+                    usage,
+                    is_written_down,
+                    claim: Some(Claim { call, nonce }),
+                    is_taken_over: before,
+                };
+                self.counter.call(&admitted);
                 Ok(Admission::First(Box::new(admitted)))
             }
             Claimed::Answered { sealed, .. } => {
@@ -229,7 +238,12 @@ impl Service {
         whole.push(kind);
         whole.extend_from_slice(answer);
         let sealed = call.replay.seal(&call.request, &whole, &mut self.rng())?;
-        Ok(Some(KeptAnswer { id: call.replay.id(), nonce: *nonce, sealed }))
+        Ok(Some(KeptAnswer {
+            id: call.replay.id(),
+            nonce: *nonce,
+            custody: admitted.custody(),
+            sealed,
+        }))
     }
 
     /// Keeps the words in which a call was refused for good. Without them it is left to who comes

@@ -14,7 +14,7 @@ use crate::masters::{MasterSecret, Masters};
 use crate::quota::{Counted, Quota};
 use crate::rotation;
 use crate::store::{KeyRecord, Store, StoreFigures};
-use crate::usage::Counter;
+use crate::usage::{Counter, Readers};
 
 /// What an operator sets.
 #[derive(Debug, Clone, Copy)]
@@ -65,8 +65,7 @@ pub struct Service {
     pub(crate) refusals: Refusals,
     pub(crate) keeper: Keeper,
     pub(crate) counter: Counter,
-    /// Who reads the usage has it.
-    pub(crate) usage_turn: tokio::sync::Mutex<()>,
+    pub(crate) readers: Readers,
     issuers: RwLock<Arc<Issuers>>,
 }
 
@@ -105,7 +104,7 @@ impl Service {
             refusals,
             keeper,
             counter,
-            usage_turn: tokio::sync::Mutex::default(),
+            readers: Readers::default(),
             issuers,
         })
     }

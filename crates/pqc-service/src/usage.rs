@@ -6,11 +6,13 @@
 //! what is asked and answered.
 
 mod counter;
+mod readers;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub(crate) use counter::Counter;
+pub(crate) use readers::Readers;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -212,15 +214,15 @@ impl Service {
     /// was done in the last second may not be in it yet, on this server and on others.
     ///
     /// # Errors
-    /// Those of the store.
+    /// [`Error::Busy`]: too many wait to read it. Those of the store.
     pub async fn usage(
         &self,
         query: &UsageQuery,
         after: Option<&UsagePlace>,
         limit: u32,
     ) -> Result<Vec<UsageSum>, Error> {
-        // One at a time: it may look at many rows, and those who call for other things need the store.
-        let _alone = self.usage_turn.lock().await;
+        let waiting = self.readers.wait(query.account)?;
+        let _alone = waiting.turn().await;
         self.store.usage(query, after, limit).await
     }
 }

@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::builder::Resettable;
@@ -117,7 +117,14 @@ impl File {
             _ if self.get(arg).is_some() => format!("file ({})", self.path.display()),
             _ => "default".to_owned(),
         };
-        let value = if id == "store" { values.map(|url| StoreUrl::redacted(&url)) } else { values };
+        let value = values.map(|value| match id {
+            "store" => StoreUrl::redacted(&value),
+            // It may be the secret itself.
+            "master_key_file" | "master_passphrase_file" if !Path::new(&value).exists() => {
+                "[there is no such file]".to_owned()
+            }
+            _ => value,
+        });
         Setting { key: id.to_owned(), value, source }
     }
 }

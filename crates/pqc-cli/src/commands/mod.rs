@@ -18,6 +18,7 @@ mod usage;
 use pqc_core::Timestamp;
 
 use crate::args::{Args, Command};
+use crate::config::check_variables;
 use crate::output::Output;
 use crate::signals::unless_stopped;
 
@@ -27,6 +28,11 @@ use crate::signals::unless_stopped;
 /// Whatever went wrong; [`crate::exit`] tells how the run ends.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let output = if args.json { Output::Json } else { Output::Text };
+    let has_settings =
+        !matches!(args.command, Command::Kem(_) | Command::Selftest | Command::Acvp { .. });
+    if has_settings {
+        check_variables(std::env::vars_os())?;
+    }
     match args.command {
         Command::Serve(args) => serve::run(*args, output).await,
         Command::Demo => demo::run(output).await,

@@ -1,5 +1,6 @@
 //! `pqc serve`: the server, from the first start to the last request.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::first_start;
 use crate::logging;
 use crate::master_key::MasterSource;
 use crate::opened::Opened;
-use crate::output::{Human, Output};
+use crate::output::{self, Human, Output};
 use crate::signals::{Hangup, Signals};
 use crate::traces::Traces;
 
@@ -115,13 +116,24 @@ pub(crate) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<()> {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            served = serving => served.context("the server ended"),
-            never = following => match never {},
-            never = opened.service.keep_house() => match never {},
-            never = opened.service.keep_audit() => match never {},
-            never = opened.service.keep_usage() => match never {},
-        }
+        let (over, is_over) = tokio::sync::watch::channel(());
+        let until_over = || {
+            let mut is_over = is_over.clone();
+            async move { drop(is_over.changed().await) }
+        };
+        let served = async {
+            let served = tokio::select! {
+                served = serving => served.context("the server ended"),
+                never = following => match never {},
+                never = opened.service.keep_house() => match never {},
+            };
+            drop(over);
+            served
+        };
+        let audited = opened.service.keep_audit(until_over());
+        let counted = opened.service.keep_usage(until_over());
+        let (served, (), ()) = tokio::join!(served, audited, counted);
+        served
     };
     let served = served.await;
     opened.service.note_stop().await;
@@ -182,23 +194,34 @@ fn most_connections(wanted: u32) -> u32 {
 }
 
 fn warn(config: &ServeConfig, is_encrypted: bool, data_dir: &DataDir, address: SocketAddr) {
-    if config.store.master == MasterSource::Own {
-        tracing::warn!(
+    // They are not for a filter to leave out.
+    let say = |text: fmt::Arguments<'_>| match logging::takes_warnings(&config.log) {
+        true => logging::warn(text),
+        false => output::note(format_args!("warning: {text}")),
+    };
+    let (own, source) = (data_dir.own_key(), &config.store.master);
+    let (file, option) = match source {
+        MasterSource::Own => (&own, "--master-key-file"),
+        MasterSource::KeyFile(file) => (file, "--master-key-file"),
+        MasterSource::PassphraseFile(file) => (file, "--master-passphrase-file"),
+    };
+    if config.store.postgres.is_none() && data_dir.holds(file) {
+        say(format_args!(
             "{} protects backups of the store, not a stolen disk: against that, move it to another \
-             medium and name it with --master-key-file",
-            data_dir.own_key().display()
-        );
+             medium and name it with {option}",
+            file.display()
+        ));
     }
     if !is_encrypted && !config.http.loopback {
-        tracing::warn!(
+        say(format_args!(
             "--insecure-no-tls: {address} is not a loopback address and nothing is encrypted: \
              anyone on the way reads tokens and keys"
-        );
+        ));
     }
     if config.store.settings.dangerously_trust_any_issuer {
-        tracing::warn!(
+        say(format_args!(
             "--trust-any-issuer: an attested key proves nothing, for anyone may have attested it"
-        );
+        ));
     }
 }
 
@@ -212,7 +235,9 @@ impl Human for Settings {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         for Setting { key, value, source } in &self.settings {
             match value {
-                Some(value) => writeln!(out, "{key} = {value:?}  # {source}")?,
+                Some(value) => {
+                    writeln!(out, "{key} = {}  # {source}", toml::Value::from(value.as_str()))?;
+                }
                 None => writeln!(out, "# {key} is not set")?,
             }
         }

@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Executor};
 
 use crate::postgres::Database;
 use crate::support::{
-    Folder, KeyPair, Server, Started, block_on, names, pqc, run, text, wait_until,
+    Folder, KeyPair, Server, Started, block_on, names, pqc, run, text, wait_until, without_settings,
 };
 
 /// A server with something in it, and how to tell it again.
@@ -335,7 +335,7 @@ fn a_file_that_may_not_grow_leaves_no_half_backup_and_no_half_store() {
     let (file, phrase) = (original.file("b.pqcb"), original.file("passphrase"));
     // In units of 512 bytes: less than a backup.
     let limited = |line: &str, folder: &Folder| {
-        let mut shell = Command::new("sh");
+        let mut shell = without_settings(Command::new("sh"));
         shell.args(["-c", "ulimit -f 8; exec \"$0\" \"$@\""]).arg(pqc().get_program());
         shell.args(line.split(' ')).arg("--data-dir").arg(folder.data_dir());
         run(&mut shell, b"")

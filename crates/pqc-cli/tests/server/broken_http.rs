@@ -6,6 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
@@ -119,6 +120,31 @@ fn a_flood_of_resets_ends_the_connection_that_it_came_on() {
     assert!(!calm(&ended(5)), "a client may change its mind");
     assert!(calm(&ended(5000)), "nothing ended the flood");
     server.root().generate();
+}
+
+/// A client says little and has much kept: heads of calls whose bodies never come.
+#[test]
+fn heads_of_refused_calls_take_no_memory() {
+    const CONNECTIONS: usize = 40;
+    let server = Folder::new().serve_with("--log warn --admin-listen 127.0.0.1:0");
+    let operator = server.operator();
+    let resident = |are_whole| {
+        let heads = http2::heads(100, 90, are_whole);
+        let connect = |_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.write_all(&heads).unwrap();
+            stream
+        };
+        let streams: Vec<_> = (0..CONNECTIONS).map(connect).collect();
+        thread::sleep(Duration::from_secs(2));
+        let resident = Scrape::of(&operator).value("process_resident_memory_bytes");
+        drop(streams);
+        resident / 1024.0 / 1024.0
+    };
+    // What it takes to read them is taken once.
+    let (whole, waiting) = (resident(true), resident(false));
+    println!("{whole:.1} MiB, and {waiting:.1} MiB with 41 MiB of heads whose bodies never come");
+    assert!(waiting - whole < 32.0, "{whole} MiB, then {waiting} MiB");
 }
 
 #[test]

@@ -6,16 +6,24 @@ use std::process::{Command, Stdio};
 
 use crate::support::{Folder, run};
 
-/// Runs an example by `program`; in CI every program has to be there.
-fn plays(program: &str, tools: &[&str], file: &str) {
-    for tool in [&[program], tools].concat() {
+/// Whether the tools are there; in CI every one of them has to be.
+fn are_installed(tools: &[&str], what: &str) -> bool {
+    tools.iter().all(|tool| {
         let mut probe = Command::new(tool);
         probe.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        if probe.status().is_err() {
-            eprintln!("\nSKIPPED: {tool} is not installed, so examples/{file} was NOT run\n");
+        let is_there = probe.status().is_ok();
+        if !is_there {
+            eprintln!("\nSKIPPED: {tool} is not installed, so {what} was NOT run\n");
             assert_ne!(env::var("CI").as_deref(), Ok("true"), "CI needs {tool}");
-            return;
         }
+        is_there
+    })
+}
+
+/// Runs an example by `program`.
+fn plays(program: &str, tools: &[&str], file: &str) {
+    if !are_installed(&[&[program], tools].concat(), &format!("examples/{file}")) {
+        return;
     }
     let server = Folder::new().serve();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(file);
@@ -58,4 +66,24 @@ fn the_javascript_example_plays_the_flow() {
 #[test]
 fn the_curl_example_plays_the_flow() {
     plays("bash", &["curl", "sed"], "sender_receiver.sh");
+}
+
+/// Most clients read no answer before they have sent all of a body.
+#[test]
+fn curl_can_read_the_refusal_of_a_long_body() {
+    if !are_installed(&["curl"], "curl with a long body") {
+        return;
+    }
+    let server = Folder::new().serve();
+    let body = server.folder.beside("body");
+    std::fs::write(&body, vec![b'x'; 30 * 1024 * 1024]).unwrap();
+    let url = format!("{}/api/aes/encrypt_text", server.url());
+    for version in ["--http1.1", "--http2-prior-knowledge"] {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--noproxy", "*", version, "--write-out", "%{http_code}"]);
+        curl.args(["--header", "Content-Type: application/json", "--output"]);
+        curl.arg(server.folder.beside("answer")).arg("--data-binary");
+        let run = run(curl.arg(format!("@{}", body.display())).arg(&url), b"").ended(0);
+        assert_eq!(run.stdout, "401", "{version}");
+    }
 }

@@ -100,6 +100,28 @@ fn a_second_start_shows_no_secret_and_keeps_the_first_ones() {
     let server =
         folder.serve_with(&format!("--log info --master-key-file {}", elsewhere.display()));
     assert_eq!(warns(&server.stop().stderr), 0);
+
+    // It is where it is, whatever names it, and whatever the log leaves out.
+    let (inside, link) = (folder.file("other.key"), folder.beside("link"));
+    fs::rename(&elsewhere, &inside).unwrap();
+    std::os::unix::fs::symlink(&inside, &link).unwrap();
+    for file in [&inside, &link] {
+        let line = format!("--log error --master-key-file {}", file.display());
+        assert_eq!(warns(&folder.serve_with(&line).stop().stderr), 1, "{file:?}");
+    }
+}
+
+#[test]
+fn a_secret_in_the_place_of_its_files_name_is_not_printed() {
+    let folder = Folder::new();
+    let (key, passphrase) = ("5a".repeat(32), "my-secret-passphrase-of-some-length");
+    for line in ["serve", "serve --print-config", "account list"] {
+        let run = folder.verb(&format!("{line} --master-key-file {key}"));
+        assert!(!format!("{run:?}").contains(&key), "{run:?}");
+        let run = folder.verb(&format!("{line} --master-passphrase-file {passphrase}"));
+        assert!(!format!("{run:?}").contains(passphrase), "{run:?}");
+    }
+    folder.verb(&format!("serve --master-key-file {key}")).refused(2, "was given a key");
 }
 
 #[test]

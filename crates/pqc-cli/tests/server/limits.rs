@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Answer, Call, Client, Folder, block_on, together};
+use crate::support::{Answer, Call, Client, Folder, Scrape, block_on, together, wait_until};
 
 /// A call that a proxy passes on for a client at this address.
 fn from(address: &str, call: &Call) -> Call {
@@ -40,8 +40,10 @@ fn an_address_that_calls_too_often_is_told_to_wait() {
     // Another one's address is not his; nor is a name that the client made up before the proxy.
     assert_eq!(root.send(&from("203.0.113.8", &about())).status, 200);
     assert_eq!(root.send(&from("203.0.113.7, 203.0.113.9", &about())).status, 200);
+    // Those whom the proxy does not name are one.
+    refused(at_once(40, &root, &about()).iter().find(|answer| answer.status != 200).unwrap());
     // The proxy's own calls, and those to find out how the server is.
-    assert!((0..20).all(|_| root.send(&about()).status == 200));
+    assert!((0..20).all(|_| root.send(&from("127.0.0.1", &about())).status == 200));
     assert!((0..20).all(|_| {
         server.anyone().send(&from("203.0.113.7", &Call::get("/healthz"))).status == 200
     }));
@@ -93,6 +95,13 @@ fn an_address_whose_tokens_are_refused_is_not_listened_to() {
     let counted = server.root().mint_counted(2);
     refused(&counted.send(&from("203.0.113.7", &call)));
     assert_eq!(counted.attempts_left(), 2);
+    counted.send(&from("203.0.113.8", &call)).ok_text();
+    // Those whom the proxy does not name are one together.
+    for name in ["unknown", "_hidden", "203.0.113.7, unknown", "unknown"] {
+        wrong.send(&from(name, &call)).problem(401);
+    }
+    wrong.send(&call).problem(401);
+    assert!((1..=15).contains(&refused(&wrong.send(&from("_other", &call)))));
     counted.send(&from("203.0.113.8", &call)).ok_text();
 }
 
@@ -184,6 +193,37 @@ fn headers_may_be_as_many_as_was_set() {
         };
         assert_eq!((with(most), with(most + 1)), (200, 431), "{most}");
     }
+}
+
+#[test]
+fn a_server_without_tls_says_so_at_every_start_and_at_every_level_of_the_log() {
+    let folder = Folder::new();
+    for level in ["off", "error", "info"] {
+        let line = format!("--log {level} --listen 0.0.0.0:0 --insecure-no-tls");
+        let ended = folder.serve_with(&line).stop();
+        assert_eq!(ended.stderr.matches("nothing is encrypted").count(), 1, "{level}: {ended:?}");
+    }
+}
+
+/// One who draws a body out holds room for more than what came of it.
+#[test]
+fn calls_whose_bodies_are_to_come_are_counted_under_the_ceiling() {
+    let server = Folder::new().serve_with("--log warn --admin-listen 127.0.0.1:0");
+    let operator = server.operator();
+    let held = || Scrape::of(&operator).value("pqc_bodies_bytes");
+    let authorization = format!("Authorization: Bearer {}", server.folder.root_token());
+    let headers = [&*authorization, "Content-Type: application/json", "Content-Length: 92"];
+    let line = format!("POST /api/aes/encrypt_text?x={} HTTP/1.1", "y".repeat(4000));
+    let waiting: Vec<_> = (0..10)
+        .map(|_| {
+            let mut raw = server.raw();
+            raw.head(&line, &headers).write("{");
+            raw
+        })
+        .collect();
+    wait_until("all are counted", || held() >= 10.0 * (24_576.0 + 4000.0));
+    drop(waiting);
+    wait_until("they are forgotten", || held() == 0.0);
 }
 
 #[test]

@@ -113,6 +113,39 @@ fn calls_whose_bodies_are_slow_take_no_place() {
     }
 }
 
+#[test]
+fn calls_that_are_refused_before_their_bodies_come_take_no_place() {
+    let server = Folder::new().serve_with("--log warn --max-calls-in-flight 4 --token-rate 1000");
+    let root = server.folder.root_token();
+    let narrow = server.root().mint(&json!({"operations": ["verify"]})).token;
+    let json = "Content-Type: application/json";
+    // Out of scope; another media type; answered without their bodies, which come all the same.
+    let early = [
+        ("POST /api/aes/encrypt_text", &narrow, json),
+        ("POST /api/aes/encrypt_text", &root, "Content-Type: text/plain"),
+        ("GET /api/v1/keys", &root, json),
+        ("GET /api/v1/token/self", &narrow, json),
+        ("GET /.well-known/jwks.json", &root, json),
+    ];
+    let call = Call::post("/api/aes/encrypt_text", &json!({"unencrypted": "x", "key": KEY}));
+    for (line, token, kind) in early {
+        let waiting: Vec<_> = (0..8)
+            .map(|_| {
+                let mut raw = server.raw();
+                let authorization = format!("Authorization: Bearer {token}");
+                let headers = [&*authorization, kind, "Content-Length: 92"];
+                raw.head(&format!("{line} HTTP/1.1"), &headers).write("{");
+                std::thread::sleep(Duration::from_millis(50));
+                raw
+            })
+            .collect();
+        for _ in 0..20 {
+            server.root().send(&call).ok_text();
+        }
+        drop(waiting);
+    }
+}
+
 /// A call whose body is not sent to its end.
 fn begun(server: &Server) -> Raw {
     let mut raw = server.raw();

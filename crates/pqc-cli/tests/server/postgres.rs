@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::support::{Call, Folder, Server, block_on, text};
+use crate::support::{Call, Folder, Server, block_on, text, wait_until};
 
 /// A database, and the key of the store in it.
 pub(crate) struct Database {
@@ -296,4 +296,25 @@ fn the_token_of_an_embedded_store_is_left_alone() {
     assert!(new != before && server.folder.root_token() == new);
     folder.verb(&reset).ended(0);
     assert_eq!(folder.root_token(), token);
+}
+
+#[test]
+fn what_a_database_says_of_itself_is_in_the_log_and_nowhere_else() {
+    let Some(database) = Database::new() else { return };
+    let server = database.serve(&Folder::new());
+    assert_eq!(server.anyone().get("/readyz").status, 200);
+    let (cluster, name) = database.url.rsplit_once('/').unwrap();
+    let cluster = format!("{cluster}/postgres");
+    for sql in [
+        format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"),
+        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+    ] {
+        block_on(execute(&cluster, &sql));
+    }
+    let refused = server.anyone().get("/readyz");
+    assert_eq!(refused.problem(503)["detail"], "the store is not available");
+    block_on(execute(&cluster, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")));
+    wait_until("it is there again", || server.anyone().get("/readyz").status == 200);
+    let log = server.stop().stderr;
+    assert!(log.contains("is not currently accepting connections"), "{log}");
 }

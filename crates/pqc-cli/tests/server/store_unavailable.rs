@@ -5,7 +5,7 @@ use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection};
 
 use serde_json::json;
 
-use crate::support::{Call, Folder, block_on, run};
+use crate::support::{Call, Folder, block_on, run, without_settings};
 
 /// Another program holds the database's write lock, for longer than the server waits for it.
 #[test]
@@ -46,7 +46,7 @@ fn a_store_that_cannot_be_written_is_told_at_the_start() {
     std::fs::copy(env!("CARGO_BIN_EXE_pqc"), &program).unwrap();
     let database = folder.file("pqc.db");
     std::fs::set_permissions(&database, PermissionsExt::from_mode(0o444)).unwrap();
-    let mut serve = std::process::Command::new(&program);
+    let mut serve = without_settings(std::process::Command::new(&program));
     serve.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.data_dir());
     if folder
         .data_dir()

@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Account, Call, Folder, shared, text, wait_until};
+use std::time::Duration;
+
+use sqlx::{Connection, Executor};
+
+use crate::store_unavailable::open;
+use crate::support::{Account, Call, Folder, block_on, shared, text, wait_until};
 
 /// What the account did, as its root token reads it.
 fn usage(account: &Account, query: &str) -> Value {
@@ -88,6 +93,55 @@ fn every_admitted_call_is_counted_once_by_token_and_operation() {
     // Nobody sees another's.
     let other = server.account();
     assert_eq!(usage(&other, "?by=token")["usage"], json!([]));
+}
+
+/// A token that is labelled fails after its calls were added to the store.
+#[test]
+fn failures_are_counted_with_the_label_of_their_calls() {
+    let server = Folder::new().serve_with("--log warn");
+    let account = server.account();
+    let token = account.root.mint(&json!({"expire_after_attempts": 100, "label": "web"}));
+    // A long one, so that some are under way whenever the counts are added.
+    let text = "x".repeat(4 * 1024 * 1024);
+    let sealing = json!({"unencrypted": text, "key": "11".repeat(32)});
+    let sealed = account.root.post("/api/aes/encrypt_text", &sealing).ok_text();
+    let wrong = json!({"ciphertext": sealed, "key": "22".repeat(32)});
+    let failed = 40;
+    for _ in 0..failed {
+        token.post("/api/aes/decrypt_text", &wrong).problem(422);
+    }
+    wait_for(&account, "aes.decrypt", (failed, failed));
+    let by_label = usage(&account, "?by=label");
+    let sums = by_label["usage"].as_array().unwrap().iter();
+    let of: Vec<_> = sums.filter(|sum| sum["operation"] == "aes.decrypt").collect();
+    let all =
+        json!({"label": "web", "operation": "aes.decrypt", "calls": failed, "failed": failed});
+    assert_eq!(of, [&all]);
+}
+
+/// Another program holds the store's lock while the counts are being added, and SIGTERM comes.
+#[test]
+fn counts_that_are_being_added_at_the_end_are_added() {
+    let folder = Folder::new();
+    let server = folder.serve_with("--log warn");
+    let (root, anyone) = (server.root(), server.anyone());
+    let mut other = block_on(open(&folder.file("pqc.db")));
+    block_on(other.execute("BEGIN IMMEDIATE")).unwrap();
+    for _ in 0..50 {
+        let call = json!({"unencrypted": "x", "key": "11".repeat(32)});
+        root.post("/api/aes/encrypt_text", &call).ok();
+    }
+    anyone.post("/api/aes/encrypt_text", &json!({"unencrypted": "x"})).problem(401);
+    std::thread::sleep(Duration::from_millis(1500));
+    server.signal("TERM");
+    std::thread::sleep(Duration::from_millis(500));
+    block_on(other.execute("ROLLBACK")).unwrap();
+    block_on(other.close()).unwrap();
+    assert_eq!(server.wait().status.code(), Some(0));
+    let told = folder.verb("usage --json").json();
+    assert_eq!(calls(&told, "aes.encrypt"), (50, 0), "{told:#}");
+    let log = folder.verb("audit export").ended(0).stdout;
+    assert!(log.contains("no token 1"), "{log}");
 }
 
 #[test]

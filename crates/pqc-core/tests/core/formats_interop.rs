@@ -3,6 +3,8 @@
 //! refuses what the other altered.
 
 use pqc_core::envelope::{self, Opener, Recipients};
+use pqc_core::replay::{IdempotencyKey, Replay, RequestDigest, RequestHash, SealedAnswer};
+use pqc_core::token::{TokenKind, TokenValue};
 use pqc_core::{
     AccountId, Attestation, BoxKey, DecapsulationKey, EncapsulationKey, Error, Issuer,
     KemAlgorithm, MasterKey, MasterKeys, MessageBox, PassphraseParameters, RecordKind, RecordName,
@@ -31,6 +33,7 @@ fn a_program_made_from_the_documented_formats_opens_ours_and_we_open_its() {
         "envelopes": envelopes(),
         "records": records(),
         "passphrases": passphrases(),
+        "answers": answers(),
     });
     let Some(answer) = PYTHON.run("formats.py", &request) else { return };
     let each = |format: &str, read: fn(&Value, &Value)| {
@@ -47,13 +50,14 @@ fn a_program_made_from_the_documented_formats_opens_ours_and_we_open_its() {
         each("envelopes", read_envelope),
         each("records", read_record),
         each("passphrases", read_check),
+        each("answers", read_answer),
     ];
     say(&format!(
         "formats: formats.py {} and we exchanged {counts:?} attestations, boxes, streams, envelopes, \
-         records, passphrases",
+         records, passphrases, kept answers",
         answer["version"],
     ));
-    assert_eq!(counts, [12, 3, 6, 6, 8, 2]);
+    assert_eq!(counts, [12, 3, 6, 6, 8, 2, 2]);
 }
 
 /// Of every issuer for every KEM; with and without an end.
@@ -302,6 +306,44 @@ fn read_record(ours: &Value, theirs: &Value) {
     assert_eq!(masters().open(&name, &sealed).unwrap().expose_bytes(), part(ours, "secret"));
     let other = RecordName { account: AccountId::SERVER, ..name };
     assert_eq!(masters().open(&other, &sealed).unwrap_err(), Error::SealBroken);
+}
+
+const REQUEST: [&[u8]; 3] = [b"POST /api/kem/generate_keys", b"algorithm=X-Wing", b""];
+
+/// Of a token of each kind.
+fn answers() -> Vec<Value> {
+    let key = IdempotencyKey::parse("order-4711").unwrap();
+    [TokenKind::Root, TokenKind::Temporary]
+        .map(|kind| {
+            let token = TokenValue::generate(kind, &mut Repeatable::new(1)).unwrap();
+            let replay = Replay::of(&token, &key);
+            let request = replay.request(&RequestDigest::of(&REQUEST));
+            let kept = replay.seal(&request, b"an answer", &mut Repeatable::new(2)).unwrap();
+            let [called, query, body] = REQUEST.map(hex::encode);
+            json!({
+                "token": hex::encode(token.expose_text().as_bytes()),
+                "idempotency_key": hex::encode("order-4711"),
+                "called": called,
+                "query": query,
+                "body": body,
+                "id": hex::encode(replay.id().as_bytes()),
+                "request": hex::encode(request.as_bytes()),
+                "answer": hex::encode("an answer"),
+                "kept": hex::encode(kept.as_bytes()),
+            })
+        })
+        .to_vec()
+}
+
+fn read_answer(ours: &Value, theirs: &Value) {
+    let token = String::from_utf8(part(ours, "token")).unwrap();
+    let key = IdempotencyKey::parse("order-4711").unwrap();
+    let replay = Replay::of(&TokenValue::parse(&token).unwrap(), &key);
+    let request = RequestHash::from_bytes(part(ours, "request").try_into().unwrap());
+    let open = |bytes| replay.open(&request, &SealedAnswer::from_bytes(bytes).unwrap());
+    let theirs = bytes(theirs);
+    assert_eq!(open(theirs.clone()).unwrap().expose_bytes(), part(ours, "answer"));
+    assert_eq!(open(flipped(&theirs, theirs.len() * 8 - 1)).unwrap_err(), Error::SealBroken);
 }
 
 fn part(of: &Value, name: &str) -> Vec<u8> {

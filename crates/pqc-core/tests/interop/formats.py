@@ -1,6 +1,6 @@
 """Opens what pqc-core makes, and makes what it opens, as docs/formats.md says and by nothing else:
-attestations, message boxes, streams, envelopes, sealed records and master keys of passphrases, by
-PyPI cryptography (OpenSSL).
+attestations, message boxes, streams, envelopes, sealed records, master keys of passphrases and kept
+answers, by PyPI cryptography (OpenSSL).
 
 Reads one JSON object from standard input and writes one to standard output; bytes are hex. Exit
 status 77: cryptography is missing or too old, and nothing was checked. Run by
@@ -50,6 +50,7 @@ def main():
         "envelopes": [envelope(each) for each in request["envelopes"]],
         "records": [record(each, request["master"]) for each in request["records"]],
         "passphrases": [passphrase(each) for each in request["passphrases"]],
+        "answers": [kept_answer(each) for each in request["answers"]],
     }
     json.dump(answer, sys.stdout, default=bytes.hex)
 
@@ -302,6 +303,25 @@ def record(ours, master):
     assert xaes_open(record_key, sealed[6:], data) == ours["secret"]
     refuses(InvalidTag, xaes_open, record_key, sealed[6:], flipped(data))
     return head + xaes_seal(record_key, ours["secret"], data)
+
+
+def kept_answer(ours):
+    """Finds ours by the token and the idempotency key, and opens it; keeps the same answer."""
+    token = ours["token"].decode()
+    random = base64.urlsafe_b64decode(token[6:] + "=")
+    named = token[:6].encode() + hashlib.sha256(ours["idempotency_key"]).digest()
+    derive = lambda purpose: hkdf(random, b"pqc/v1/replay/" + purpose + named)
+    digest = hashlib.sha256()
+    for part in (ours["called"], ours["query"], ours["body"]):
+        digest.update(len(part).to_bytes(8) + part)
+    request = hkdf(derive(b"request"), digest.digest())
+    assert (derive(b"id"), request) == (ours["id"], ours["request"])
+    key, head = derive(b"answer"), bytes([1, 1])
+    data = head + derive(b"id") + request
+    assert ours["kept"][:2] == head
+    assert xaes_open(key, ours["kept"][2:], data) == ours["answer"]
+    refuses(InvalidTag, xaes_open, key, ours["kept"][2:], flipped(data))
+    return head + xaes_seal(key, ours["answer"], data)
 
 
 def xaes_seal(key, text, data):

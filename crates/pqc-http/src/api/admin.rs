@@ -30,7 +30,9 @@ async fn token_self(State(app): State<Arc<App>>, request: Request) -> Response {
             let authorized = caller.authorize(Demand::Itself).map_err(from_service)?;
             Answer::json(&TokenSelf::from(authorized.token()))
         };
-        match answer.await {
+        let answer = answer.await;
+        known.leave_work();
+        match answer {
             Ok(answer) => answer.into_response(app.bodies.room()),
             Err(problem) => Problem::into_response(problem),
         }

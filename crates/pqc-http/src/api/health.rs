@@ -10,6 +10,7 @@ use axum::routing::any;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use pqc_core::keyfile::Jwk;
+use pqc_service::Error;
 use serde::Serialize;
 
 use crate::app::App;
@@ -39,6 +40,11 @@ async fn readyz(State(app): State<Arc<App>>, request: Request) -> Response {
         let ready = tokio::time::timeout(PATIENCE, app.service.ready()).await;
         let reason = match ready {
             Ok(Ok(())) => return json(br#"{"status":"ready"}"#.to_vec()),
+            // What a database says of itself and its users is for operators.
+            Ok(Err(Error::Unavailable(why))) => {
+                tracing::warn!(why, "not ready");
+                "the store is not available".to_owned()
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => "the store does not answer".to_owned(),
         };

@@ -44,7 +44,9 @@ pub(super) async fn answer(
             }
             done
         };
-        match answer.await {
+        let answer = answer.await;
+        known.leave_work();
+        match answer {
             Ok(answer) => answer.into_response(app.bodies.room()),
             Err(problem) => problem.into_response(),
         }

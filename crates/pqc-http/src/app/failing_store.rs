@@ -92,8 +92,8 @@ macro_rules! store_that_may_fail {
                 self.store.close().await;
             }
 
-            fn audit_head(&self) -> Option<ChainHead> {
-                self.store.audit_head()
+            fn audit_heads(&self) -> Vec<ChainHead> {
+                self.store.audit_heads()
             }
         }
     };

@@ -3,13 +3,15 @@
 //! A server states how far its own chain has come as it remembers it, not as it reads it: so what
 //! somebody put into the store is never signed.
 
-use std::convert::Infallible;
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use pqc_core::audit::{ChainHead, Checkpoint, CheckpointKey};
+use pqc_core::audit::{ChainHead, ChainId, Checkpoint, CheckpointKey};
 use pqc_core::seal::RecordKind;
 use pqc_core::{AccountId, MasterKeys, VerifyingKey};
+use tokio::time::timeout;
 
 use super::{By, Event};
 use crate::error::Error;
@@ -32,40 +34,63 @@ impl Default for CheckpointPolicy {
     }
 }
 
-/// How far the chain of this process is covered, and since when.
+/// How far the chains of this process are covered, and since when.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    covered: Mutex<(Option<ChainHead>, Instant)>,
+    covered: Mutex<Covered>,
     /// One signs at a time: only servers are in each other's way.
     signing: tokio::sync::Mutex<()>,
 }
 
+#[derive(Debug)]
+struct Covered {
+    /// The last row of each chain that is.
+    rows: HashMap<ChainId, u64>,
+    since: Instant,
+}
+
 impl Keeper {
     pub(crate) fn new() -> Self {
-        Self { covered: Mutex::new((None, Instant::now())), signing: tokio::sync::Mutex::default() }
+        let covered = Covered { rows: HashMap::new(), since: Instant::now() };
+        Self { covered: Mutex::new(covered), signing: tokio::sync::Mutex::default() }
     }
 
-    fn covered(&self) -> (Option<ChainHead>, Instant) {
-        *self.covered.lock().unwrap_or_else(PoisonError::into_inner)
+    fn covered(&self) -> MutexGuard<'_, Covered> {
+        self.covered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cover(&self, head: ChainHead) {
-        *self.covered.lock().unwrap_or_else(PoisonError::into_inner) = (Some(head), Instant::now());
+        let mut covered = self.covered();
+        covered.rows.insert(head.chain, head.number);
+        covered.since = Instant::now();
+    }
+
+    /// How many rows of the chain no checkpoint covers.
+    fn uncovered(&self, head: &ChainHead) -> u64 {
+        let covered = self.covered().rows.get(&head.chain).copied();
+        head.number.saturating_sub(covered.unwrap_or(0))
     }
 }
 
 impl Service {
-    /// Signs how far the chain of this process has come; `None`: that is signed already.
+    /// Signs how far the chain of this process has come, and before it how far those had come that it
+    /// left; gives the last checkpoint. `None`: all that is signed already.
     ///
     /// # Errors
     /// [`Error::Unavailable`]: other servers were in the way. Those of the store;
     /// [`Error::Core`]: the generator failed.
     pub async fn checkpoint(&self) -> Result<Option<Checkpoint>, Error> {
         let _alone = self.keeper.signing.lock().await;
-        let Some(head) = self.store.audit_head() else { return Ok(None) };
-        if self.keeper.covered().0 == Some(head) {
-            return Ok(None);
+        let mut last = None;
+        for head in self.store.audit_heads() {
+            if self.keeper.uncovered(&head) > 0 {
+                last = Some(self.sign_head(head).await?);
+            }
         }
+        Ok(last)
+    }
+
+    async fn sign_head(&self, head: ChainHead) -> Result<Checkpoint, Error> {
         let record = rotation::current_checkpoint_key(&self.masters, &*self.host).await?;
         let open = |masters: &MasterKeys, record: &KeyRecord| {
             CheckpointKey::open(masters, &record.public_key, &record.sealed)
@@ -85,7 +110,7 @@ impl Service {
                     row = head.number,
                     "audit checkpoint"
                 );
-                return Ok(Some(checkpoint));
+                return Ok(checkpoint);
             }
         }
         Err(Error::Unavailable("other servers' checkpoints are in the way".to_owned()))
@@ -134,12 +159,11 @@ impl Service {
         }
     }
 
-    /// Signs checkpoints when they are due and writes down refused tokens once a minute, for as long
-    /// as it is polled. Failures are logged when they begin, and tried again.
-    pub async fn keep_audit(&self) -> Infallible {
-        let (mut fails, mut written) = (false, Instant::now());
-        loop {
-            tokio::time::sleep(LOOK_EVERY).await;
+    /// Signs checkpoints when they are due and writes down refused tokens once a minute, until `stop`;
+    /// what is under way then is ended. Failures are logged when they begin, and tried again.
+    pub async fn keep_audit(&self, stop: impl Future<Output = ()>) {
+        let (mut stop, mut fails, mut written) = (pin!(stop), false, Instant::now());
+        while timeout(LOOK_EVERY, &mut stop).await.is_err() {
             let done = async {
                 if written.elapsed() >= REFUSALS_EVERY {
                     self.write_refusals().await?;
@@ -161,12 +185,14 @@ impl Service {
     }
 
     fn checkpoint_is_due(&self) -> bool {
-        let Some(head) = self.store.audit_head() else { return false };
-        let (covered, since) = self.keeper.covered();
+        let heads = self.store.audit_heads();
+        let Some((current, left)) = heads.split_last() else { return false };
         let CheckpointPolicy { rows, time } = self.settings.checkpoints;
-        let before = covered.filter(|covered| covered.chain == head.chain);
-        let new = head.number.saturating_sub(before.map_or(0, |covered| covered.number));
-        new > 0 && (new >= rows || since.elapsed() >= time)
+        let new = self.keeper.uncovered(current);
+        // What was left grows no more.
+        left.iter().any(|head| self.keeper.uncovered(head) > 0)
+            || new >= rows
+            || (new > 0 && self.keeper.covered().since.elapsed() >= time)
     }
 
     async fn write_refusals(&self) -> Result<(), Error> {

@@ -65,10 +65,15 @@ async fn make(
             return create_account(db, account, root_token).await;
         }
         Write::SetCustody { account, custody } => {
-            // What was given out under the old custody is not given out again under the new one.
-            replay::end_of_account(db, *account, true).await?;
             let args = [bytes(account.as_bytes()), text(custody.name())];
-            db.execute("UPDATE accounts SET custody = $2 WHERE id = $1", &args).await?
+            let sql = "UPDATE accounts SET custody = $2 WHERE id = $1 AND custody <> $2";
+            // What was given out under the old custody is not given out again under the new one.
+            // After it: who keeps an answer now holds the account's row until it is there.
+            if db.execute(sql, &args).await? > 0 {
+                replay::end_answers(db, *account).await?;
+            }
+            let [account, _] = &args;
+            db.fetch("SELECT 1 FROM accounts WHERE id = $1", &[*account]).await?.len() as u64
         }
         Write::SetDisabled { account, disabled } => {
             let args = [bytes(account.as_bytes()), integer(*disabled)];

@@ -305,8 +305,8 @@ impl<D: Database> Store for D {
         self.writer().write(by, Write::Record(event)).await.map(drop)
     }
 
-    fn audit_head(&self) -> Option<ChainHead> {
-        self.writer().audit_head()
+    fn audit_heads(&self) -> Vec<ChainHead> {
+        self.writer().audit_heads()
     }
 
     async fn audit_rows(

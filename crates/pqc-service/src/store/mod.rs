@@ -443,9 +443,10 @@ pub trait Store: Send + Sync + 'static {
     /// Writes something down in the audit log.
     async fn record(&self, by: &By, event: Event) -> Result<(), Error>;
 
-    /// How far the chain of the audit log has come that this store writes for this process; `None`:
-    /// nothing was written down yet.
-    fn audit_head(&self) -> Option<ChainHead>;
+    /// How far the chains of the audit log have come that this store wrote for this process: first
+    /// those that it left since it could not know whether it had added a row, then the one that it
+    /// goes on with. Empty: nothing was written down yet.
+    fn audit_heads(&self) -> Vec<ChainHead>;
 
     /// A page of the audit log, chain by chain, after this row.
     async fn audit_rows(

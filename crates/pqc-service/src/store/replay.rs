@@ -14,6 +14,7 @@ use super::rows::{self, millis};
 use super::sql::{Writes, bytes, integer};
 use super::writer::Failure;
 use super::{KeyRecord, TokenRecord};
+use crate::account::Custody;
 use crate::audit::Event;
 use crate::error::Error;
 
@@ -81,6 +82,8 @@ pub struct KeptAnswer {
     pub id: ReplayId,
     /// Whose claim it is.
     pub nonce: [u8; NONCE_BYTES],
+    /// The account's custody, as the call saw it.
+    pub custody: Custody,
     /// The answer.
     pub sealed: SealedAnswer,
 }
@@ -197,20 +200,25 @@ pub(super) async fn release(
     db.execute("UPDATE replays SET claim = NULL WHERE id = $1 AND claim = $2", &args).await
 }
 
-/// Puts the answer into the row that is claimed, if it still is by this call.
-pub(super) async fn keep(
-    db: &mut impl Writes,
+/// Puts the answer into the row that is claimed, if it still is by this call, and if the account has
+/// the custody that the call saw: else it is left to who comes again.
+pub(super) async fn keep<W: Writes>(
+    db: &mut W,
     answer: &KeptAnswer,
 ) -> Result<Result<(), Error>, Failure> {
-    let KeptAnswer { id, nonce, sealed } = answer;
-    let args = [bytes(id.as_bytes()), bytes(nonce), bytes(sealed.as_bytes())];
-    let sql = "UPDATE replays SET answer = $3, claim = NULL WHERE id = $1 AND claim = $2";
-    if db.execute(sql, &args).await? > 0 {
-        return Ok(Ok(()));
+    let KeptAnswer { id, nonce, custody, sealed } = answer;
+    let id = bytes(id.as_bytes());
+    // Locked: who changes the custody now waits, and then sees the answer.
+    let rows = db.fetch(if W::SHARED { CUSTODY_LOCKED } else { CUSTODY }, &[id]).await?;
+    let Some(row) = rows.first() else { return Ok(Err(Refusal::Revoked.into())) };
+    match rows::custody(row) {
+        Ok(in_force) if in_force == *custody => {}
+        Ok(_) => return Ok(Err(Error::InFlight)),
+        Err(error) => return Ok(Err(error)),
     }
-    let [id, ..] = args;
-    let rows = db.fetch("SELECT 1 FROM replays WHERE id = $1", &[id]).await?;
-    Ok(Err(if rows.is_empty() { Refusal::Revoked.into() } else { Error::InFlight }))
+    let args = [id, bytes(nonce), bytes(sealed.as_bytes())];
+    let sql = "UPDATE replays SET answer = $3, claim = NULL WHERE id = $1 AND claim = $2";
+    Ok(if db.execute(sql, &args).await? > 0 { Ok(()) } else { Err(Error::InFlight) })
 }
 
 /// Leaves all calls to whoever comes next: those who were at them are gone.
@@ -239,6 +247,12 @@ pub(super) async fn end_of_account(
     db.execute(sql, &[bytes(account.as_bytes()), integer(temporary_too)]).await.map(drop)
 }
 
+/// Ends all answers of the account, but no call that is under way.
+pub(super) async fn end_answers(db: &mut impl Writes, account: AccountId) -> Result<(), Failure> {
+    let sql = "DELETE FROM replays WHERE account = $1 AND answer IS NOT NULL";
+    db.execute(sql, &[bytes(account.as_bytes())]).await.map(drop)
+}
+
 /// Removes some of what ended by then. What another server is removing now is left to it.
 pub(super) async fn remove_ended<W: Writes>(
     db: &mut W,
@@ -265,6 +279,10 @@ const BEGUN: &str = "SELECT r.request, r.claim, r.claimed_at, r.answer, a.disabl
      FROM replays AS r JOIN accounts AS a ON a.id = r.account WHERE r.id = $1";
 const BEGUN_LOCKED: &str = "SELECT r.request, r.claim, r.claimed_at, r.answer, a.disabled AS a_disabled \
      FROM replays AS r JOIN accounts AS a ON a.id = r.account WHERE r.id = $1 FOR UPDATE OF r";
+const CUSTODY: &str = "SELECT a.custody AS a_custody FROM replays AS r JOIN accounts AS a ON a.id = r.account \
+     WHERE r.id = $1";
+const CUSTODY_LOCKED: &str = "SELECT a.custody AS a_custody FROM replays AS r JOIN accounts AS a ON a.id = r.account \
+     WHERE r.id = $1 FOR SHARE OF a";
 /// Of what tells claims from one another.
 pub const NONCE_BYTES: usize = 16;
 /// How long a claim holds without an answer. A call that takes longer loses it to one that comes

@@ -54,11 +54,16 @@ pub(super) fn account(row: &impl Columns) -> Result<AccountRecord, Error> {
     Ok(AccountRecord {
         id: AccountId::from_bytes(fields.array("a_id")?),
         name: fields.text("a_name")?.to_owned(),
-        custody: fields
-            .parse("a_custody", fields.text("a_custody")?, |name| Custody::from_name(name).ok())?,
+        custody: custody(row)?,
         disabled: fields.flag("a_disabled")?,
         created_at: fields.time("a_created_at")?,
     })
+}
+
+/// Of `a_custody`.
+pub(super) fn custody(row: &impl Columns) -> Result<Custody, Error> {
+    let fields = Fields { row, what: "an account's row" };
+    fields.parse("a_custody", fields.text("a_custody")?, |name| Custody::from_name(name).ok())
 }
 
 /// Of `id`.

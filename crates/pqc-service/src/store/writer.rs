@@ -186,7 +186,7 @@ pub(super) struct Writer<E> {
     /// `None` once it was closed; the task ends when every sender is gone.
     jobs: RwLock<Option<mpsc::Sender<Job>>>,
     counts: Arc<Counts>,
-    head: Arc<RwLock<Option<ChainHead>>>,
+    heads: Arc<RwLock<Heads>>,
     task: Mutex<Option<JoinHandle<E>>>,
 }
 
@@ -194,9 +194,9 @@ impl<E: Engine> Writer<E> {
     /// Starts the task.
     pub(super) fn start(engine: E) -> Self {
         let (jobs, queue) = mpsc::channel(MAX_WAITING);
-        let (counts, head) = (Arc::default(), Arc::default());
-        let task = tokio::spawn(run(engine, queue, Arc::clone(&counts), Arc::clone(&head)));
-        Self { jobs: RwLock::new(Some(jobs)), counts, head, task: Mutex::new(Some(task)) }
+        let (counts, heads) = (Arc::default(), Arc::default());
+        let task = tokio::spawn(run(engine, queue, Arc::clone(&counts), Arc::clone(&heads)));
+        Self { jobs: RwLock::new(Some(jobs)), counts, heads, task: Mutex::new(Some(task)) }
     }
 
     /// Makes one change: whether there was anything to do. The answer comes after its commit.
@@ -227,10 +227,11 @@ impl<E: Engine> Writer<E> {
         self.counts.spends.time(self.submit(job)).await
     }
 
-    /// How far the chain of the audit log has come that this writer makes; `None`: nothing was
-    /// written down yet.
-    pub(super) fn audit_head(&self) -> Option<ChainHead> {
-        *self.head.read().unwrap_or_else(PoisonError::into_inner)
+    /// How far the chains of the audit log have come that this writer made, the one that it makes
+    /// last.
+    pub(super) fn audit_heads(&self) -> Vec<ChainHead> {
+        let heads = self.heads.read().unwrap_or_else(PoisonError::into_inner);
+        heads.left.iter().copied().chain(heads.current).collect()
     }
 
     /// Whether the last transaction came to nothing.
@@ -315,12 +316,12 @@ async fn run<E: Engine>(
     mut engine: E,
     mut queue: mpsc::Receiver<Job>,
     counts: Arc<Counts>,
-    head: Arc<RwLock<Option<ChainHead>>>,
+    heads: Arc<RwLock<Heads>>,
 ) -> E {
     let mut jobs = Vec::with_capacity(MAX_BATCH);
     while queue.recv_many(&mut jobs, MAX_BATCH).await > 0 {
         if let Some(batch) = Batch::of(&mut jobs) {
-            if let Err(Halted) = batch.carry_out(&mut engine, &counts, &head).await {
+            if let Err(Halted) = batch.carry_out(&mut engine, &counts, &heads).await {
                 break;
             }
             // Those who were answered may have their next change ready.
@@ -332,6 +333,25 @@ async fn run<E: Engine>(
 
 /// The store makes no more changes.
 struct Halted;
+
+/// How far the chains of the audit log have come that this writer makes.
+#[derive(Debug, Default)]
+struct Heads {
+    current: Option<ChainHead>,
+    /// Those that it left, as far as it knows them.
+    left: Vec<ChainHead>,
+}
+
+impl Heads {
+    fn after<T>(&mut self, done: &Result<(T, Option<ChainHead>), Failure>) {
+        match done {
+            Ok((_, head)) => self.current = *head,
+            // Where the chain is can't be known: another begins.
+            Err(Failure::OutcomeUnknown(_)) => self.left.extend(self.current.take()),
+            Err(_) => {}
+        }
+    }
+}
 
 /// What one transaction does: first the changes, then the uses of tokens, then those with an
 /// idempotency key, each in the order of their coming. None was answered before the others came, so
@@ -383,21 +403,15 @@ impl Batch {
         self,
         engine: &mut impl Engine,
         counts: &Counts,
-        head: &RwLock<Option<ChainHead>>,
+        heads: &RwLock<Heads>,
     ) -> Result<(), Halted> {
         let Self { writes, write_answers, tokens, uses, token_answers, .. } = self;
         let Self { claims, claim_answers, tried_out, .. } = self;
         let size = writes.len().saturating_add(tokens.len()).saturating_add(claims.len());
         let changes = Changes { writes: &writes, tokens: &tokens, uses: &uses, claims: &claims };
-        let before = *head.read().unwrap_or_else(PoisonError::into_inner);
+        let before = heads.read().unwrap_or_else(PoisonError::into_inner).current;
         let done = transact(engine, &changes, before).await;
-        let after = match &done {
-            Ok((_, after)) => *after,
-            // Where the chain is can't be known: another begins.
-            Err(Failure::OutcomeUnknown(_)) => None,
-            Err(_) => before,
-        };
-        *head.write().unwrap_or_else(PoisonError::into_inner) = after;
+        heads.write().unwrap_or_else(PoisonError::into_inner).after(&done);
         match done {
             Ok((Answers { made, spent, claimed }, _)) => {
                 if counts.committed(size) {

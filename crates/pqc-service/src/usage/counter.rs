@@ -1,11 +1,12 @@
 //! The counts in memory, and how they come into the store.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pqc_core::{AccountId, TokenId};
+use tokio::time::timeout;
 
 use super::{CounterId, Day, UsageCount};
 use crate::authorize::Admitted;
@@ -43,13 +44,8 @@ impl Counter {
         Ok(Self { id: CounterId(id), counts: Mutex::default() })
     }
 
-    pub(crate) fn call(&self, by: &Admitted, label: Option<&str>) {
-        self.add(by, |tally| {
-            tally.calls = tally.calls.saturating_add(1);
-            if tally.label.is_none() {
-                tally.label = label.map(str::to_owned);
-            }
-        });
+    pub(crate) fn call(&self, by: &Admitted) {
+        self.add(by, |tally| tally.calls = tally.calls.saturating_add(1));
     }
 
     pub(crate) fn failure(&self, by: &Admitted) {
@@ -57,8 +53,17 @@ impl Counter {
     }
 
     fn add(&self, by: &Admitted, count: impl FnOnce(&mut Tally)) {
+        // That one was counted when it was admitted first.
+        if by.is_taken_over {
+            return;
+        }
         let key = (by.account_id(), Day::of(by.now()), by.token_id(), by.operation());
-        self.add_to(key, 1, count);
+        self.add_to(key, 1, |tally| {
+            count(tally);
+            if tally.label.is_none() {
+                tally.label.clone_from(&by.label);
+            }
+        });
     }
 
     fn add_to(&self, key: Counted, calls: u64, count: impl FnOnce(&mut Tally)) {
@@ -100,12 +105,11 @@ impl Counter {
 }
 
 impl Service {
-    /// Adds what was counted to the store, every second for as long as it is polled. Failures are
-    /// logged when they begin, and tried again.
-    pub async fn keep_usage(&self) -> Infallible {
-        let mut fails = false;
-        loop {
-            tokio::time::sleep(ADD_EVERY).await;
+    /// Adds what was counted to the store, every second until `stop`; what is under way then is
+    /// ended, for who drops it loses its counts. Failures are logged when they begin, and tried again.
+    pub async fn keep_usage(&self, stop: impl Future<Output = ()>) {
+        let (mut stop, mut fails) = (pin!(stop), false);
+        while timeout(ADD_EVERY, &mut stop).await.is_err() {
             match self.add_usage().await {
                 Ok(()) => fails = false,
                 Err(error) if !std::mem::replace(&mut fails, true) => {
@@ -187,7 +191,7 @@ mod tests {
         service.store.close().await;
         let refused = service.add_usage().await;
         assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
-        service.counter.call(&admitted, None);
+        service.counter.call(&admitted);
         assert_eq!(counted(service.counter.take()), [(3, 1)]);
     }
 

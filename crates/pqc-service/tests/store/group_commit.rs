@@ -341,7 +341,8 @@ async fn writes_do_not_wait_for_a_reader() {
                 );
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), writes).await.unwrap();
+        // One that waits for the reader waits for ever.
+        tokio::time::timeout(Duration::from_secs(120), writes).await.unwrap();
         reader.release().await;
     })
     .await;

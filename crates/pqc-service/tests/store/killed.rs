@@ -14,7 +14,7 @@ use std::time::Duration;
 use pqc_core::KeyId;
 use pqc_core::replay::{ReplayId, SealedAnswer};
 use pqc_service::store::replay::{Claimed, Effect, KeptAnswer, NewClaim};
-use pqc_service::{By, KeyRecord, PostgresStore, SqliteStore, Store, System};
+use pqc_service::{By, Custody, KeyRecord, PostgresStore, SqliteStore, Store, System};
 
 use crate::ground::{Ground, on_every_ground};
 use crate::support::{account_id, attempts_left, hash, key_pair, new_claim, temporary, token_id};
@@ -180,7 +180,8 @@ async fn the_child_that_is_killed() {
                     acknowledge("claim", id);
                     let sealed = [&[1, 1][..], &[7; 60]].concat();
                     let sealed = SealedAnswer::from_bytes(sealed).unwrap();
-                    let answer = KeptAnswer { id: call_id, nonce, sealed };
+                    let answer =
+                        KeptAnswer { id: call_id, nonce, custody: Custody::Server, sealed };
                     let key = Effect::InsertKey(numbered_key(id));
                     assert!(store.keep_answer(&By::OPERATOR, answer, key).await.unwrap());
                     acknowledge("answer", id);

@@ -4,9 +4,9 @@ use crate::support::usage;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pqc_core::Timestamp;
 use pqc_core::token::Refusal;
-use pqc_service::{By, Error, Host, PostgresStore, Store, System};
+use pqc_core::{Secret, Timestamp};
+use pqc_service::{By, Error, Host, PostgresStore, Service, Settings, Store, System};
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::task::JoinSet;
 
@@ -19,9 +19,13 @@ use crate::support::{
 async fn database_with_a_token() -> Option<(Database, Arc<PostgresStore>)> {
     let database = Database::new().await?;
     let store = database.open().await;
-    add_account(&*store, 1).await;
-    store.insert_token(&By::OPERATOR, temporary(1, 1, 1000)).await.unwrap();
+    fill(&store).await;
     Some((database, store))
+}
+
+async fn fill(store: &PostgresStore) {
+    add_account(store, 1).await;
+    store.insert_token(&By::OPERATOR, temporary(1, 1, 1000)).await.unwrap();
 }
 
 async fn execute(database: &Database, sql: &str) {
@@ -220,7 +224,11 @@ async fn at_commit(database: &Database, does: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_lost_in_the_commit_leaves_the_outcome_unknown() {
-    let Some((database, store)) = database_with_a_token().await else { return };
+    let Some(database) = Database::new().await else { return };
+    let store = database.open().await;
+    let (shared, key) = (Arc::clone(&store) as Arc<dyn Store>, Secret::from([7; 32]));
+    let service = Service::open(shared, Arc::new(System), key, Settings::default()).await.unwrap();
+    fill(&store).await;
     at_commit(&database, "IF nextval('commits') = 1 THEN PERFORM pg_sleep(3); END IF;").await;
     let waiting = tokio::spawn({
         let store = Arc::clone(&store);
@@ -236,6 +244,14 @@ async fn a_connection_that_is_lost_in_the_commit_leaves_the_outcome_unknown() {
     let doubtful = waiting.await.unwrap();
     assert!(matches!(doubtful, Err(Error::OutcomeUnknown(_))), "{doubtful:?}");
     assert_eq!(store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap(), Ok(Some(999)));
+
+    // What was written down before it is signed, though another chain was begun.
+    let heads = store.audit_heads();
+    assert_eq!(heads.len(), 2);
+    assert!(service.checkpoint().await.unwrap().is_some());
+    let signed = store.checkpoints(0, 10).await.unwrap();
+    assert_eq!(signed.iter().map(|checkpoint| *checkpoint.head()).collect::<Vec<_>>(), heads);
+    assert!(service.checkpoint().await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,6 +30,7 @@ fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     for (name, value) in fields {
         block.push(0);
         for text in [name, value] {
+            assert!(text.len() < 127, "its length is one byte");
             block.push(u8::try_from(text.len()).unwrap());
             block.extend(text.as_bytes());
         }
@@ -78,6 +79,23 @@ fn reset(streams: u32) -> Vec<u8> {
 /// The same, on a connection of its own.
 pub(super) fn resets(streams: u32) -> Vec<u8> {
     [start(), reset(streams)].concat()
+}
+
+/// The heads of so many calls without a token, each of so many headers of 120 bytes; with their ends,
+/// or with bodies that are to come.
+pub(super) fn heads(streams: u32, headers: usize, are_whole: bool) -> Vec<u8> {
+    let flags = if are_whole { END_HEADERS | END_STREAM } else { END_HEADERS };
+    let padding = "x".repeat(119);
+    let mut fields = vec![
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/api/aes/encrypt_text"),
+        (":authority", "localhost"),
+        ("content-type", "application/json"),
+    ];
+    fields.extend(std::iter::repeat_n(("x", &*padding), headers));
+    let head = |n| frame(HEADERS, flags, 2 * n + 1, &block(&fields));
+    [start(), (0..streams).flat_map(head).collect()].concat()
 }
 
 /// The codes of the errors with which a server ended a connection (RFC 9113, Section 6.8).

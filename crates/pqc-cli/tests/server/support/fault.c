@@ -1,6 +1,6 @@
 /*
  * Faults of the machine, put before a program by LD_PRELOAD. Each is governed by a file in the
- * folder that PQC_TEST_FAULTS names:
+ * folder that TEST_FAULTS names:
  *   fsync  while it is there, nothing can be flushed to disk (EIO);
  *   clock  the seconds by which this process's time of day is off.
  */
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static int fault(const char *name) {
-    const char *folder = getenv("PQC_TEST_FAULTS");
+    const char *folder = getenv("TEST_FAULTS");
     char path[4096];
     if (folder == NULL) return -1;
     snprintf(path, sizeof path, "%s/%s", folder, name);

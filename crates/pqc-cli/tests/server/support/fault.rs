@@ -36,7 +36,7 @@ impl Faults {
     /// The program under test on this machine.
     pub(crate) fn pqc(&self) -> Command {
         let mut command = pqc();
-        command.env("LD_PRELOAD", library()).env("PQC_TEST_FAULTS", self.0.path());
+        command.env("LD_PRELOAD", library()).env("TEST_FAULTS", self.0.path());
         command
     }
 }

@@ -24,7 +24,7 @@ pub(crate) use load::{Ledger, Load};
 pub(crate) use process::{Folder, KilledOnDrop, Server, shared};
 pub(crate) use raw::Raw;
 pub(crate) use scrape::Scrape;
-pub(crate) use verb::{Run, Started, pqc, run};
+pub(crate) use verb::{Run, Started, pqc, run, without_settings};
 
 use std::time::{Duration, Instant};
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::capture::Capture;
-use super::verb::{self, Run};
+use super::verb::{self, Run, without_settings};
 use super::{Account, Client, Faults, Raw, Scrape, pqc, wait_until};
 
 /// A folder for a server's data; gone with its last owner.
@@ -50,7 +50,7 @@ impl Folder {
     /// Starts a server on it in a shell that has done this before.
     pub(crate) fn serve_after(&self, shell: &str) -> Server {
         let program = pqc();
-        let mut command = Command::new("sh");
+        let mut command = without_settings(Command::new("sh"));
         command.args(["-c", &format!("{shell}; exec \"$0\" \"$@\"")]).arg(program.get_program());
         Server::start(self, command, "--log info")
     }
@@ -106,8 +106,11 @@ pub(crate) struct Ended {
 impl Server {
     fn start(folder: &Folder, mut command: Command, options: &str) -> Self {
         let started = Instant::now();
+        if !options.contains("--listen") {
+            command.env("PQC_LISTEN", "127.0.0.1:0");
+        }
         let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args(["serve", "--data-dir"])
             .arg(folder.data_dir())
             .args(options.split_whitespace())
             .stdin(Stdio::null())

@@ -61,7 +61,11 @@ impl Run {
 
 /// The program under test, without settings from the environment.
 pub(crate) fn pqc() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pqc"));
+    without_settings(Command::new(env!("CARGO_BIN_EXE_pqc")))
+}
+
+/// The same for a command that runs it.
+pub(crate) fn without_settings(mut command: Command) -> Command {
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("PQC_") {
             command.env_remove(name);

@@ -226,3 +226,22 @@ async fn finishing_gives_the_engine_once() {
     assert!(writer.finish().await.is_none());
     assert!(!writer.is_alive());
 }
+
+#[tokio::test]
+async fn a_chain_whose_end_is_not_known_is_left_where_it_was_known() {
+    let engine = FakeEngine::default();
+    let fake = Arc::clone(&engine.0);
+    let writer = Arc::new(Writer::start(engine));
+    spend_ten(&writer).await;
+    let known = writer.audit_heads();
+    assert_eq!(known.iter().map(|head| head.number).collect::<Vec<_>>(), [10]);
+    for failure in [Failure::Unavailable(String::new()), Failure::OutcomeUnknown(String::new())] {
+        fake.fail_once(Step::Commit, failure);
+        spend_ten(&writer).await;
+        assert_eq!(writer.audit_heads(), known);
+    }
+    spend_ten(&writer).await;
+    let heads = writer.audit_heads();
+    assert_eq!((heads.len(), heads[0], heads[1].number), (2, known[0], 10));
+    assert_ne!(heads[1].chain, known[0].chain);
+}

@@ -22,7 +22,8 @@ fn sealed() -> SealedAnswer {
 }
 
 fn answer_to(claim: &NewClaim) -> KeptAnswer {
-    KeptAnswer { id: claim.id, nonce: claim.nonce, sealed: sealed() }
+    let (id, nonce, custody) = (claim.id, claim.nonce, Custody::Server);
+    KeptAnswer { id, nonce, custody, sealed: sealed() }
 }
 
 /// By another call.
@@ -243,12 +244,40 @@ async fn nothing_is_answered_to_a_disabled_account() {
         set(false).await;
         let answered = |is_first| Claimed::Answered { sealed: sealed(), is_first };
         assert_eq!(claim(&*store, &returning(&first)).await, answered(true));
+    })
+    .await;
+}
 
-        // What was given out under another custody is over.
-        let custody = Custody::ServerOnly;
-        assert!(store.set_custody(&By::OPERATOR, account_id(1), custody).await.unwrap());
+#[tokio::test]
+async fn another_custody_ends_answers_and_holds_those_back_that_come_of_the_old_one() {
+    on_every_ground(async |ground: Ground| {
+        let store = with_token(&ground, 1).await;
+        store.insert_token(&By::OPERATOR, temporary(1, 2, 1)).await.unwrap();
+        let set = async |custody| {
+            assert!(store.set_custody(&By::OPERATOR, account_id(1), custody).await.unwrap());
+        };
+        let (done, begun) = (new_claim(1, 1, 1), new_claim(1, 2, 2));
+        assert_eq!(claim(&*store, &done).await, FIRST);
+        assert_eq!(claim(&*store, &begun).await, FIRST);
+        answer(&*store, answer_to(&done), Effect::Nothing).await.unwrap();
+        // The one that it has changes nothing.
+        set(Custody::Server).await;
+        let answered = Claimed::Answered { sealed: sealed(), is_first: true };
+        assert_eq!(claim(&*store, &returning(&done)).await, answered);
+
+        set(Custody::ServerOnly).await;
         let spent = Claimed::Refused(Refusal::Spent);
-        assert_eq!(claim(&*store, &returning(&first)).await, spent);
+        assert_eq!(claim(&*store, &returning(&done)).await, spent);
+        let effect = || Effect::InsertKey(key_pair(1, 1));
+        let held_back = answer(&*store, answer_to(&begun), effect()).await;
+        assert!(matches!(held_back, Err(Error::InFlight)), "{held_back:?}");
+        assert_eq!(store.key(account_id(1), &key_pair(1, 1).id).await.unwrap(), None);
+        // It is paid all the same, for who comes again.
+        assert!(store.release_claim(&By::OPERATOR, &begun.id, &begun.nonce).await.unwrap());
+        let next = returning(&begun);
+        assert_eq!(claim(&*store, &next).await, TAKEN_OVER);
+        let now = KeptAnswer { custody: Custody::ServerOnly, ..answer_to(&next) };
+        assert!(answer(&*store, now, effect()).await.unwrap());
     })
     .await;
 }
