@@ -56,6 +56,10 @@ serve *options:
 demo:
     cargo run --release -- demo
 
+# instructions of operations and requests, compared with those kept (needs valgrind)
+instructions *options:
+    cargo xtask instructions {{ options }}
+
 # requests per second of encapsulate_key (needs wrk)
 load:
     cargo xtask load

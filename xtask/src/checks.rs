@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 
 use crate::cluster::Cluster;
 use crate::command::{cargo, cargo_with, is_installed};
-use crate::{conformance, features, fuzz};
+use crate::{conformance, features, fuzz, instructions};
 
 /// Programs that tests start: the examples' flows.
 const TEST_TOOLS: [&str; 3] = ["python3", "node", "curl"];
@@ -29,7 +29,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
 }
 
 /// [`test()`], then the conformance of a running server, format, lints, features, documentation,
-/// dependencies, and 20 seconds for each fuzz target.
+/// dependencies, 20 seconds for each fuzz target, and the count of instructions.
 ///
 /// # Errors
 /// The first command that fails.
@@ -49,7 +49,12 @@ pub(crate) fn ci() -> anyhow::Result<()> {
     features::run()?;
     cargo_with("doc --workspace --no-deps", &[("RUSTDOCFLAGS", "-D warnings")])?;
     cargo("deny check --hide-inclusion-graph bans licenses sources")?;
-    fuzz::run(20, None)
+    fuzz::run(20, None)?;
+    if instructions::is_possible() || in_ci() {
+        return instructions::run(false);
+    }
+    eprintln!("xtask: MISSING TOOL: valgrind: the comparison of instructions is SKIPPED");
+    Ok(())
 }
 
 /// The lines of the core that its units and `tests/core` run, with all features.

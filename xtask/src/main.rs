@@ -1,5 +1,5 @@
 //! The project's own tasks: `cargo xtask test`, `ci`, `conformance`, `coverage`, `ct`, `features`,
-//! `fuzz`, `handshakes`, `load`, `slow-clients`, `soak`, `timing` and `torture`.
+//! `fuzz`, `handshakes`, `instructions`, `load`, `slow-clients`, `soak`, `timing` and `torture`.
 //!
 //! A task is a list of commands, run from the workspace's root, and it stops at the first one that
 //! fails, with that command's exit status. Tasks install nothing: `.ci/run` does that.
@@ -21,6 +21,7 @@ mod features;
 mod fuzz;
 mod handshakes;
 mod http;
+mod instructions;
 mod load;
 mod server;
 mod slow_clients;
@@ -47,7 +48,8 @@ enum Task {
     /// Run every test: units, integration, examples, benches (once each), doc tests; with a
     /// PostgreSQL of its own.
     Test,
-    /// Run all that continuous integration runs: test, fmt, clippy, features, doc, deny, fuzz.
+    /// Run all that continuous integration runs: test, fmt, clippy, features, doc, deny, fuzz,
+    /// instructions.
     Ci,
     /// Ask a running server all that schemathesis can think of (needs schemathesis).
     Conformance {
@@ -75,6 +77,13 @@ enum Task {
     },
     /// Measure TLS handshakes: X25519MLKEM768 against X25519.
     Handshakes,
+    /// Count the instructions of operations and requests, and compare with those that were kept
+    /// (needs valgrind).
+    Instructions {
+        /// Keep them as they are now, in `xtask/instructions.toml`.
+        #[arg(long)]
+        bless: bool,
+    },
     /// Measure encapsulate_key over HTTP: 16 connections for 10 seconds (needs wrk).
     Load,
     /// Measure normal calls while slow clients hold connections.
@@ -119,6 +128,7 @@ fn main() -> ExitCode {
         Task::Features => features::run(),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
         Task::Handshakes => handshakes::run(),
+        Task::Instructions { bless } => instructions::run(bless),
         Task::Load => load::run(),
         Task::SlowClients { count } => slow_clients::run(count),
         Task::Soak { minutes, postgres } => soak::run(minutes, postgres),

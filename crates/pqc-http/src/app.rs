@@ -164,8 +164,10 @@ impl App {
         routes().into_router().with_state(Arc::clone(self))
     }
 
-    /// The whole application as a service.
-    pub(crate) fn into_service(self: Arc<Self>) -> impl HttpService {
+    /// The whole application as a service, without a listener: for programs that call it themselves.
+    /// What guards connections (their number, the time of a head, TLS) is [`serve`](crate::serve)'s
+    /// and is missing here, and so is the address of who calls, with the limits by it.
+    pub fn into_service(self: Arc<Self>) -> impl HttpService {
         let (routes, counted) = (self.routes(), Arc::clone(&self.metrics));
         self.wrap(routes, Some(counted))
     }
@@ -206,7 +208,7 @@ pub fn paths() -> Vec<&'static str> {
 }
 
 /// A service from requests to responses that never fails.
-pub(crate) trait HttpService:
+pub trait HttpService:
     TowerService<
         axum::extract::Request,
         Response = Response,

@@ -35,7 +35,7 @@ mod tls;
 mod trace;
 
 pub use admin::{Admin, LogFilter};
-pub use app::{App, Config, paths};
+pub use app::{App, Config, HttpService, paths};
 pub use client::{Proxies, ProxyHeader};
 pub use rates::RateConfig;
 pub use server::serve;
