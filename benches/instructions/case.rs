@@ -13,7 +13,7 @@ pub(crate) struct Case {
 }
 
 /// What is run again and again.
-type Run = Box<dyn FnMut()>;
+pub(crate) type Run = Box<dyn FnMut()>;
 
 impl Case {
     /// `set_up` gives the operation; what that answers is dropped, which counts too.
@@ -29,9 +29,14 @@ impl Case {
         Self { name: name.into(), runs, set_up }
     }
 
+    /// Sets it up.
+    pub(crate) fn set_up(self) -> Run {
+        (self.set_up)()
+    }
+
     /// Sets it up and runs it.
     pub(crate) fn run(self, runs: u32) {
-        let mut operation = (self.set_up)();
+        let mut operation = self.set_up();
         for _ in 0..runs {
             operation();
         }

@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, reason = "a case that cannot be set up or run should stop")]
 #![allow(clippy::print_stdout, reason = "the answer to xtask")]
 
+#[cfg(test)]
+mod allocations;
 mod attest;
 mod case;
 mod kem;

@@ -9,10 +9,8 @@ use core::convert::Infallible;
 use hkdf::Hkdf;
 use rand_core::TryCryptoRng;
 use sha2::Sha256;
-use xaes_256_gcm::Xaes256Gcm;
-use xaes_256_gcm::aead::inout::InOutBuf;
-use xaes_256_gcm::aead::{AeadInOut, KeyInit};
 
+use crate::backend::gcm::{self, TAG_BYTES, XAES_NONCE_BYTES as NONCE_BYTES};
 use crate::error::Error;
 use crate::secret::{Secret, SecretVec};
 
@@ -47,16 +45,13 @@ pub(crate) fn seal(
 ) -> Result<Vec<u8>, Error> {
     let mut nonce = [0; NONCE_BYTES];
     rng.try_fill_bytes(&mut nonce).map_err(|_| Error::Randomness)?;
-    let length = text.len().saturating_add(head.len() + OVERHEAD_BYTES);
-    let mut frame = Vec::with_capacity(length);
-    frame.extend_from_slice(head);
-    frame.extend_from_slice(&nonce);
-    frame.extend_from_slice(text);
-    let (_, body) = frame.split_at_mut(head.len() + NONCE_BYTES);
-    let tag = Xaes256Gcm::new(key.expose_bytes().into())
-        .encrypt_inout_detached(&nonce.into(), associated_data, InOutBuf::from(body))
-        .map_err(|_| Error::Internal { what: "AES-256-GCM" })?;
-    frame.extend_from_slice(&tag);
+    let start = head.len() + NONCE_BYTES;
+    let mut frame = alloc::vec![0; text.len().saturating_add(start + TAG_BYTES)];
+    let (start, sealed) = frame.split_at_mut(start);
+    let (head_place, nonce_place) = start.split_at_mut(head.len());
+    head_place.copy_from_slice(head);
+    nonce_place.copy_from_slice(&nonce);
+    gcm::xaes_seal(key, &nonce, associated_data, text, sealed)?;
     Ok(frame)
 }
 
@@ -66,15 +61,8 @@ pub(crate) fn open(
     behind_head: &[u8],
     associated_data: &[u8],
 ) -> Option<SecretVec> {
-    let (nonce, rest) = behind_head.split_first_chunk::<NONCE_BYTES>()?;
-    let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>()?;
-    let mut text = SecretVec::copy_of(ciphertext);
-    let buffer = InOutBuf::from(text.expose_bytes_mut());
-    Xaes256Gcm::new(key.expose_bytes().into())
-        .decrypt_inout_detached(nonce.into(), associated_data, buffer, tag.into())
-        .ok()?;
+    let (nonce, sealed) = behind_head.split_first_chunk::<NONCE_BYTES>()?;
+    let mut text = SecretVec::zeroed(sealed.len().checked_sub(TAG_BYTES)?);
+    gcm::xaes_open(key, nonce, associated_data, sealed, text.expose_bytes_mut())?;
     Some(text)
 }
-
-const NONCE_BYTES: usize = 24;
-const TAG_BYTES: usize = 16;

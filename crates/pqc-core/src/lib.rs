@@ -49,6 +49,8 @@
 //! | `libcrux` | yes | the fast backend, on x86-64 and aarch64; elsewhere, and without it, RustCrypto's does all the work |
 //! | `hazmat` | no | encapsulation with a message that the caller gives, `hazmat_encapsulate_deterministic`; the module `backend` |
 //! | `acvp` | no | the module `acvp` |
+//! | `aws-lc` | no | AES-256-GCM of streams and long texts, and ML-DSA verification without a context, by AWS-LC, which is faster at them; needs a C compiler, and `std` |
+//! | `parallel` | no | batches of signatures, and many chunks of a stream, on all cores: in the rayon pool that the caller is in; needs `std` |
 //! | `std` | no | streams over the caller's readers and writers of `std::io` |
 //!
 //! The crate is `no_std`, and needs an allocator. Any [`rand_core::TryCryptoRng`] will do: with an

@@ -44,6 +44,7 @@
 //! # }
 //! ```
 
+mod cipher;
 mod framer;
 #[cfg(feature = "std")]
 mod io;
@@ -51,21 +52,19 @@ mod layout;
 #[cfg(test)]
 mod tests;
 
-use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
-use core::fmt;
+use core::iter;
 
-use aead_stream::{NewStream, StreamBE32, StreamPrimitive};
-use aes_gcm::{Aes256Gcm, KeyInit};
 use rand_core::TryCryptoRng;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
 use crate::aead;
 use crate::error::{Error, Field};
 use crate::secret::{Secret, SecretVec};
 
+use cipher::Cipher;
 pub use framer::{OpeningFramer, SealingFramer};
 #[cfg(feature = "std")]
 pub use io::{OpeningReader, SealingWriter};
@@ -121,16 +120,18 @@ impl StreamKey {
         associated_data: &[u8],
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Vec<u8>, Error> {
-        let (mut sealer, header) = StreamSealer::new(self, associated_data, rng)?;
-        let length = StreamLayout::of_text(text.len() as u64)?.stream_bytes();
-        let mut stream = Vec::with_capacity(usize::try_from(length).unwrap_or(text.len()));
-        stream.extend_from_slice(header.as_bytes());
-        let mut rest = text;
-        while let Some((chunk, behind)) = split_unless_last(rest) {
-            stream.extend(sealer.seal_chunk(chunk)?);
-            rest = behind;
+        let (sealer, header) = StreamSealer::new(self, associated_data, rng)?;
+        let layout = StreamLayout::of_text(text.len() as u64)?;
+        let length = usize::try_from(layout.stream_bytes()).map_err(|_| too_long())?;
+        let mut stream = vec![0; length];
+        let (start, chunks) = stream.split_at_mut(StreamHeader::BYTES);
+        start.copy_from_slice(header.as_bytes());
+        // Without text there is a chunk all the same.
+        let texts = text.chunks(CHUNK_BYTES).chain(iter::once([].as_slice()));
+        let chunks = chunks.chunks_mut(SEALED_CHUNK_BYTES);
+        for (place, (text, chunk)) in layout.places().zip(texts.zip(chunks)) {
+            sealer.cipher.seal_into(place, text, chunk)?;
         }
-        stream.extend(sealer.seal_last(rest)?);
         Ok(stream)
     }
 
@@ -141,20 +142,27 @@ impl StreamKey {
     /// [`Error::BoxAuthentication`]: another key, other associated data, or an altered stream.
     /// [`Error::OutOfRange`]: more than [`MAX_TEXT_BYTES`].
     pub fn open(&self, stream: &[u8], associated_data: &[u8]) -> Result<SecretVec, Error> {
-        let (header, mut rest) = StreamHeader::split_from(stream)?;
-        let mut opener = StreamOpener::new(self, &header, associated_data)?;
-        // As long as the chunks, so that it never moves and leaves a copy behind.
-        let mut text = Zeroizing::new(Vec::with_capacity(rest.len()));
-        while let Some((chunk, behind)) = split_unless_last(rest) {
-            text.extend_from_slice(opener.open_chunk(chunk)?.expose_bytes());
-            rest = behind;
+        let (header, chunks) = StreamHeader::split_from(stream)?;
+        let opener = StreamOpener::new(self, &header, associated_data)?;
+        let layout = StreamLayout::of_stream(stream.len() as u64);
+        let layout = layout.map_err(|_| Error::BoxAuthentication)?;
+        let length = usize::try_from(layout.text_bytes()).map_err(|_| too_long())?;
+        let mut text = SecretVec::zeroed(length);
+        let texts = text.expose_bytes_mut().chunks_mut(CHUNK_BYTES);
+        let texts = texts.chain(iter::once([].as_mut_slice()));
+        let chunks = chunks.chunks(SEALED_CHUNK_BYTES);
+        for (place, (chunk, text)) in layout.places().zip(chunks.zip(texts)) {
+            opener.cipher.open_into(place, chunk, text).ok_or(Error::BoxAuthentication)?;
         }
-        text.extend_from_slice(opener.open_last(rest)?.expose_bytes());
-        Ok(SecretVec::new(core::mem::take(&mut *text)))
+        Ok(text)
     }
 
     /// What belongs to `salt` and `associated_data`: the one header that opens, and the cipher.
-    fn derive(&self, salt: &[u8; SALT_BYTES], associated_data: &[u8]) -> (StreamHeader, Cipher) {
+    fn derive(
+        &self,
+        salt: &[u8; SALT_BYTES],
+        associated_data: &[u8],
+    ) -> Result<(StreamHeader, Cipher), Error> {
         let mut header = [0; StreamHeader::BYTES];
         let (head, behind) = header.split_at_mut(HEAD_BYTES);
         head.copy_from_slice(&[START.as_slice(), &self.key_id].concat());
@@ -168,10 +176,7 @@ impl StreamKey {
         let (salt_place, commitment_place) = behind.split_at_mut(SALT_BYTES);
         salt_place.copy_from_slice(salt);
         commitment_place.copy_from_slice(commitment.expose_bytes());
-        let aes_gcm = Aes256Gcm::new(chunk_key.expose_bytes().into());
-        // The key is the stream's alone: the nonce has nothing to tell but the chunk.
-        let chunks = Box::new(StreamBE32::from_aead(aes_gcm, &[0; 7].into()));
-        (StreamHeader(header), Cipher(chunks))
+        Ok((StreamHeader(header), Cipher::new(&chunk_key)?))
     }
 }
 
@@ -287,7 +292,7 @@ impl StreamSealer {
     ) -> Result<(Self, StreamHeader), Error> {
         let mut salt = [0; SALT_BYTES];
         rng.try_fill_bytes(&mut salt).map_err(|_| Error::Randomness)?;
-        let (header, cipher) = key.derive(&salt, associated_data);
+        let (header, cipher) = key.derive(&salt, associated_data)?;
         Ok((Self { cipher, next: 0 }, header))
     }
 
@@ -298,6 +303,35 @@ impl StreamSealer {
     pub fn seal_chunk(&mut self, text: &[u8; CHUNK_BYTES]) -> Result<Vec<u8>, Error> {
         let following = following(self.next)?;
         let sealed = self.cipher.seal(ChunkPlace { index: self.next, is_last: false }, text)?;
+        self.next = following;
+        Ok(sealed)
+    }
+
+    /// Seals the next chunks, none of which is the last: [`SEALED_CHUNK_BYTES`] bytes for each. With the
+    /// feature `parallel` the cores of the caller's rayon pool share them.
+    ///
+    /// ```
+    /// use pqc_core::stream::CHUNK_BYTES;
+    /// use pqc_core::{Secret, StreamHeader, StreamKey, StreamOpener, StreamSealer};
+    /// # let rng = &mut getrandom::SysRng;
+    /// let key = StreamKey::from_caller(&Secret::generate(rng)?);
+    /// let (mut sealer, header) = StreamSealer::new(&key, b"", rng)?;
+    /// let texts = vec![[7; CHUNK_BYTES]; 3];
+    /// let chunks = sealer.seal_chunks(&texts)?;
+    /// let last = sealer.seal_last(b"the end")?;
+    ///
+    /// let mut opener = StreamOpener::new(&key, &header, b"")?;
+    /// let (chunks, _) = chunks.as_chunks();
+    /// assert_eq!(opener.open_chunks(chunks)?.expose_bytes(), texts.as_flattened());
+    /// assert_eq!(opener.open_last(&last)?.expose_bytes(), b"the end");
+    /// # Ok::<(), pqc_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::seal_chunk`]; then none is sealed.
+    pub fn seal_chunks(&mut self, texts: &[[u8; CHUNK_BYTES]]) -> Result<Vec<u8>, Error> {
+        let following = behind(self.next, texts.len())?;
+        let sealed = self.cipher.seal_chunks(self.next, texts)?;
         self.next = following;
         Ok(sealed)
     }
@@ -356,7 +390,7 @@ impl StreamOpener {
         associated_data: &[u8],
     ) -> Result<Self, Error> {
         let salt = header.salt().ok_or(Error::BoxAuthentication)?;
-        let (expected, cipher) = key.derive(salt, associated_data);
+        let (expected, cipher) = key.derive(salt, associated_data)?;
         if !bool::from(expected.0.ct_eq(&header.0)) {
             return Err(Error::BoxAuthentication);
         }
@@ -371,6 +405,18 @@ impl StreamOpener {
     pub fn open_chunk(&mut self, chunk: &[u8; SEALED_CHUNK_BYTES]) -> Result<SecretVec, Error> {
         let following = following(self.next)?;
         let text = self.open_at(ChunkPlace { index: self.next, is_last: false }, chunk)?;
+        self.next = following;
+        Ok(text)
+    }
+
+    /// Opens the next chunks, none of which is the last: all of them, or none. With the feature
+    /// `parallel` the cores of the caller's rayon pool share them.
+    ///
+    /// # Errors
+    /// As [`Self::open_chunk`], for any of them.
+    pub fn open_chunks(&mut self, chunks: &[[u8; SEALED_CHUNK_BYTES]]) -> Result<SecretVec, Error> {
+        let following = behind(self.next, chunks.len())?;
+        let text = self.cipher.open_chunks(self.next, chunks).ok_or(Error::BoxAuthentication)?;
         self.next = following;
         Ok(text)
     }
@@ -396,40 +442,14 @@ impl StreamOpener {
     }
 }
 
-/// The stream's own key. What there is to bind is bound by the key, so chunks have no associated
-/// data. Boxed, so that the key does not stay behind where a sealer or opener is moved.
-struct Cipher(Box<StreamBE32<Aes256Gcm>>);
-
-impl Cipher {
-    fn seal(&self, place: ChunkPlace, text: &[u8]) -> Result<Vec<u8>, Error> {
-        if !place.admits(text.len()) {
-            return Err(Error::Length {
-                field: Field::StreamChunk,
-                expected: alloc::format!("{} to {CHUNK_BYTES}", u8::from(place.index > 0)),
-                actual: text.len(),
-            });
-        }
-        let sealed = self.0.encrypt(place.index, place.is_last, text);
-        sealed.map_err(|_| Error::Internal { what: "AES-256-GCM" })
-    }
-
-    fn open(&self, place: ChunkPlace, chunk: &[u8]) -> Option<SecretVec> {
-        if !place.admits(chunk.len().checked_sub(TAG_BYTES)?) {
-            return None;
-        }
-        self.0.decrypt(place.index, place.is_last, chunk).ok().map(SecretVec::new)
-    }
-}
-
-impl fmt::Debug for Cipher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
 /// The index of the chunk behind that of `index`, which is not the last.
 fn following(index: u32) -> Result<u32, Error> {
-    index.checked_add(1).ok_or(too_long())
+    behind(index, 1)
+}
+
+/// The index behind `count` chunks from `index` on, none of which is the last.
+fn behind(index: u32, count: usize) -> Result<u32, Error> {
+    u32::try_from(count).ok().and_then(|count| index.checked_add(count)).ok_or(too_long())
 }
 
 fn too_long() -> Error {

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 
 use super::Reason;
 use super::document::{Answer, Case, Group, Hex};
-use crate::backend::{Active, Backend};
+use crate::backend::{self, Active, Backend};
 use crate::secret::Secret;
 use crate::sign::{Context, Mu, PreHash, PreHashAlgorithm, SignatureAlgorithm, SigningKey};
 
@@ -43,7 +43,7 @@ pub(super) fn sig_ver(group: &Group, case: &Case) -> Result<Answer, Reason> {
     let test_passed = lengths_fit
         && match input {
             Input::Pure { message, context } => {
-                Active::verify(set, pk, message, context.as_bytes(), signature)
+                backend::verify(set, pk, message, context.as_bytes(), signature)
             }
             Input::Framed(framed) => Active::verify_internal(set, pk, &framed, signature),
             Input::Mu(mu) => Active::prepare_verifying_key(set, pk)?.verify_mu(&mu, signature),

@@ -23,6 +23,9 @@ use crate::kem::ParameterSet;
 use crate::secret::{Secret, SecretVec};
 use crate::sign::SignatureAlgorithm;
 
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
+pub(crate) mod gcm;
 #[cfg(all(feature = "libcrux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod libcrux;
 mod rustcrypto;
@@ -39,6 +42,22 @@ pub type Active = Libcrux;
 /// The backend that this build computes with.
 #[cfg(not(all(feature = "libcrux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 pub type Active = RustCrypto;
+
+/// ML-DSA.Verify (FIPS 204, Algorithm 3), by AWS-LC where the feature `aws-lc` is on and the context
+/// empty; else by [`Active`].
+pub(crate) fn verify(
+    algorithm: SignatureAlgorithm,
+    key: &[u8],
+    message: &[u8],
+    context: &[u8],
+    signature: &[u8],
+) -> bool {
+    #[cfg(feature = "aws-lc")]
+    if context.is_empty() {
+        return aws_lc::verify(algorithm, key, message, signature);
+    }
+    Active::verify(algorithm, key, message, context, signature)
+}
 
 /// What a backend computes. Deterministic: all randomness is an argument.
 ///

@@ -42,6 +42,11 @@ pub(super) const HKDF_SHA_256: Answer = (
 );
 pub(super) const XAES_256_GCM: Answer =
     ("XAES-256-GCM (C2SP)", "986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d");
+/// The same key, nonce and data with a text of 8192 bytes 5a: SHA-256 of ciphertext and tag.
+pub(super) const XAES_256_GCM_LONG: Answer = (
+    "XAES-256-GCM of a long text",
+    "257c25f7d8c77879b2d3898a3f942fae7e66083ee848a35615eda253fe4d292b",
+);
 /// The first vector of the draft: seed, and the randomness of the encapsulation.
 pub(super) const X_WING_SEED: &str =
     "7f9c2ba4e88f827d616045507605853ed73b8093f6efbc88eb1a6eacfa66ef26";

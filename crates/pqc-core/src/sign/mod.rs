@@ -14,6 +14,7 @@
 //! A key for many signatures is prepared once: [`SigningKey::prepare`], [`VerifyingKey::prepare`].
 
 mod algorithm;
+mod batch;
 mod mu;
 mod prehash;
 mod prepared;
@@ -26,6 +27,7 @@ use crate::error::{Error, Field};
 use crate::secret::Secret;
 
 pub use algorithm::SignatureAlgorithm;
+pub use batch::{SignedMessage, verify_batch};
 pub(crate) use mu::shake256;
 pub use mu::{Mu, MuHasher};
 pub use prehash::{PreHash, PreHashAlgorithm, PreHasher};

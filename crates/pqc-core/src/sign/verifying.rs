@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use sha2::{Digest, Sha256};
 
 use super::{Context, Mu, PreHash, Signature, SignatureAlgorithm};
-use crate::backend::{Active, Backend};
+use crate::backend::{self, Active, Backend};
 use crate::error::{Error, Field};
 use crate::id::KeyId;
 
@@ -56,7 +56,7 @@ impl VerifyingKey {
     #[must_use]
     pub fn verify(&self, message: &[u8], context: Context<'_>, signature: &Signature) -> bool {
         self.algorithm == signature.algorithm
-            && Active::verify(self.algorithm, &self.bytes, message, context.0, &signature.bytes)
+            && backend::verify(self.algorithm, &self.bytes, message, context.0, &signature.bytes)
     }
 
     /// HashML-DSA.Verify (FIPS 204, Algorithm 5).

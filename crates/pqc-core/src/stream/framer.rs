@@ -60,6 +60,23 @@ impl SealingFramer {
         Ok(sealed)
     }
 
+    /// As [`Self::push`], but up to [`MANY`] chunks at once where `text` has them and none is begun.
+    #[cfg(feature = "std")]
+    pub(super) fn push_many(&mut self, text: &mut &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let (chunks, rest) = text.as_chunks();
+        // One that nothing follows may be the last.
+        let whole = chunks.len().saturating_sub(usize::from(rest.is_empty())).min(MANY);
+        let Some(chunks) = chunks.get(..whole).filter(|_| whole > 1 && self.held.bytes.is_empty())
+        else {
+            return self.push(text);
+        };
+        let mut sealer = self.sealer.take().ok_or(too_long())?;
+        let sealed = sealer.seal_chunks(chunks)?;
+        self.sealer = Some(sealer);
+        *text = text.get(chunks.as_flattened().len()..).unwrap_or_default();
+        Ok(Some(sealed))
+    }
+
     /// Seals what is held as the last chunk.
     ///
     /// ```
@@ -139,6 +156,10 @@ impl OpeningFramer {
         self.opener.ok_or(Error::BoxAuthentication)?.open_last(&self.held.bytes)
     }
 }
+
+/// 4 MiB of text.
+#[cfg(feature = "std")]
+const MANY: usize = 64;
 
 /// Up to `N` bytes of input, in a buffer that never moves.
 struct Held<const N: usize> {

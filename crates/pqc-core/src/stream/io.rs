@@ -54,7 +54,8 @@ use crate::error::Error;
 use crate::secret::SecretVec;
 
 /// Seals what is written to it into an inner writer, chunk by chunk. Holds up to 64 KiB of text,
-/// which is wiped. Secret.
+/// which is wiped. Secret. Of a long piece it seals up to 64 chunks at once, as
+/// [`StreamSealer::seal_chunks`] does: on more than one core with the feature `parallel`.
 ///
 /// [`Self::finish`] ends the stream. Dropped before that, it leaves a stream without its end, of
 /// which a reader gets a true beginning and then an error: what was not finished on purpose is
@@ -65,7 +66,7 @@ use crate::secret::SecretVec;
 pub struct SealingWriter<W> {
     inner: W,
     framer: SealingFramer,
-    /// What is sealed and not yet in `inner`: the header, or a chunk.
+    /// What is sealed and not yet in `inner`: the header, or chunks.
     unsent: Vec<u8>,
 }
 
@@ -135,13 +136,13 @@ fn send(inner: &mut impl Write, unsent: &mut Vec<u8>) -> io::Result<()> {
 }
 
 impl<W: Write> Write for SealingWriter<W> {
-    /// Takes up to a chunk of `text`. On an error it took nothing. Of the core comes
+    /// Takes up to 64 chunks of `text`. On an error it took nothing. Of the core comes
     /// [`Error::OutOfRange`], as [`SealingFramer::push`].
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         let mut rest = text;
         while !rest.is_empty() && rest.len() == text.len() {
             self.send()?;
-            match self.framer.push(&mut rest)? {
+            match self.framer.push_many(&mut rest)? {
                 Some(chunk) => self.unsent = chunk,
                 None => break,
             }

@@ -75,6 +75,12 @@ impl StreamLayout {
         })
     }
 
+    /// The places of all chunks, in order.
+    pub(super) fn places(&self) -> impl Iterator<Item = ChunkPlace> + use<> {
+        let last = self.last_index;
+        (0..=last).map(move |index| ChunkPlace { index, is_last: index == last })
+    }
+
     /// The length of the text in bytes.
     #[must_use]
     pub fn text_bytes(&self) -> u64 {

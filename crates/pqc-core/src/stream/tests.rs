@@ -24,6 +24,19 @@ fn the_count_of_chunks_ends_and_does_not_wrap() {
 }
 
 #[test]
+fn many_chunks_do_not_go_beyond_the_last_index() {
+    let (mut sealer, header) = StreamSealer::new(&key(), b"", &mut SysRng).unwrap();
+    let mut opener = StreamOpener::new(&key(), &header, b"").unwrap();
+    (sealer.next, opener.next) = (u32::MAX - 2, u32::MAX - 2);
+    let texts = vec![[1; CHUNK_BYTES]; 3];
+    assert_eq!(sealer.seal_chunks(&texts).unwrap_err(), too_long());
+    let sealed = sealer.seal_chunks(&texts[1..]).unwrap();
+    let (sealed, _) = sealed.as_chunks();
+    assert_eq!(opener.open_chunks(&[sealed, sealed].concat()).unwrap_err(), too_long());
+    assert_eq!(opener.open_chunks(sealed).unwrap().len(), 2 * CHUNK_BYTES);
+}
+
+#[test]
 fn a_sealer_that_is_full_does_not_drop_the_rest_in_silence() {
     let (mut sealer, _) = StreamSealer::new(&key(), b"", &mut SysRng).unwrap();
     sealer.next = u32::MAX;
@@ -61,7 +74,9 @@ fn a_text_that_is_cut_otherwise_does_not_open() {
     let opener = StreamOpener::new(&key(), &header, b"").unwrap();
     let opens = |index, is_last, text_bytes| {
         let text = &[0; 2 * CHUNK_BYTES][..text_bytes];
-        let chunk = sealer.cipher.0.encrypt(index, is_last, text).unwrap();
+        let nonce = cipher::nonce(ChunkPlace { index, is_last });
+        let mut chunk = vec![0; text.len() + TAG_BYTES];
+        sealer.cipher.0.seal(&nonce, text, &mut chunk).unwrap();
         opener.open_at(ChunkPlace { index, is_last }, &chunk).is_ok()
     };
     assert!(opens(0, true, 0) && opens(0, true, 1) && opens(0, true, CHUNK_BYTES));

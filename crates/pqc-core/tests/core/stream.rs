@@ -167,6 +167,44 @@ fn an_opener_goes_on_behind_a_chunk_that_did_not_open() {
 }
 
 #[test]
+fn many_chunks_at_once_are_those_one_by_one() {
+    for count in [0, 1, 2, 5] {
+        let text = text(count * CHUNK_BYTES + 1);
+        let (chunks, last) = text.as_chunks();
+        let (mut sealer, header) =
+            StreamSealer::new(&key(), DATA, &mut Repeatable::new(1)).unwrap();
+        let sealed = sealer.seal_chunks(chunks).unwrap();
+        let end = sealer.seal_last(last).unwrap();
+        let stream = [header.as_bytes().as_slice(), &sealed, &end].concat();
+        assert!(stream == key().seal(&text, DATA, &mut Repeatable::new(1)).unwrap(), "{count}");
+
+        let mut opener = StreamOpener::new(&key(), &header, DATA).unwrap();
+        let (sealed, _) = sealed.as_chunks();
+        assert!(opener.open_chunks(sealed).unwrap().expose_bytes() == chunks.as_flattened());
+        assert_eq!(opener.open_last(&end).unwrap().expose_bytes(), last);
+    }
+}
+
+#[test]
+fn of_many_chunks_none_opens_if_one_does_not() {
+    let stream = sealed(4 * CHUNK_BYTES, 1);
+    let (header, chunks) = StreamHeader::split_from(&stream).unwrap();
+    let mut opener = StreamOpener::new(&key(), &header, DATA).unwrap();
+    let (chunks, _) = chunks.as_chunks();
+    let [chunks @ .., last] = chunks else { panic!("no chunks") };
+    for at in 0..3 {
+        let mut altered = chunks.to_vec();
+        altered[at][at] ^= 1;
+        assert_eq!(opener.open_chunks(&altered).unwrap_err(), Error::BoxAuthentication, "{at}");
+    }
+    assert!(opener.open_chunks(&[chunks[1], chunks[0]]).is_err());
+    // The last one is none of those that are not.
+    assert!(opener.open_chunks(&[chunks, &[*last]].concat()).is_err());
+    assert_eq!(opener.open_chunks(chunks).unwrap().len(), 3 * CHUNK_BYTES);
+    assert_eq!(opener.open_last(last).unwrap().len(), CHUNK_BYTES);
+}
+
+#[test]
 fn an_accounts_stream_names_its_key_and_is_no_callers() {
     let mut rng = Repeatable::new(1);
     let account = AccountKey::generate(&mut rng).unwrap();

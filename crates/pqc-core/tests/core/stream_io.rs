@@ -151,7 +151,7 @@ fn read_up_to(reader: &mut impl Read, length: usize) -> io::Result<Vec<u8>> {
 proptest! {
     #[test]
     fn however_it_is_written_and_read_the_text_comes_out(
-        length in lengths(), sizes in vec(0..100_000_usize, 1..6), most in 1..100_000_usize,
+        length in lengths(), sizes in vec(0..300_000_usize, 1..6), most in 1..100_000_usize,
         seed: u64,
     ) {
         let most = most.max(length / 2000 + 1);
@@ -171,7 +171,7 @@ proptest! {
 
         let mut reader = reader(Uneven::new(stream.as_slice(), seed, most));
         let mut opened = Vec::new();
-        let mut buffer = vec![0; 100_001];
+        let mut buffer = vec![0; 300_001];
         loop {
             let asked = *next.next().unwrap() + 1;
             match reader.read(&mut buffer[..asked]).unwrap() {

@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::Libcrux;
-use crate::backend::{Backend, PreparedSigning, PreparedVerifying};
+use crate::backend::{self, Backend, PreparedSigning, PreparedVerifying};
 use crate::error::Error;
 use crate::secret::{Secret, SecretVec};
 use crate::sign::SignatureAlgorithm;
@@ -40,7 +40,7 @@ pub(super) struct VerifyingKey {
 
 impl PreparedVerifying for VerifyingKey {
     fn verify(&self, message: &[u8], context: &[u8], signature: &[u8]) -> bool {
-        Libcrux::verify(self.algorithm, &self.bytes, message, context, signature)
+        backend::verify(self.algorithm, &self.bytes, message, context, signature)
     }
 
     fn verify_internal(&self, framed: &[u8], signature: &[u8]) -> bool {
