@@ -83,6 +83,7 @@ impl Service {
         let mut fails = false;
         loop {
             tokio::time::sleep(self.pause()).await;
+            self.key_cache.forget_unused();
             while let Some(round) = self.try_round(&mut fails).await {
                 if round.is_done {
                     break;

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use pqc_core::attest::RememberedAttestation;
+use pqc_core::kem::PreparedDecapsulationKey;
 use pqc_core::message::AccountKey;
 use pqc_core::seal::RecordKind;
 use pqc_core::{
     AccountId, Attestation, BoxKey, Ciphertext, Context, DecapsulationKey, EncapsulationKey,
     KemAlgorithm, KeyId, MasterKeys, MessageBox, Secret, SecretVec, SharedSecret, Signature,
-    SignatureAlgorithm, SigningKey, UnverifiedKey, VerifiedEncapsulationKey, VerifyingKey,
+    SignatureAlgorithm, SigningKey, UnverifiedKey, VerifyingKey,
 };
 
 use crate::account::Custody;
@@ -130,24 +132,35 @@ impl Service {
     /// Encapsulates to a key, once its attestation is verified; names the account it was made for.
     ///
     /// # Errors
-    /// [`Error::Core`] with the check of [`VerifiedEncapsulationKey::verify`] that failed; those of
+    /// [`Error::Core`] with the check of [`RememberedAttestation::verify`] that failed; those of
     /// the store.
     pub async fn encapsulate(
         &self,
         by: &Admitted,
         to: &AttestedKey,
     ) -> Result<(Ciphertext, SharedSecret, AccountId), Error> {
-        let trusted = self.trusted_issuers(&to.issuer).await?;
-        let verified = VerifiedEncapsulationKey::verify(
-            &to.key,
-            &to.attestation,
-            &to.issuer,
-            &trusted,
-            to.expected_account,
-            by.now(),
-        )?;
+        let AttestedKey { key, attestation, issuer, expected_account: account } = to;
+        let trusted = self.trusted_issuers(issuer).await?;
+        let known = match self.key_cache.attested_key(key, attestation, issuer) {
+            Some(known) => known,
+            None => {
+                let now = by.now();
+                let verified = RememberedAttestation::verify(
+                    key,
+                    attestation,
+                    issuer,
+                    &trusted,
+                    *account,
+                    now,
+                );
+                let known = Arc::new(verified?);
+                self.key_cache.keep_attested_key(key, &known);
+                known
+            }
+        };
+        let verified = known.verify_again(&trusted, *account, by.now())?;
         let (ciphertext, secret) = verified.encapsulate(&mut self.rng())?;
-        Ok((ciphertext, secret, verified.account()))
+        Ok((ciphertext, secret, known.account()))
     }
 
     /// Decapsulates by the account's stored key with this public key.
@@ -161,15 +174,16 @@ impl Service {
         public_key: &UnverifiedKey,
         ciphertext: &Ciphertext,
     ) -> Result<SharedSecret, Error> {
-        let found = self.store.key(by.account_id(), &public_key.key_id()).await?;
-        let record = found
-            .filter(|record| record.kind == RecordKind::DecapsulationKey)
-            .ok_or(Error::UnknownKey)?;
-        let open = |masters: &MasterKeys, record: &KeyRecord| {
-            let KeyRecord { account, public_key, sealed, .. } = record;
-            DecapsulationKey::open(masters, *account, public_key, sealed)
+        let (account, id) = (by.account_id(), public_key.key_id());
+        let Some(record) = self.store.key(account, &id).await? else {
+            // It may be another server where it was destroyed.
+            self.key_cache.forget(account, id);
+            return Err(Error::UnknownKey);
         };
-        let key = self.masters.open_record(&record, open).await?;
+        if record.kind != RecordKind::DecapsulationKey {
+            return Err(Error::UnknownKey);
+        }
+        let key = self.open_decapsulation_key(&record).await?;
         Ok(key.decapsulate(ciphertext)?)
     }
 
@@ -270,7 +284,7 @@ impl Service {
         &self,
         by: &Admitted,
         choice: SigningKeyChoice,
-    ) -> Result<SigningKey, Error> {
+    ) -> Result<Arc<SigningKey>, Error> {
         let (account, kind) = (by.account_id(), RecordKind::SigningKey);
         if let Some(id) = &choice.key_id.or(by.key()) {
             let found = self.store.key(account, id).await?;
@@ -318,12 +332,33 @@ impl Service {
         self.open_account_key(&record).await
     }
 
-    async fn open_signing_key(&self, record: &KeyRecord) -> Result<SigningKey, Error> {
+    async fn open_decapsulation_key(
+        &self,
+        record: &KeyRecord,
+    ) -> Result<Arc<PreparedDecapsulationKey>, Error> {
+        if let Some(key) = self.key_cache.decapsulation_key(record) {
+            return Ok(key);
+        }
+        let open = |masters: &MasterKeys, record: &KeyRecord| {
+            let KeyRecord { account, public_key, sealed, .. } = record;
+            DecapsulationKey::open(masters, *account, public_key, sealed)?.prepare()
+        };
+        let key = Arc::new(self.masters.open_record(record, open).await?);
+        self.key_cache.keep_decapsulation_key(record, &key);
+        Ok(key)
+    }
+
+    async fn open_signing_key(&self, record: &KeyRecord) -> Result<Arc<SigningKey>, Error> {
+        if let Some(key) = self.key_cache.signing_key(record) {
+            return Ok(key);
+        }
         let open = |masters: &MasterKeys, record: &KeyRecord| {
             let KeyRecord { account, public_key, sealed, .. } = record;
             SigningKey::open(masters, *account, public_key, sealed)
         };
-        self.masters.open_record(record, open).await
+        let key = Arc::new(self.masters.open_record(record, open).await?);
+        self.key_cache.keep_signing_key(record, &key);
+        Ok(key)
     }
 
     async fn open_account_key(&self, record: &KeyRecord) -> Result<AccountKey, Error> {
