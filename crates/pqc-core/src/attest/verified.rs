@@ -203,6 +203,7 @@ impl PreparedVerifiedKey {
     ) -> Result<(Ciphertext, SharedSecret), Error> {
         self.0.encapsulate_unattested(rng)
     }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.0.memory_bytes()
     }
