@@ -1,9 +1,12 @@
 //! Keys in memory, opened and decoded, for the next call with the same.
 //!
 //! It never changes an answer. A stored key's row is read anew for each call, and what is kept serves
-//! only if it was made of that very row; of an attested key everything but the signature is checked
-//! anew. A secret is overwritten when it leaves: for want of room, when its key is destroyed through
-//! this server, or when nobody asked for it for [`KEPT_UNUSED`].
+//! only if it was made of that very row, and the master key that sealed that is still in force; of an
+//! attested key everything but the signature is checked anew. A key leaves for want of room, when it
+//! is destroyed through this server or found to be gone, or when nobody asked for it for
+//! [`KEPT_UNUSED`]; then its secret is overwritten, or when the last call that has it has ended. (One
+//! that was opened just before its destruction may come in just after: it answers nothing, and leaves
+//! unused.)
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +14,10 @@ use std::time::{Duration, Instant};
 
 use pqc_core::attest::RememberedAttestation;
 use pqc_core::kem::PreparedDecapsulationKey;
-use pqc_core::{AccountId, Attestation, KeyId, SigningKey, UnverifiedKey, VerifyingKey};
+use pqc_core::{
+    AccountId, Attestation, KeyId, MasterKeys, SealedRecord, SigningKey, UnverifiedKey,
+    VerifyingKey,
+};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -24,17 +30,26 @@ pub(crate) struct KeyCache {
     lookups: [Lookups; KINDS],
 }
 
-/// How often a key was asked for, and was there.
+/// How the keys in memory do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CacheFigures {
-    /// Stored KEM key pairs: there, and not there.
-    pub decapsulation_keys: (u64, u64),
-    /// Stored signing keys: there, and not there.
-    pub signing_keys: (u64, u64),
-    /// Attested encapsulation keys: there, and not there.
-    pub attested_keys: (u64, u64),
+    /// Stored KEM key pairs.
+    pub decapsulation_keys: LookupFigures,
+    /// Stored signing keys.
+    pub signing_keys: LookupFigures,
+    /// Encapsulation keys with their attestations.
+    pub attested_keys: LookupFigures,
     /// The bytes that all of them take.
     pub bytes: u64,
+}
+
+/// How often keys were asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LookupFigures {
+    /// The key was there.
+    pub hits: u64,
+    /// It was not.
+    pub misses: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,10 +58,12 @@ enum Name {
     Attested(KeyId),
 }
 
-/// What is kept of a stored key, beside the parts of the row that it was made of.
-struct OfRow<K> {
+/// A stored key, opened, beside what of its row it was made of.
+pub(crate) struct OfRow<K> {
+    account: AccountId,
+    id: KeyId,
     public_key: Vec<u8>,
-    sealed: Vec<u8>,
+    sealed: SealedRecord,
     key: Arc<K>,
 }
 
@@ -77,40 +94,51 @@ impl Weighter<Name, Arc<Entry>> for Weight {
 }
 
 impl<K> OfRow<K> {
-    fn new(record: &KeyRecord, key: &Arc<K>) -> Self {
+    /// A key that was made of this row just now.
+    pub(crate) fn new(record: &KeyRecord, key: K) -> Self {
         Self {
+            account: record.account,
+            id: record.id,
             public_key: record.public_key.clone(),
-            sealed: record.sealed.as_bytes().to_vec(),
-            key: Arc::clone(key),
+            sealed: record.sealed.clone(),
+            key: Arc::new(key),
         }
     }
 
-    /// The key, if it was made of this row.
-    fn of(&self, record: &KeyRecord) -> Option<Arc<K>> {
-        let same = self.sealed == record.sealed.as_bytes() && self.public_key == record.public_key;
-        same.then(|| Arc::clone(&self.key))
+    /// The key, if it was made of this row, and these master keys would open that.
+    fn of(&self, masters: &MasterKeys, record: &KeyRecord) -> Option<Arc<K>> {
+        let same = self.sealed == record.sealed && self.public_key == record.public_key;
+        let opens = masters.has_version(record.sealed.master_version());
+        (same && opens).then(|| Arc::clone(&self.key))
     }
 
+    fn name(&self) -> Name {
+        Name::Stored(self.account, self.id)
+    }
+
+    /// With a key of so many bytes.
     fn memory_bytes(&self, key: usize) -> usize {
-        self.public_key.len().saturating_add(self.sealed.len()).saturating_add(key)
+        let row = self.public_key.len().saturating_add(self.sealed.as_bytes().len());
+        row.saturating_add(key)
     }
 }
 
 #[derive(Debug, Default)]
 struct Lookups {
-    there: AtomicU64,
-    not_there: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 impl Lookups {
     fn count<T>(&self, found: Option<T>) -> Option<T> {
-        let counter = if found.is_some() { &self.there } else { &self.not_there };
+        let counter = if found.is_some() { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
         found
     }
 
-    fn figures(&self) -> (u64, u64) {
-        (self.there.load(Ordering::Relaxed), self.not_there.load(Ordering::Relaxed))
+    fn figures(&self) -> LookupFigures {
+        let [hits, misses] = [&self.hits, &self.misses].map(|count| count.load(Ordering::Relaxed));
+        LookupFigures { hits, misses }
     }
 }
 
@@ -122,25 +150,30 @@ impl KeyCache {
         Self { kept, begun: Instant::now(), lookups: Default::default() }
     }
 
-    /// The stored KEM key pair of this row.
+    /// The stored KEM key pair of this row, which these master keys open.
     pub(crate) fn decapsulation_key(
         &self,
+        masters: &MasterKeys,
         record: &KeyRecord,
     ) -> Option<Arc<PreparedDecapsulationKey>> {
         let found = self.used(&Name::Stored(record.account, record.id));
         let [lookups, _, _] = &self.lookups;
         lookups.count(found.and_then(|entry| match &entry.kept {
-            Kept::Decapsulation(key) => key.of(record),
+            Kept::Decapsulation(key) => key.of(masters, record),
             _ => None,
         }))
     }
 
-    /// The stored signing key of this row.
-    pub(crate) fn signing_key(&self, record: &KeyRecord) -> Option<Arc<SigningKey>> {
+    /// The stored signing key of this row, which these master keys open.
+    pub(crate) fn signing_key(
+        &self,
+        masters: &MasterKeys,
+        record: &KeyRecord,
+    ) -> Option<Arc<SigningKey>> {
         let found = self.used(&Name::Stored(record.account, record.id));
         let [_, lookups, _] = &self.lookups;
         lookups.count(found.and_then(|entry| match &entry.kept {
-            Kept::Signing(key) => key.of(record),
+            Kept::Signing(key) => key.of(masters, record),
             _ => None,
         }))
     }
@@ -162,27 +195,32 @@ impl KeyCache {
         }))
     }
 
-    /// Keeps the key pair of this row.
+    /// Keeps a stored KEM key pair, if there is room for it; gives it back in any case.
     pub(crate) fn keep_decapsulation_key(
         &self,
-        record: &KeyRecord,
-        key: &Arc<PreparedDecapsulationKey>,
-    ) {
-        self.keep_stored(record, Kept::Decapsulation(OfRow::new(record, key)));
+        opened: OfRow<PreparedDecapsulationKey>,
+    ) -> Arc<PreparedDecapsulationKey> {
+        let (name, key) = (opened.name(), Arc::clone(&opened.key));
+        self.keep(name, Kept::Decapsulation(opened));
+        key
     }
 
-    /// Keeps the signing key of this row.
-    pub(crate) fn keep_signing_key(&self, record: &KeyRecord, key: &Arc<SigningKey>) {
-        self.keep_stored(record, Kept::Signing(OfRow::new(record, key)));
+    /// The same of a signing key.
+    pub(crate) fn keep_signing_key(&self, opened: OfRow<SigningKey>) -> Arc<SigningKey> {
+        let (name, key) = (opened.name(), Arc::clone(&opened.key));
+        self.keep(name, Kept::Signing(opened));
+        key
     }
 
-    /// Keeps a key that was verified.
+    /// The same of a key that was verified.
     pub(crate) fn keep_attested_key(
         &self,
         key: &UnverifiedKey,
-        known: &Arc<RememberedAttestation>,
-    ) {
-        self.keep(Name::Attested(key.key_id()), Kept::Attested(Arc::clone(known)));
+        known: RememberedAttestation,
+    ) -> Arc<RememberedAttestation> {
+        let known = Arc::new(known);
+        self.keep(Name::Attested(key.key_id()), Kept::Attested(Arc::clone(&known)));
+        known
     }
 
     /// Forgets a stored key.
@@ -190,7 +228,7 @@ impl KeyCache {
         self.kept.remove(&Name::Stored(account, id));
     }
 
-    /// Forgets what nobody asked for lately.
+    /// Forgets what nobody asked for lately. To be called again and again, in the background.
     pub(crate) fn forget_unused(&self) {
         let since = self.now().saturating_sub(KEPT_UNUSED.as_secs());
         self.kept.retain(|_, entry| entry.used.load(Ordering::Relaxed) >= since);
@@ -213,10 +251,6 @@ impl KeyCache {
         Some(entry)
     }
 
-    fn keep_stored(&self, record: &KeyRecord, kept: Kept) {
-        self.keep(Name::Stored(record.account, record.id), kept);
-    }
-
     fn keep(&self, name: Name, kept: Kept) {
         let used = AtomicU64::new(self.now());
         self.kept.insert(name, Arc::new(Entry { kept, used }));
@@ -229,8 +263,11 @@ impl KeyCache {
 
 const KINDS: usize = 3;
 /// After that long without a call, a key is forgotten.
-pub(crate) const KEPT_UNUSED: Duration = Duration::from_secs(600);
-/// Of an entry, around the key.
-const ENTRY_BYTES: usize = 200;
-/// An ML-KEM-768 key pair.
+const KEPT_UNUSED: Duration = Duration::from_secs(600);
+/// Of an entry, around the key: with what the allocator and the cache need for it.
+const ENTRY_BYTES: usize = size_of::<Entry>() + size_of::<Name>() + 128;
+/// About an ML-KEM-768 key pair.
 const TYPICAL_BYTES: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests;

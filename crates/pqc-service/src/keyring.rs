@@ -1,4 +1,5 @@
-//! Stored keys at work: made at their first use, sealed in the core, opened for one call.
+//! Stored keys at work: made at their first use, sealed in the core, opened for a call and kept for
+//! the next (in `key_cache.rs`).
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::audit::Event;
 use crate::authorize::Admitted;
 use crate::error::Error;
 use crate::host::HostRng;
+use crate::key_cache::OfRow;
 use crate::masters::Insert;
 use crate::service::Service;
 use crate::store::KeyRecord;
@@ -144,18 +146,9 @@ impl Service {
         let known = match self.key_cache.attested_key(key, attestation, issuer) {
             Some(known) => known,
             None => {
-                let now = by.now();
-                let verified = RememberedAttestation::verify(
-                    key,
-                    attestation,
-                    issuer,
-                    &trusted,
-                    *account,
-                    now,
-                );
-                let known = Arc::new(verified?);
-                self.key_cache.keep_attested_key(key, &known);
-                known
+                let (now, verify) = (by.now(), RememberedAttestation::verify);
+                let known = verify(key, attestation, issuer, &trusted, *account, now)?;
+                self.key_cache.keep_attested_key(key, known)
             }
         };
         let verified = known.verify_again(&trusted, *account, by.now())?;
@@ -174,16 +167,9 @@ impl Service {
         public_key: &UnverifiedKey,
         ciphertext: &Ciphertext,
     ) -> Result<SharedSecret, Error> {
-        let (account, id) = (by.account_id(), public_key.key_id());
-        let Some(record) = self.store.key(account, &id).await? else {
-            // It may be another server where it was destroyed.
-            self.key_cache.forget(account, id);
-            return Err(Error::UnknownKey);
-        };
-        if record.kind != RecordKind::DecapsulationKey {
-            return Err(Error::UnknownKey);
-        }
-        let key = self.open_decapsulation_key(&record).await?;
+        let (account, kind) = (by.account_id(), RecordKind::DecapsulationKey);
+        let found = self.stored(account, public_key.key_id(), kind).await?;
+        let key = self.open_decapsulation_key(&found.ok_or(Error::UnknownKey)?).await?;
         Ok(key.decapsulate(ciphertext)?)
     }
 
@@ -286,10 +272,9 @@ impl Service {
         choice: SigningKeyChoice,
     ) -> Result<Arc<SigningKey>, Error> {
         let (account, kind) = (by.account_id(), RecordKind::SigningKey);
-        if let Some(id) = &choice.key_id.or(by.key()) {
-            let found = self.store.key(account, id).await?;
-            let record = found.filter(|r| r.kind == kind).ok_or(Error::UnknownKey)?;
-            let key = self.open_signing_key(&record).await?;
+        if let Some(id) = choice.key_id.or(by.key()) {
+            let found = self.stored(account, id, kind).await?;
+            let key = self.open_signing_key(&found.ok_or(Error::UnknownKey)?).await?;
             return match choice.algorithm {
                 Some(asked) if asked != key.algorithm() => {
                     Err(pqc_core::Error::AlgorithmMismatch {
@@ -311,8 +296,8 @@ impl Service {
     async fn account_key(&self, by: &Admitted) -> Result<AccountKey, Error> {
         let record = match by.key() {
             Some(id) => {
-                let found = self.store.key(by.account_id(), &id).await?;
-                found.filter(|r| r.kind == RecordKind::AesKey).ok_or(Error::UnknownKey)?
+                let found = self.stored(by.account_id(), id, RecordKind::AesKey).await?;
+                found.ok_or(Error::UnknownKey)?
             }
             None => self.current_account_key(by.by(), by.account_id()).await?,
         };
@@ -325,40 +310,51 @@ impl Service {
         account: AccountId,
         id: [u8; 16],
     ) -> Result<AccountKey, Error> {
-        let found = self.store.key(account, &KeyId::Symmetric(id)).await?;
-        let record = found
-            .filter(|record| record.kind == RecordKind::AesKey)
-            .ok_or(pqc_core::Error::BoxAuthentication)?;
-        self.open_account_key(&record).await
+        let found = self.stored(account, KeyId::Symmetric(id), RecordKind::AesKey).await?;
+        self.open_account_key(&found.ok_or(pqc_core::Error::BoxAuthentication)?).await
+    }
+
+    /// The account's key of this id, if it is of this kind.
+    async fn stored(
+        &self,
+        account: AccountId,
+        id: KeyId,
+        kind: RecordKind,
+    ) -> Result<Option<KeyRecord>, Error> {
+        let found = self.store.key(account, &id).await?;
+        if found.is_none() {
+            // It may be another server where it was destroyed.
+            self.key_cache.forget(account, id);
+        }
+        Ok(found.filter(|record| record.kind == kind))
     }
 
     async fn open_decapsulation_key(
         &self,
         record: &KeyRecord,
     ) -> Result<Arc<PreparedDecapsulationKey>, Error> {
-        if let Some(key) = self.key_cache.decapsulation_key(record) {
+        if let Some(key) = self.key_cache.decapsulation_key(&*self.masters.in_force()?, record) {
             return Ok(key);
         }
         let open = |masters: &MasterKeys, record: &KeyRecord| {
             let KeyRecord { account, public_key, sealed, .. } = record;
-            DecapsulationKey::open(masters, *account, public_key, sealed)?.prepare()
+            let key = DecapsulationKey::open(masters, *account, public_key, sealed)?;
+            Ok(OfRow::new(record, key.prepare()?))
         };
-        let key = Arc::new(self.masters.open_record(record, open).await?);
-        self.key_cache.keep_decapsulation_key(record, &key);
-        Ok(key)
+        let opened = self.masters.open_record(record, open).await?;
+        Ok(self.key_cache.keep_decapsulation_key(opened))
     }
 
     async fn open_signing_key(&self, record: &KeyRecord) -> Result<Arc<SigningKey>, Error> {
-        if let Some(key) = self.key_cache.signing_key(record) {
+        if let Some(key) = self.key_cache.signing_key(&*self.masters.in_force()?, record) {
             return Ok(key);
         }
         let open = |masters: &MasterKeys, record: &KeyRecord| {
             let KeyRecord { account, public_key, sealed, .. } = record;
-            SigningKey::open(masters, *account, public_key, sealed)
+            Ok(OfRow::new(record, SigningKey::open(masters, *account, public_key, sealed)?))
         };
-        let key = Arc::new(self.masters.open_record(record, open).await?);
-        self.key_cache.keep_signing_key(record, &key);
-        Ok(key)
+        let opened = self.masters.open_record(record, open).await?;
+        Ok(self.key_cache.keep_signing_key(opened))
     }
 
     async fn open_account_key(&self, record: &KeyRecord) -> Result<AccountKey, Error> {

@@ -34,7 +34,7 @@ pub use audit::By;
 pub use authorize::{Admitted, Authorized, Caller};
 pub use error::Error;
 pub use host::{Host, System};
-pub use key_cache::CacheFigures;
+pub use key_cache::{CacheFigures, LookupFigures};
 pub use master_rotation::{MasterKeyStatus, Rotation};
 pub use masters::MasterSecret;
 pub use service::{Service, Settings};

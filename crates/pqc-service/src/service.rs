@@ -69,7 +69,7 @@ pub struct Service {
     pub(crate) answer_quota: Quota,
     pub(crate) refusals: Refusals,
     pub(crate) keeper: Keeper,
-    pub(crate) key_cache: Arc<KeyCache>,
+    pub(crate) key_cache: KeyCache,
     pub(crate) counter: Counter,
     pub(crate) readers: Readers,
     issuers: RwLock<Arc<Issuers>>,
@@ -99,7 +99,7 @@ impl Service {
         let answer_quota = Quota::new(Counted::KeptAnswers, settings.max_kept_answers);
         let (refusals, keeper) = (Refusals::default(), Keeper::new());
         let counter = Counter::new(&*host)?;
-        let key_cache = Arc::new(KeyCache::new(settings.key_cache_bytes));
+        let key_cache = KeyCache::new(settings.key_cache_bytes);
         Ok(Self {
             store,
             host,
