@@ -122,6 +122,7 @@ impl ServeConfig {
         args.policy.apply(&mut store.settings);
         args.key_policy.apply(&mut store.settings);
         store.settings.max_kept_answers = args.max_kept_answers;
+        store.settings.key_cache_bytes = args.key_cache;
         args.audit.apply(&mut store.settings);
         store.settings.dangerously_trust_any_issuer = args.trust_any_issuer;
         let Listen(listen) = args.listen;
@@ -262,6 +263,8 @@ mod tests {
             "--max-token-lifetime 0",
             "--max-live-tokens 0",
             "--max-kept-answers 0",
+            "--key-cache -1",
+            "--key-cache 68719476737",
             "--max-keys 0",
             "--max-keys 1000000000001",
             "--max-token-lifetime 31622401",
@@ -288,6 +291,8 @@ mod tests {
             "--max-token-lifetime 31622400",
             "--max-live-tokens 1",
             "--max-kept-answers 1",
+            "--key-cache 0",
+            "--key-cache 68719476736",
             "--max-keys 1000000000000",
             "--store sqlite:",
             "--store postgres://host/db --master-key-file k",

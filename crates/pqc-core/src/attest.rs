@@ -31,6 +31,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod remembered;
 mod verified;
 
 use alloc::vec::Vec;
@@ -44,6 +45,7 @@ use crate::seal::{MasterKeys, RecordKind, SealedRecord};
 use crate::sign::{Context, Signature, SignatureAlgorithm, SigningKey, VerifyingKey};
 use crate::time::Timestamp;
 
+pub use remembered::RememberedAttestation;
 pub use verified::{PreparedVerifiedKey, TrustedIssuers, VerifiedEncapsulationKey};
 
 /// Bytes of an encapsulation key's length, from anywhere: nothing else was checked.

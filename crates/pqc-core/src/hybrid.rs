@@ -94,6 +94,10 @@ pub(crate) fn prepare_encapsulation_key<B: Backend>(
 }
 
 impl PreparedEncapsulationKey {
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.ml_kem)
+    }
+
     pub(crate) fn encapsulate(
         &self,
         randomness: &Secret<64>,
@@ -152,6 +156,10 @@ pub(crate) fn prepare_decapsulation_key<B: Backend>(
 }
 
 impl PreparedDecapsulationKey {
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.ml_kem)
+    }
+
     pub(crate) fn decapsulate(&self, ciphertext: &[u8]) -> Result<Secret<32>, Error> {
         self.x25519.decapsulate(ciphertext, |ciphertext| self.ml_kem.decapsulate(ciphertext))
     }

@@ -208,6 +208,24 @@ impl MasterKeys {
         !self.older.is_empty()
     }
 
+    /// Whether what was sealed under the key of this version can be opened.
+    ///
+    /// ```
+    /// use pqc_core::{MasterKey, MasterKeys, Secret};
+    /// let master = |version| MasterKey::new(version, Secret::from([7; 32]));
+    /// let keys = MasterKeys::new(master(1)).rotated_to(master(2));
+    /// assert!(keys.has_version(1) && keys.has_version(2) && !keys.has_version(3));
+    /// assert!(!keys.without_older().has_version(1));
+    /// ```
+    #[must_use]
+    pub fn has_version(&self, version: u32) -> bool {
+        self.of_version(version).is_some()
+    }
+
+    fn of_version(&self, version: u32) -> Option<&Arc<MasterKey>> {
+        core::iter::once(&self.current).chain(&self.older).find(|key| key.version == version)
+    }
+
     /// Seals `secret` as the record with this name, under a fresh random nonce: 46 bytes more.
     ///
     /// # Errors
@@ -228,9 +246,7 @@ impl MasterKeys {
     /// [`Error::SealBroken`]: another key's record, or one that was moved or altered.
     pub fn open(&self, name: &RecordName<'_>, sealed: &SealedRecord) -> Result<SecretVec, Error> {
         let version = sealed.master_version();
-        core::iter::once(&self.current)
-            .chain(&self.older)
-            .find(|key| key.version == version)
+        self.of_version(version)
             .ok_or(Error::UnknownMasterKey { version })
             .and_then(|key| open_under(key, name, sealed))
     }

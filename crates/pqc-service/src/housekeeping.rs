@@ -1,5 +1,5 @@
 //! What is done beside the calls, so that no call pays for what is over: rows of no more use are
-//! removed, a few at a time.
+//! removed, a few at a time, and opened keys that nobody uses are forgotten.
 //!
 //! Every server on a store does it; what one is at, the others leave to it.
 
@@ -92,6 +92,8 @@ impl Service {
     }
 
     async fn try_round(&self, fails: &mut bool) -> Option<Round> {
+        // Needs no store, so that one that fails keeps no key here.
+        self.key_cache.forget_unused();
         match self.housekeeping_step().await {
             Ok(round) => {
                 let Round { tokens_removed, keys_removed, answers_removed, .. } = round;

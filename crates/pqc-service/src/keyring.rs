@@ -1,13 +1,16 @@
-//! Stored keys at work: made at their first use, sealed in the core, opened for one call.
+//! Stored keys at work: made at their first use, sealed in the core, opened for a call and kept for
+//! the next (in `key_cache.rs`).
 
 use std::sync::Arc;
 
+use pqc_core::attest::RememberedAttestation;
+use pqc_core::kem::PreparedDecapsulationKey;
 use pqc_core::message::AccountKey;
 use pqc_core::seal::RecordKind;
 use pqc_core::{
     AccountId, Attestation, BoxKey, Ciphertext, Context, DecapsulationKey, EncapsulationKey,
     KemAlgorithm, KeyId, MasterKeys, MessageBox, Secret, SecretVec, SharedSecret, Signature,
-    SignatureAlgorithm, SigningKey, UnverifiedKey, VerifiedEncapsulationKey, VerifyingKey,
+    SignatureAlgorithm, SigningKey, UnverifiedKey, VerifyingKey,
 };
 
 use crate::account::Custody;
@@ -15,6 +18,7 @@ use crate::audit::Event;
 use crate::authorize::Admitted;
 use crate::error::Error;
 use crate::host::HostRng;
+use crate::key_cache::OfRow;
 use crate::masters::Insert;
 use crate::service::Service;
 use crate::store::KeyRecord;
@@ -130,24 +134,26 @@ impl Service {
     /// Encapsulates to a key, once its attestation is verified; names the account it was made for.
     ///
     /// # Errors
-    /// [`Error::Core`] with the check of [`VerifiedEncapsulationKey::verify`] that failed; those of
+    /// [`Error::Core`] with the check of [`RememberedAttestation::verify`] that failed; those of
     /// the store.
     pub async fn encapsulate(
         &self,
         by: &Admitted,
         to: &AttestedKey,
     ) -> Result<(Ciphertext, SharedSecret, AccountId), Error> {
-        let trusted = self.trusted_issuers(&to.issuer).await?;
-        let verified = VerifiedEncapsulationKey::verify(
-            &to.key,
-            &to.attestation,
-            &to.issuer,
-            &trusted,
-            to.expected_account,
-            by.now(),
-        )?;
+        let AttestedKey { key, attestation, issuer, expected_account: account } = to;
+        let trusted = self.trusted_issuers(issuer).await?;
+        let known = match self.key_cache.attested_key(key, attestation, issuer) {
+            Some(known) => known,
+            None => {
+                let (now, verify) = (by.now(), RememberedAttestation::verify);
+                let known = verify(key, attestation, issuer, &trusted, *account, now)?;
+                self.key_cache.keep_attested_key(key, known)
+            }
+        };
+        let verified = known.verify_again(&trusted, *account, by.now())?;
         let (ciphertext, secret) = verified.encapsulate(&mut self.rng())?;
-        Ok((ciphertext, secret, verified.account()))
+        Ok((ciphertext, secret, known.account()))
     }
 
     /// Decapsulates by the account's stored key with this public key.
@@ -161,15 +167,9 @@ impl Service {
         public_key: &UnverifiedKey,
         ciphertext: &Ciphertext,
     ) -> Result<SharedSecret, Error> {
-        let found = self.store.key(by.account_id(), &public_key.key_id()).await?;
-        let record = found
-            .filter(|record| record.kind == RecordKind::DecapsulationKey)
-            .ok_or(Error::UnknownKey)?;
-        let open = |masters: &MasterKeys, record: &KeyRecord| {
-            let KeyRecord { account, public_key, sealed, .. } = record;
-            DecapsulationKey::open(masters, *account, public_key, sealed)
-        };
-        let key = self.masters.open_record(&record, open).await?;
+        let (account, kind) = (by.account_id(), RecordKind::DecapsulationKey);
+        let found = self.stored(account, public_key.key_id(), kind).await?;
+        let key = self.open_decapsulation_key(&found.ok_or(Error::UnknownKey)?).await?;
         Ok(key.decapsulate(ciphertext)?)
     }
 
@@ -270,12 +270,11 @@ impl Service {
         &self,
         by: &Admitted,
         choice: SigningKeyChoice,
-    ) -> Result<SigningKey, Error> {
+    ) -> Result<Arc<SigningKey>, Error> {
         let (account, kind) = (by.account_id(), RecordKind::SigningKey);
-        if let Some(id) = &choice.key_id.or(by.key()) {
-            let found = self.store.key(account, id).await?;
-            let record = found.filter(|r| r.kind == kind).ok_or(Error::UnknownKey)?;
-            let key = self.open_signing_key(&record).await?;
+        if let Some(id) = choice.key_id.or(by.key()) {
+            let found = self.stored(account, id, kind).await?;
+            let key = self.open_signing_key(&found.ok_or(Error::UnknownKey)?).await?;
             return match choice.algorithm {
                 Some(asked) if asked != key.algorithm() => {
                     Err(pqc_core::Error::AlgorithmMismatch {
@@ -297,8 +296,8 @@ impl Service {
     async fn account_key(&self, by: &Admitted) -> Result<AccountKey, Error> {
         let record = match by.key() {
             Some(id) => {
-                let found = self.store.key(by.account_id(), &id).await?;
-                found.filter(|r| r.kind == RecordKind::AesKey).ok_or(Error::UnknownKey)?
+                let found = self.stored(by.account_id(), id, RecordKind::AesKey).await?;
+                found.ok_or(Error::UnknownKey)?
             }
             None => self.current_account_key(by.by(), by.account_id()).await?,
         };
@@ -311,19 +310,51 @@ impl Service {
         account: AccountId,
         id: [u8; 16],
     ) -> Result<AccountKey, Error> {
-        let found = self.store.key(account, &KeyId::Symmetric(id)).await?;
-        let record = found
-            .filter(|record| record.kind == RecordKind::AesKey)
-            .ok_or(pqc_core::Error::BoxAuthentication)?;
-        self.open_account_key(&record).await
+        let found = self.stored(account, KeyId::Symmetric(id), RecordKind::AesKey).await?;
+        self.open_account_key(&found.ok_or(pqc_core::Error::BoxAuthentication)?).await
     }
 
-    async fn open_signing_key(&self, record: &KeyRecord) -> Result<SigningKey, Error> {
+    /// The account's key of this id, if it is of this kind.
+    async fn stored(
+        &self,
+        account: AccountId,
+        id: KeyId,
+        kind: RecordKind,
+    ) -> Result<Option<KeyRecord>, Error> {
+        let found = self.store.key(account, &id).await?;
+        if found.is_none() {
+            // It may be another server where it was destroyed.
+            self.key_cache.forget(account, id);
+        }
+        Ok(found.filter(|record| record.kind == kind))
+    }
+
+    async fn open_decapsulation_key(
+        &self,
+        record: &KeyRecord,
+    ) -> Result<Arc<PreparedDecapsulationKey>, Error> {
+        if let Some(key) = self.key_cache.decapsulation_key(&*self.masters.in_force()?, record) {
+            return Ok(key);
+        }
         let open = |masters: &MasterKeys, record: &KeyRecord| {
             let KeyRecord { account, public_key, sealed, .. } = record;
-            SigningKey::open(masters, *account, public_key, sealed)
+            let key = DecapsulationKey::open(masters, *account, public_key, sealed)?;
+            Ok(OfRow::new(record, key.prepare()?))
         };
-        self.masters.open_record(record, open).await
+        let opened = self.masters.open_record(record, open).await?;
+        Ok(self.key_cache.keep_decapsulation_key(opened))
+    }
+
+    async fn open_signing_key(&self, record: &KeyRecord) -> Result<Arc<SigningKey>, Error> {
+        if let Some(key) = self.key_cache.signing_key(&*self.masters.in_force()?, record) {
+            return Ok(key);
+        }
+        let open = |masters: &MasterKeys, record: &KeyRecord| {
+            let KeyRecord { account, public_key, sealed, .. } = record;
+            Ok(OfRow::new(record, SigningKey::open(masters, *account, public_key, sealed)?))
+        };
+        let opened = self.masters.open_record(record, open).await?;
+        Ok(self.key_cache.keep_signing_key(opened))
     }
 
     async fn open_account_key(&self, record: &KeyRecord) -> Result<AccountKey, Error> {

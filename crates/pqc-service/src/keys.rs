@@ -87,6 +87,7 @@ impl Service {
         if !self.store.destroy_key(by, account, id).await? {
             return Err(Error::UnknownKey);
         }
+        self.key_cache.forget(account, *id);
         // It is done, whatever comes of this look; without any grace, it may be removed by now.
         let destroyed = self.store.key_info(account, id).await.ok().flatten();
         Ok(destroyed.unwrap_or(KeyInfo { destroyed_at: Some(now), ..before }))

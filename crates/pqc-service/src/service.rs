@@ -10,6 +10,7 @@ use pqc_core::{AccountId, Issuer, MasterKeys, Timestamp, TrustedIssuers, Verifyi
 use crate::audit::{By, CheckpointPolicy, Keeper, Refusals};
 use crate::error::Error;
 use crate::host::{Host, HostRng};
+use crate::key_cache::{CacheFigures, KeyCache};
 use crate::masters::{MasterSecret, Masters};
 use crate::quota::{Counted, Quota};
 use crate::rotation;
@@ -30,6 +31,9 @@ pub struct Settings {
     /// Accept the word of any issuer: a key that travels with the key it vouches for then proves
     /// nothing.
     pub dangerously_trust_any_issuer: bool,
+    /// How many bytes of keys are kept in memory, opened and decoded, for the next call with them; by
+    /// default 64 MiB.
+    pub key_cache_bytes: u64,
     /// How long a destroyed key can be brought back; by default 30 days.
     pub key_grace: Duration,
     /// Write down every call of a root token too that uses no stored secret; by default not.
@@ -46,6 +50,7 @@ impl Default for Settings {
             max_live_tokens: 100_000,
             max_kept_answers: 100_000,
             dangerously_trust_any_issuer: false,
+            key_cache_bytes: 64 * 1024 * 1024,
             key_grace: Duration::from_secs(30 * 24 * 60 * 60),
             audit_all: false,
             checkpoints: CheckpointPolicy::default(),
@@ -64,6 +69,7 @@ pub struct Service {
     pub(crate) answer_quota: Quota,
     pub(crate) refusals: Refusals,
     pub(crate) keeper: Keeper,
+    pub(crate) key_cache: KeyCache,
     pub(crate) counter: Counter,
     pub(crate) readers: Readers,
     issuers: RwLock<Arc<Issuers>>,
@@ -71,8 +77,8 @@ pub struct Service {
 
 impl Service {
     /// Opens the service on a store: checks that `master_key` is the one that sealed it (an empty
-    /// store takes it as its first), and makes the keys of the issuer and of checkpoints if there are none. While a rotation
-    /// runs, both its keys will do.
+    /// store takes it as its first), and makes the keys of the issuer and of checkpoints if there are
+    /// none. While a rotation runs, both its keys will do.
     ///
     /// # Errors
     /// [`Error::WrongMasterKey`], [`Error::RetiredMasterKey`], [`Error::OtherMasterKeyForm`],
@@ -93,6 +99,7 @@ impl Service {
         let answer_quota = Quota::new(Counted::KeptAnswers, settings.max_kept_answers);
         let (refusals, keeper) = (Refusals::default(), Keeper::new());
         let counter = Counter::new(&*host)?;
+        let key_cache = KeyCache::new(settings.key_cache_bytes);
         Ok(Self {
             store,
             host,
@@ -103,6 +110,7 @@ impl Service {
             answer_quota,
             refusals,
             keeper,
+            key_cache,
             counter,
             readers: Readers::default(),
             issuers,
@@ -122,6 +130,12 @@ impl Service {
     #[must_use]
     pub fn store_figures(&self) -> StoreFigures {
         self.store.figures()
+    }
+
+    /// How often keys were found in memory.
+    #[must_use]
+    pub fn cache_figures(&self) -> CacheFigures {
+        self.key_cache.figures()
     }
 
     /// The store's time.

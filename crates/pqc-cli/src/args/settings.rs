@@ -212,6 +212,16 @@ pub(crate) struct ServeArgs {
         value_parser = value_parser!(u64).range(1..=MAX_QUOTA)
     )]
     pub(crate) max_kept_answers: u64,
+    /// How many bytes of keys are kept in memory, opened, for the next call with them; 0: none
+    #[arg(
+        long,
+        env = "PQC_KEY_CACHE",
+        hide_env_values = true,
+        value_name = "BYTES",
+        default_value = "67108864",
+        value_parser = value_parser!(u64).range(0..=MAX_KEY_CACHE)
+    )]
+    pub(crate) key_cache: u64,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
@@ -261,3 +271,5 @@ pub(crate) struct ServeArgs {
 const MAX_LIFETIME: u64 = 366 * 86_400;
 /// More than a store can hold.
 const MAX_QUOTA: u64 = 1_000_000_000_000;
+/// 64 GiB: some millions of keys.
+const MAX_KEY_CACHE: u64 = 64 * 1024 * 1024 * 1024;

@@ -35,6 +35,7 @@ mod first_start;
 mod full_disk;
 mod held_bodies;
 mod isolation;
+mod key_cache;
 mod keys;
 mod keys_survive;
 mod killed;

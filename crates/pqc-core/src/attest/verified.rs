@@ -118,12 +118,7 @@ impl VerifiedEncapsulationKey {
         if !issuer.verify(&statement, CONTEXT, &attestation.signature) {
             return Err(Error::AttestationSignature);
         }
-        if expected_account.is_some_and(|expected| expected != attestation.account) {
-            return Err(Error::AttestationAccount);
-        }
-        if attestation.expires_at != 0 && now.seconds() >= attestation.expires_at {
-            return Err(Error::AttestationExpired);
-        }
+        check_terms(attestation, expected_account, now)?;
         let key = EncapsulationKey::from_bytes(&key.bytes)?;
         Ok(Self { key, account: attestation.account })
     }
@@ -160,6 +155,21 @@ impl VerifiedEncapsulationKey {
     }
 }
 
+/// Whether the statement is about this account, and holds at `now`.
+pub(super) fn check_terms(
+    attestation: &Attestation,
+    expected_account: Option<AccountId>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    if expected_account.is_some_and(|expected| expected != attestation.account) {
+        return Err(Error::AttestationAccount);
+    }
+    if attestation.expires_at != 0 && now.seconds() >= attestation.expires_at {
+        return Err(Error::AttestationExpired);
+    }
+    Ok(())
+}
+
 /// A [`VerifiedEncapsulationKey`] for many encapsulations: the proof stays with it.
 ///
 /// ```
@@ -192,5 +202,9 @@ impl PreparedVerifiedKey {
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<(Ciphertext, SharedSecret), Error> {
         self.0.encapsulate_unattested(rng)
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.0.memory_bytes()
     }
 }

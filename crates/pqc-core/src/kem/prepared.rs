@@ -98,6 +98,16 @@ impl PreparedEncapsulationKey {
     pub fn algorithm(&self) -> KemAlgorithm {
         self.algorithm
     }
+
+    /// About how many bytes of memory it takes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + match &self.key {
+                Encapsulating::MlKem(key) => size_of_val(&**key),
+                Encapsulating::XWing(key) => key.memory_bytes(),
+            }
+    }
 }
 
 impl core::fmt::Debug for PreparedEncapsulationKey {
@@ -144,6 +154,16 @@ impl PreparedDecapsulationKey {
     #[must_use]
     pub fn algorithm(&self) -> KemAlgorithm {
         self.algorithm
+    }
+
+    /// About how many bytes of memory it takes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + match &self.key {
+                Decapsulating::MlKem(key) => size_of_val(&**key),
+                Decapsulating::XWing(key) => key.memory_bytes(),
+            }
     }
 }
 

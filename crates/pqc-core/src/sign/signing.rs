@@ -415,6 +415,13 @@ impl SigningKey {
         Self::open_as(RecordKind::SigningKey, masters, account, verifying_key, sealed)
     }
 
+    /// About how many bytes of memory it takes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let expanded = self.expanded.expose_bytes().len();
+        size_of::<Self>() + expanded + self.verifying_key.as_bytes().len()
+    }
+
     pub(crate) fn seal_as(
         &self,
         kind: RecordKind,

@@ -46,6 +46,7 @@ mod nist;
 mod peers;
 mod prepared_keys;
 mod properties;
+mod remembered;
 mod signing_ways;
 mod stream;
 #[cfg(feature = "std")]

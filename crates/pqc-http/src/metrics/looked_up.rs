@@ -1,5 +1,5 @@
-//! Numbers that stand elsewhere, looked up when they are asked for: the store's, the bodies in
-//! memory, the process's own.
+//! Numbers that stand elsewhere, looked up when they are asked for: the store's, the keys and bodies
+//! in memory, the process's own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,11 +52,31 @@ impl Figures {
         let help = "Changes that wait for their commit";
         gauge(encoder, "pqc_store_changes_waiting", help, None, figures.waiting)
     }
+
+    fn keys(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let figures = self.service.cache_figures();
+        let (name, help) = ("pqc_key_cache_lookups", "Keys that calls asked for");
+        let mut lookups = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (kind, of_kind) in [
+            ("decapsulation_key", figures.decapsulation_keys),
+            ("signing_key", figures.signing_keys),
+            ("attested_key", figures.attested_keys),
+        ] {
+            for (result, count) in [("hit", of_kind.hits), ("miss", of_kind.misses)] {
+                let labels = [("kind", kind), ("result", result)];
+                let mut series = lookups.encode_family(&labels)?;
+                series.encode_counter::<[(&str, &str); 0], _, f64>(&count, None)?;
+            }
+        }
+        let help = "Opened keys in memory";
+        gauge(encoder, "pqc_key_cache", help, Some(&Unit::Bytes), figures.bytes)
+    }
 }
 
 impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.store(&mut encoder)?;
+        self.keys(&mut encoder)?;
         let bytes = self.bodies.used() as u64;
         gauge(&mut encoder, "pqc_bodies", "Bodies in memory", Some(&Unit::Bytes), bytes)?;
         let Some(process) = Process::now() else { return Ok(()) };

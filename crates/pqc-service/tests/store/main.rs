@@ -24,6 +24,7 @@ mod erased;
 mod ground;
 mod group_commit;
 mod interrupted;
+mod key_cache;
 mod killed;
 mod many_servers;
 mod opening;

@@ -104,10 +104,16 @@ pub(crate) struct Ended {
 }
 
 impl Server {
+    /// The variable that sets `key_cache` for all servers of a run of the tests.
+    pub(crate) const KEY_CACHE: &str = "PQC_TEST_KEY_CACHE";
+
     fn start(folder: &Folder, mut command: Command, options: &str) -> Self {
         let started = Instant::now();
         if !options.contains("--listen") {
             command.env("PQC_LISTEN", "127.0.0.1:0");
+        }
+        if let Ok(room) = std::env::var(Self::KEY_CACHE) {
+            command.env("PQC_KEY_CACHE", room);
         }
         let mut child = command
             .args(["serve", "--data-dir"])
