@@ -53,9 +53,9 @@ fn generate_keys(keys: &Keys) -> Answered {
     let attestation = attestation.to_bytes();
     let sealed = pair.seal(&keys.masters, keys.account, &mut SysRng)?;
     keys.keep(pair);
-    let attestation_hex = hex::encode(&attestation);
+    let attestation_hex = to_hex(&attestation);
     let answer = GenerateKeysAnswer {
-        pk: hex::encode(public.as_bytes()),
+        pk: to_hex(public.as_bytes()),
         verification_key: &keys.issuer_hex,
         verification_signature: &attestation_hex,
         signature: &attestation_hex,
@@ -83,8 +83,8 @@ fn encapsulate_key(keys: &Keys, request: &EncapsulateKey<'_>) -> Answered {
     )?;
     let (ciphertext, secret) = verified.encapsulate(&mut SysRng)?;
     let answer = EncapsulateKeyAnswer {
-        cipher: hex::encode(ciphertext.as_bytes()),
-        shared_key: hex::encode(secret.expose_bytes()),
+        cipher: to_hex(ciphertext.as_bytes()),
+        shared_key: to_hex(secret.expose_bytes()),
         account: &keys.account_text,
     };
     // Of a token: the key is nobody's here.
@@ -94,7 +94,7 @@ fn encapsulate_key(keys: &Keys, request: &EncapsulateKey<'_>) -> Answered {
 fn decapsulate_key(keys: &Keys, request: &DecapsulateKey<'_>) -> Answered {
     let ciphertext = Ciphertext::from_bytes(&hex::decode(request.cipher)?)?;
     let secret = keys.pair(&hex::decode(request.pk)?)?.decapsulate(&ciphertext)?;
-    let answer = DecapsulateKeyAnswer { shared_key: hex::encode(secret.expose_bytes()) };
+    let answer = DecapsulateKeyAnswer { shared_key: to_hex(secret.expose_bytes()) };
     written(&answer, Change::Use)
 }
 
@@ -104,7 +104,7 @@ fn encrypt_text(keys: &Keys, request: &EncryptText<'_>) -> Answered {
         Some(key) => callers(key)?.seal(text, &[], &mut SysRng)?,
         None => keys.text.seal(text, &[], &mut SysRng)?,
     };
-    written(&hex::encode(sealed.as_bytes()), Change::Use)
+    Ok((hex_json(sealed.as_bytes()), Change::Use))
 }
 
 fn decrypt_text(keys: &Keys, request: &DecryptText<'_>) -> Answered {
@@ -129,8 +129,8 @@ fn sign(keys: &Keys, request: &Sign<'_>) -> Answered {
     let signature = key.sign(request.data.as_bytes(), Context::EMPTY, &mut SysRng)?;
     let public = key.verifying_key();
     let answer = SignAnswer {
-        signature: hex::encode(signature.as_bytes()),
-        pk: hex::encode(public.as_bytes()),
+        signature: to_hex(signature.as_bytes()),
+        pk: to_hex(public.as_bytes()),
         algorithm: public.algorithm().name(),
         key_id: public.key_id().to_string(),
     };
@@ -162,8 +162,8 @@ fn generate_client_keys() -> Answered {
     let pair = DecapsulationKey::generate(KemAlgorithm::MlKem768, &mut SysRng)?;
     let answer = KemKeysAnswer {
         algorithm: pair.algorithm().name(),
-        encapsulation_key: hex::encode(pair.encapsulation_key().as_bytes()),
-        decapsulation_key: hex::encode(pair.expose_seed().context("no seed")?.expose_bytes()),
+        encapsulation_key: to_hex(pair.encapsulation_key().as_bytes()),
+        decapsulation_key: to_hex(pair.expose_seed().context("no seed")?.expose_bytes()),
     };
     written(&answer, Change::Use)
 }
@@ -172,8 +172,8 @@ fn encapsulate(request: &Encapsulate<'_>) -> Answered {
     let key = EncapsulationKey::from_bytes(&hex::decode(request.encapsulation_key)?)?;
     let (ciphertext, secret) = key.encapsulate_unattested(&mut SysRng)?;
     let answer = EncapsulateAnswer {
-        ciphertext: hex::encode(ciphertext.as_bytes()),
-        shared_secret: hex::encode(secret.expose_bytes()),
+        ciphertext: to_hex(ciphertext.as_bytes()),
+        shared_secret: to_hex(secret.expose_bytes()),
     };
     written(&answer, Change::Use)
 }
@@ -183,7 +183,7 @@ fn decapsulate(request: &Decapsulate<'_>) -> Answered {
     let seed = hex::decode(request.decapsulation_key)?;
     let key = DecapsulationKey::from_seed_or_expanded(ciphertext.algorithm(), &seed)?;
     let secret = key.decapsulate(&ciphertext)?;
-    written(&DecapsulateAnswer { shared_secret: hex::encode(secret.expose_bytes()) }, Change::Use)
+    written(&DecapsulateAnswer { shared_secret: to_hex(secret.expose_bytes()) }, Change::Use)
 }
 
 fn now() -> Timestamp {

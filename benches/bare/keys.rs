@@ -12,6 +12,8 @@ use pqc_core::{
     TrustedIssuers,
 };
 
+use crate::wire::to_hex;
+
 /// One account's, and the issuer's.
 pub(crate) struct Keys {
     pub(crate) account: AccountId,
@@ -36,7 +38,7 @@ impl Keys {
         Ok(Self {
             account,
             account_text: account.to_string(),
-            issuer_hex: hex::encode(issuer.verifying_key().as_bytes()),
+            issuer_hex: to_hex(issuer.verifying_key().as_bytes()),
             trusted: TrustedIssuers::new([issuer.verifying_key().clone()]),
             issuer,
             signing: SigningKey::generate(SignatureAlgorithm::MlDsa65, &mut SysRng)?,

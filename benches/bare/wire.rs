@@ -4,6 +4,27 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+/// Bytes in hex as a JSON text, for long ones: in place, and not looked through for what a text
+/// would escape.
+pub(crate) fn hex_json(bytes: &[u8]) -> Vec<u8> {
+    let mut json = vec![b'"'; bytes.len() * 2 + 2];
+    let end = json.len() - 1;
+    if let Some(digits) = json.get_mut(1..end) {
+        // The lengths fit.
+        let _ = hex::encode_to_slice(bytes, digits);
+    }
+    json
+}
+
+/// Lower-case hex, written at once: `hex::encode` gathers a text digit by digit, several times as long.
+pub(crate) fn to_hex(bytes: impl AsRef<[u8]>) -> String {
+    let bytes = bytes.as_ref();
+    let mut digits = vec![0; bytes.len() * 2];
+    // The lengths fit, and digits are a text.
+    let _ = hex::encode_to_slice(bytes, &mut digits);
+    String::from_utf8(digits).unwrap_or_default()
+}
+
 #[derive(Deserialize)]
 pub(crate) struct EncapsulateKey<'a> {
     pub(crate) pk: &'a str,

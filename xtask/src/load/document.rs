@@ -24,17 +24,18 @@ pub(crate) fn markdown(sections: &[Section], pictures: &str) -> String {
         for part in &section.parts {
             out.push('\n');
             match part {
-                Part::Text(text) => out.push_str(&format!("{text}\n")),
+                Part::Text(text) => paragraph(&mut out, text),
                 Part::Table(shown) => table(&mut out, shown),
                 Part::Plot(plot) => picture(&mut out, plot, pictures),
             }
         }
         let made = &section.made;
-        let _ = write!(
-            out,
-            "\nMeasured {} at commit `{}` by `{}`, on {}, {}.\n",
+        out.push('\n');
+        let made = format!(
+            "Measured {} at commit `{}` by `{}`, on {}, {}.",
             made.date, made.commit, made.command, made.machine, made.compiler
         );
+        paragraph(&mut out, &made);
     }
     out
 }
@@ -80,7 +81,29 @@ fn picture(out: &mut String, plot: &Plot, pictures: &str) {
         row
     });
     table(out, &Table { head, rows: rows.collect() });
-    let _ = write!(out, "\nWhat bounds it: {}\n", plot.bounded_by);
+    out.push('\n');
+    paragraph(out, &format!("What bounds it: {}", plot.bounded_by));
+}
+
+/// In lines as long as those of the other documents; a break in the text stays.
+fn paragraph(out: &mut String, text: &str) {
+    for line in text.lines() {
+        let mut length = 0;
+        for word in line.split(' ') {
+            let width = word.chars().count();
+            if length > 0 && length + 1 + width > LINE {
+                out.push('\n');
+                length = 0;
+            }
+            if length > 0 {
+                out.push(' ');
+                length += 1;
+            }
+            out.push_str(word);
+            length += width;
+        }
+        out.push('\n');
+    }
 }
 
 /// Three digits, or all of a whole number, in groups.
@@ -101,6 +124,8 @@ pub(crate) fn figure(value: f64) -> String {
     let groups: Vec<String> = digits.rchunks(3).rev().map(|group| group.iter().collect()).collect();
     format!("{}{rest}", groups.join(","))
 }
+
+const LINE: usize = 104;
 
 const HEAD: &str = "# Benchmarks
 

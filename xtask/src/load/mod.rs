@@ -78,6 +78,7 @@ struct Found {
 /// # Errors
 /// wrk is missing, a build fails, a server does not start, or an answer is not true.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    ensure!(options.rounds > 0 && options.seconds > 0, "nothing to measure");
     ensure!(is_installed("wrk"), "wrk is missing; on Debian: apt-get install wrk");
     cargo("build --release")?;
     // Apart: it asks for more of the core than the server has.

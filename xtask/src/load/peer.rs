@@ -8,11 +8,11 @@ use anyhow::ensure;
 
 use crate::command::root;
 
-/// How to start it; `None`: `PQC_LOAD_PYTHON` names no Python.
+/// How to start it with so many processes; `None`: `PQC_LOAD_PYTHON` names no Python.
 ///
 /// # Errors
 /// It names one that has not what `xtask/load/requirements.txt` lists.
-pub(crate) fn command() -> anyhow::Result<Option<Command>> {
+pub(crate) fn command(workers: usize) -> anyhow::Result<Option<Command>> {
     let Some(python) = env::var_os("PQC_LOAD_PYTHON") else { return Ok(None) };
     let folder = root().join("xtask/load");
     let imports = "import fastapi, uvicorn, uvloop, httptools; \
@@ -24,15 +24,15 @@ pub(crate) fn command() -> anyhow::Result<Option<Command>> {
     );
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let mut command = Command::new(python);
-    command.args(["-B", "peer.py"]).arg(port.to_string()).arg(workers().to_string());
+    command.args(["-B", "peer.py"]).arg(port.to_string()).arg(workers.to_string());
     command.current_dir(folder);
     Ok(Some(command))
 }
 
-/// As many as there are processors: the server uses all of them too.
-pub(crate) fn workers() -> usize {
-    let given = env::var("PQC_LOAD_PEER_WORKERS").ok().and_then(|text| text.parse().ok());
-    given.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+/// Alone, as it comes, and with a process for each processor: the server uses all of them too.
+pub(crate) fn workers() -> Vec<usize> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    if processors == 1 { vec![1] } else { vec![1, processors] }
 }
 
 /// What stands in the document where it was not measured.

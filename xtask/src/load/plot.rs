@@ -17,6 +17,8 @@ pub(crate) fn draw(plot: &Plot, folder: &Path) -> anyhow::Result<()> {
     let from = points().map(|point| point.0).fold(f64::INFINITY, f64::min);
     let to = points().map(|point| point.0).fold(0.0, f64::max);
     let top = points().map(|point| point.1).fold(0.0, f64::max) * 1.1;
+    // What doubles from point to point has its marks there.
+    let base = if to <= MOST_DOUBLED { 2.0 } else { 10.0 };
     let told = |error: &dyn std::fmt::Display| anyhow!("{}: {error}", file.display());
     anyhow::ensure!(from < to && top > 0.0, "{}: nothing to draw", plot.name);
     let area = SVGBackend::new(&file, SIZE).into_drawing_area();
@@ -26,11 +28,11 @@ pub(crate) fn draw(plot: &Plot, folder: &Path) -> anyhow::Result<()> {
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(70)
-        .build_cartesian_2d((from..to).log_scale(), 0.0..top)
+        .build_cartesian_2d((from..to).log_scale().base(base), 0.0..top)
         .map_err(|error| told(&error))?;
     chart
         .configure_mesh()
-        .light_line_style(WHITE)
+        .max_light_lines(0)
         .x_desc(&plot.x)
         .y_desc(&plot.y)
         .x_label_formatter(&|x| super::document::figure(x.round()))
@@ -56,6 +58,7 @@ pub(crate) fn draw(plot: &Plot, folder: &Path) -> anyhow::Result<()> {
     area.present().map_err(|error| told(&error))
 }
 
+const MOST_DOUBLED: f64 = 1024.0;
 const SIZE: (u32, u32) = (720, 400);
 
 #[test]

@@ -51,13 +51,13 @@ impl Subject {
         Ok(Self { kind: Kind::Bare, server, folder })
     }
 
-    /// The peer; `None`: there is no Python for it.
+    /// The peer with so many processes; `None`: there is no Python for it.
     ///
     /// # Errors
     /// As there.
-    pub(crate) fn peer() -> anyhow::Result<Option<Self>> {
+    pub(crate) fn peer(workers: usize) -> anyhow::Result<Option<Self>> {
         let folder = folder()?;
-        let Some(command) = peer::command()? else { return Ok(None) };
+        let Some(command) = peer::command(workers)? else { return Ok(None) };
         let server = Server::run(command, folder.path())?;
         Ok(Some(Self { kind: Kind::Peer, server, folder }))
     }
