@@ -34,6 +34,7 @@ pub(crate) fn answer(keys: &Keys, path: &str, body: &[u8]) -> Answered {
         "/api/v1/pqc/kem/generate-keys/" => generate_client_keys(),
         "/api/v1/pqc/kem/encapsulate/" => encapsulate(&read(body)?),
         "/api/v1/pqc/kem/decapsulate/" => decapsulate(&read(body)?),
+        "/healthz" => written(&"alive", Change::Use),
         _ => bail!("no such path"),
     }
 }

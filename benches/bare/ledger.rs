@@ -28,6 +28,17 @@ pub(crate) enum Change {
     Use,
 }
 
+impl Change {
+    /// What the audit log says of it: as long as what the server says, and no more than that.
+    fn entry(&self) -> &'static [u8] {
+        match self {
+            Self::Key(_) => &[3; 160],
+            Self::Token(_) => &[3; 118],
+            Self::Spend | Self::Use => &[3; 132],
+        }
+    }
+}
+
 /// A row of `keys`.
 pub(crate) struct NewKey {
     pub(crate) id: Vec<u8>,
@@ -141,7 +152,7 @@ impl Writer {
                 let query = sqlx::query(AssertSqlSafe(sql)).bind(SPENT.as_slice());
                 query.execute(&mut self.database).await?;
             }
-            self.audit(some.len()).await?;
+            self.audit(some).await?;
         }
         sqlx::query("COMMIT").execute(&mut self.database).await?;
         Ok(())
@@ -150,11 +161,7 @@ impl Writer {
     async fn keys(&mut self, keys: &[&NewKey]) -> anyhow::Result<()> {
         let into = "INSERT INTO keys (kind, algorithm, created_at, account, id, public_key, \
              attestation, sealed)";
-        let sql = insert(
-            into,
-            "('decapsulation-key', 'ML-KEM-768', 1800000000000, ?, ?, ?, ?, ?)",
-            keys.len(),
-        );
+        let sql = insert(into, "('kem', 'ML-KEM-768', 1800000000000, ?, ?, ?, ?, ?)", keys.len());
         let Some(sql) = sql else { return Ok(()) };
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for key in keys {
@@ -180,14 +187,14 @@ impl Writer {
         Ok(())
     }
 
-    async fn audit(&mut self, rows: usize) -> anyhow::Result<()> {
+    async fn audit(&mut self, changes: &[&Change]) -> anyhow::Result<()> {
         let into = "INSERT INTO audit (chain, account, entry, hash, number)";
-        let Some(sql) = insert(into, "(?, ?, ?, ?, ?)", rows) else { return Ok(()) };
+        let Some(sql) = insert(into, "(?, ?, ?, ?, ?)", changes.len()) else { return Ok(()) };
         let mut query: Query<'_, Sqlite, SqliteArguments> = sqlx::query(AssertSqlSafe(sql));
-        for _ in 0..rows {
+        for change in changes {
             self.number += 1;
             query = query.bind(&self.account).bind(&self.account);
-            query = query.bind(ENTRY.as_slice()).bind(HASH.as_slice()).bind(self.number);
+            query = query.bind(change.entry()).bind(HASH.as_slice()).bind(self.number);
         }
         query.execute(&mut self.database).await?;
         Ok(())
@@ -203,8 +210,6 @@ const SPEND: &str = "UPDATE tokens SET attempts_left = attempts_left - 1, last_u
      WHERE hash = $1 AND attempts_left > 0;";
 /// The hash of the token that is spent.
 const SPENT: [u8; 32] = [2; 32];
-/// As long as the server's of a use.
-const ENTRY: [u8; 100] = [3; 100];
 const HASH: [u8; 32] = [4; 32];
 /// Callers wait where so many do.
 const QUEUE: usize = 1024;

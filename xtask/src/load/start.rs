@@ -56,9 +56,13 @@ pub(crate) fn measure(extent: Extent) -> anyhow::Result<Found> {
     drive(address, "/api/kem/encapsulate_key", token, &body, what)?;
     thread::sleep(SETTLE);
     let used = subject.resident_mib()?;
+    let bare = Subject::bare()?;
+    let bare =
+        connected(&bare).map_or_else(|_| "–".to_owned(), |mib| format!("{} MiB", figure(mib)));
     rows.push(vec!["Memory once they have left".to_owned(), format!("{} MiB", figure(left))]);
     let what = format!("Memory, idle after {} s of encapsulation", extent.seconds);
     rows.push(vec![what, format!("{} MiB", figure(used))]);
+    rows.push(vec!["The bare server with 10,000 idle connections".to_owned(), bare]);
 
     let about = format!(
         "A start is that of the process until it has said `listening on …`, its self-test included, \
