@@ -161,7 +161,7 @@ mod tests {
             x: "size".to_owned(),
             y: "calls/s".to_owned(),
             lines: vec![
-                Line { name: "one".to_owned(), points: vec![(1.0, 5.0), (2.0, 1234.5)] },
+                Line { name: "one".to_owned(), points: vec![(1.0, 5.0), (2.0, 1234.6)] },
                 Line { name: "two".to_owned(), points: vec![(2.0, 7.25)] },
             ],
             bounded_by: "nothing.".to_owned(),
