@@ -16,7 +16,7 @@ pub(crate) fn draw(plot: &Plot, folder: &Path) -> anyhow::Result<()> {
     let points = || plot.lines.iter().flat_map(|line| &line.points);
     let from = points().map(|point| point.0).fold(f64::INFINITY, f64::min);
     let to = points().map(|point| point.0).fold(0.0, f64::max);
-    let top = points().map(|point| point.1).fold(0.0, f64::max) * 1.1;
+    let top = points().map(|point| point.1).fold(0.0, f64::max) * HEADROOM;
     // What doubles from point to point has its marks there.
     let base = if to <= MOST_DOUBLED { 2.0 } else { 10.0 };
     let told = |error: &dyn std::fmt::Display| anyhow!("{}: {error}", file.display());
@@ -39,8 +39,7 @@ pub(crate) fn draw(plot: &Plot, folder: &Path) -> anyhow::Result<()> {
         .y_label_formatter(&|y| super::document::figure(y.round()))
         .draw()
         .map_err(|error| told(&error))?;
-    for (number, line) in plot.lines.iter().enumerate() {
-        let colour = Palette99::pick(number).to_rgba();
+    for (line, colour) in plot.lines.iter().zip(COLOURS.iter().cycle()) {
         let style = colour.stroke_width(2);
         chart
             .draw_series(LineSeries::new(line.points.iter().copied(), style).point_size(3))
@@ -50,7 +49,7 @@ pub(crate) fn draw(plot: &Plot, folder: &Path) -> anyhow::Result<()> {
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(SeriesLabelPosition::UpperLeft)
         .background_style(WHITE)
         .border_style(BLACK)
         .draw()
@@ -58,6 +57,11 @@ pub(crate) fn draw(plot: &Plot, folder: &Path) -> anyhow::Result<()> {
     area.present().map_err(|error| told(&error))
 }
 
+/// Above the highest point there is room for the names.
+const HEADROOM: f64 = 1.5;
+/// To be told apart by everybody (Okabe and Ito).
+const COLOURS: [RGBColor; 4] =
+    [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
 const MOST_DOUBLED: f64 = 1024.0;
 const SIZE: (u32, u32) = (720, 400);
 
