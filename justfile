@@ -60,9 +60,9 @@ demo:
 instructions *options:
     cargo xtask instructions {{ options }}
 
-# requests per second of encapsulate_key (needs wrk)
-load:
-    cargo xtask load
+# the server against a bare one and a Python one; writes docs/benchmarks.md (needs wrk)
+load *options:
+    cargo xtask load {{ options }}
 
 # servers killed, databases stopped, disks filled, under load
 torture *options:

@@ -27,6 +27,15 @@ impl Cluster {
     /// # Errors
     /// What `initdb` or `pg_ctl` say.
     pub(crate) fn start() -> io::Result<Option<Self>> {
+        // Without fsync: a killed cluster loses nothing that the system has, and no test cuts power.
+        Self::start_with("fsync = off")
+    }
+
+    /// The same with this line of settings.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn start_with(line: &str) -> io::Result<Option<Self>> {
         let Some(binaries) = binaries() else { return Ok(None) };
         let folder = tempfile::Builder::new().prefix("pqc-postgres-").tempdir()?;
         // The folder is its user's; PostgreSQL refuses to run as the superuser.
@@ -47,11 +56,10 @@ impl Cluster {
         cluster.run("initdb", &[INITDB, &[password_file.as_str()]].concat())?;
         let mut settings =
             fs::OpenOptions::new().append(true).open(data.join("postgresql.conf"))?;
-        // Without fsync: a killed cluster loses nothing that the system has, and no test cuts power.
         writeln!(
             settings,
             "listen_addresses = '127.0.0.1'\nport = {port}\nmax_connections = 300\n\
-             unix_socket_directories = ''\nfsync = off\n"
+             unix_socket_directories = ''\n{line}\n"
         )?;
         cluster.resume()?;
         Ok(Some(cluster))

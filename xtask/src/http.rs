@@ -42,7 +42,14 @@ impl Connection {
     /// # Errors
     /// Nobody listens.
     pub(crate) fn to(address: &str) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address)?;
+        Self::on(TcpStream::connect(address)?, address)
+    }
+
+    /// Goes on with a stream to that address.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub(crate) fn on(stream: TcpStream, address: &str) -> anyhow::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;

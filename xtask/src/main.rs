@@ -84,8 +84,9 @@ enum Task {
         #[arg(long)]
         bless: bool,
     },
-    /// Measure encapsulate_key over HTTP: 16 connections for 10 seconds (needs wrk).
-    Load,
+    /// Measure the server over HTTP against a bare one and a Python one; writes docs/benchmarks.md
+    /// (needs wrk).
+    Load(load::Options),
     /// Measure normal calls while slow clients hold connections.
     SlowClients {
         /// How many of them.
@@ -129,7 +130,7 @@ fn main() -> ExitCode {
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
         Task::Handshakes => handshakes::run(),
         Task::Instructions { bless } => instructions::run(bless),
-        Task::Load => load::run(),
+        Task::Load(options) => load::run(&options),
         Task::SlowClients { count } => slow_clients::run(count),
         Task::Soak { minutes, postgres } => soak::run(minutes, postgres),
         Task::Timing { rounds } => timing::run(rounds),

@@ -16,7 +16,6 @@ use tempfile::TempDir;
 
 use crate::command::cargo;
 use crate::http::{Connection, median, request};
-use crate::load::encapsulation_request;
 use crate::server::Server;
 
 /// Builds, serves, and prints the median of normal calls in each phase.
@@ -27,7 +26,7 @@ pub(crate) fn run(count: usize) -> anyhow::Result<()> {
     cargo("build --release")?;
     let folder = TempDir::new()?;
     let server = Server::start_with("release", folder.path(), &["--log", "warn"])?;
-    let body = encapsulation_request(&server)?;
+    let body = server.encapsulation_request()?;
     let path = "/api/kem/encapsulate_key";
     let call = request("POST", path, &server.address, &server.root_token, Some(&body));
     let measured = |name: &str| -> anyhow::Result<f64> {
