@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use pqc_service::aside::{LONG_TEXT_BYTES, aside_if};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
@@ -47,7 +48,7 @@ impl Room {
     /// Takes room for `bytes` more of a request, if the ceiling leaves it. Long bodies leave a
     /// part of it to short ones, so that a few long ones do not stop every call.
     pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Problem> {
-        let long = self.held.saturating_add(bytes) > INLINE_BYTES;
+        let long = self.held.saturating_add(bytes) > LONG_TEXT_BYTES;
         let limit = if long { self.limit - self.limit / SHARE_OF_SHORT_BODIES } else { self.limit };
         let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= limit);
         match self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits) {
@@ -96,7 +97,7 @@ impl AsRef<[u8]> for Kept {
 impl Drop for Kept {
     /// Wiping a long answer takes milliseconds, and it is a connection's task that drops it.
     fn drop(&mut self) {
-        if self.0.len() > INLINE_BYTES
+        if self.0.len() > LONG_TEXT_BYTES
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let answer = std::mem::take(&mut self.0);
@@ -170,15 +171,12 @@ async fn enlarge(
     .await
 }
 
-/// Reads or writes a long text on a thread of its own, so that it holds no other call up.
+/// Reads or writes a text, aside if it is long, so that it holds no other call up.
 pub(crate) async fn off_the_runtime<T: Send + 'static>(
     bytes: usize,
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    if bytes <= INLINE_BYTES {
-        return work();
-    }
-    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::Internal)?
+    aside_if(bytes > LONG_TEXT_BYTES, work).await.map_err(|_| Problem::Internal)?
 }
 
 /// Reads on for a while and forgets, so that a client which is still sending can read the refusal
@@ -191,8 +189,6 @@ pub(crate) async fn discard(mut body: Body) {
 }
 
 const MEBIBYTE: usize = 1024 * 1024;
-/// Longer texts are read, written and wiped on threads of their own.
-const INLINE_BYTES: usize = 64 * 1024;
 /// One part in so many of the ceiling is for bodies that are not long.
 const SHARE_OF_SHORT_BODIES: usize = 16;
 static READING_ON: Semaphore = Semaphore::const_new(1024);
@@ -236,14 +232,14 @@ mod tests {
 
     #[test]
     fn long_bodies_leave_a_part_of_the_ceiling_to_short_ones() {
-        let ceiling = Ceiling::new(16 * INLINE_BYTES);
+        let ceiling = Ceiling::new(16 * LONG_TEXT_BYTES);
         let mut long = ceiling.room();
-        long.take(INLINE_BYTES + 1).unwrap();
-        assert!(long.take(14 * INLINE_BYTES).is_err());
-        long.take(14 * INLINE_BYTES - 1).unwrap();
-        assert!(ceiling.room().take(INLINE_BYTES + 1).is_err());
+        long.take(LONG_TEXT_BYTES + 1).unwrap();
+        assert!(long.take(14 * LONG_TEXT_BYTES).is_err());
+        long.take(14 * LONG_TEXT_BYTES - 1).unwrap();
+        assert!(ceiling.room().take(LONG_TEXT_BYTES + 1).is_err());
         let mut short = ceiling.room();
-        short.take(INLINE_BYTES).unwrap();
+        short.take(LONG_TEXT_BYTES).unwrap();
         assert!(ceiling.room().take(1).is_err());
         drop(short);
         drop(long);

@@ -8,10 +8,10 @@ use pqc_core::{
 };
 
 use crate::account::Custody;
+use crate::aside::{LONG_TEXT_BYTES, aside_if};
 use crate::authorize::Admitted;
 use crate::error::Error;
 use crate::host::HostRng;
-use crate::keyring::off_the_runtime;
 use crate::service::Service;
 use crate::store::replay::Effect;
 
@@ -89,11 +89,11 @@ impl Service {
         context: Vec<u8>,
     ) -> Result<Signature, Error> {
         let host = Arc::clone(&self.host);
-        off_the_runtime(message.len(), move || {
+        let signature = aside_if(true, move || {
             let context = Context::new(&context)?;
             key.sign(message.expose_bytes(), context, &mut HostRng(&*host))
-        })
-        .await
+        });
+        Ok(signature.await??)
     }
 
     /// Whether the signature is right.
@@ -108,10 +108,10 @@ impl Service {
         context: Vec<u8>,
         signature: Signature,
     ) -> Result<bool, Error> {
-        off_the_runtime(message.len(), move || {
+        aside_if(message.len() > LONG_TEXT_BYTES, move || {
             Ok(key.verify(message.expose_bytes(), Context::new(&context)?, &signature))
         })
-        .await
+        .await?
     }
 }
 

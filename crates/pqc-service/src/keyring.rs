@@ -14,6 +14,7 @@ use pqc_core::{
 };
 
 use crate::account::Custody;
+use crate::aside::{LONG_TEXT_BYTES, aside_if};
 use crate::audit::Event;
 use crate::authorize::Admitted;
 use crate::error::Error;
@@ -189,10 +190,10 @@ impl Service {
             None => self.account_key(by).await?.box_key(),
         };
         let host = Arc::clone(&self.host);
-        off_the_runtime(text.len(), move || {
+        let sealed = aside_if(text.len() > LONG_TEXT_BYTES, move || {
             box_key.seal(text.expose_bytes(), &associated_data, &mut HostRng(&*host))
-        })
-        .await
+        });
+        Ok(sealed.await??)
     }
 
     /// Decrypts a text with the caller's key, or else with the account's own that it names.
@@ -211,8 +212,8 @@ impl Service {
             (None, Some(id)) => self.account_key_by_id(by.account_id(), id).await?.box_key(),
             (None, None) => return Err(pqc_core::Error::BoxAuthentication.into()),
         };
-        off_the_runtime(sealed.as_bytes().len(), move || box_key.open(&sealed, &associated_data))
-            .await
+        let is_long = sealed.as_bytes().len() > LONG_TEXT_BYTES;
+        Ok(aside_if(is_long, move || box_key.open(&sealed, &associated_data)).await??)
     }
 
     /// Signs with one of the account's own keys, made at its first use.
@@ -230,11 +231,11 @@ impl Service {
         let key = self.signing_key(by, choice).await?;
         let public = key.verifying_key().clone();
         let host = Arc::clone(&self.host);
-        let signature = off_the_runtime(message.len(), move || {
+        let signature = aside_if(true, move || {
             let context = Context::new(&context)?;
             key.sign(message.expose_bytes(), context, &mut HostRng(&*host))
         })
-        .await?;
+        .await??;
         Ok((signature, public))
     }
 
@@ -368,18 +369,4 @@ impl Service {
     }
 }
 
-/// Long work goes to a thread of its own, so that it holds no other call up.
-pub(crate) async fn off_the_runtime<T: Send + 'static>(
-    bytes: usize,
-    work: impl FnOnce() -> Result<T, pqc_core::Error> + Send + 'static,
-) -> Result<T, Error> {
-    if bytes <= INLINE_BYTES {
-        return Ok(work()?);
-    }
-    let done = tokio::task::spawn_blocking(work).await;
-    Ok(done.map_err(|_| Error::Internal { what: "a worker thread" })??)
-}
-
-/// About 30 µs of AES-256-GCM.
-const INLINE_BYTES: usize = 64 * 1024;
 const DEFAULT_SIGNATURE: SignatureAlgorithm = SignatureAlgorithm::MlDsa65;

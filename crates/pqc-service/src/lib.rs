@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod aside;
 pub mod audit;
 pub mod authorize;
 pub mod backup;

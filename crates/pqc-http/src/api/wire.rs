@@ -77,17 +77,28 @@ const LONGEST_EXCESS: usize = 64 * 1024;
 
 /// Lower-case hex of a value that is not secret.
 pub(crate) fn to_hex(bytes: impl AsRef<[u8]>) -> String {
-    hex::encode(bytes)
+    let bytes = bytes.as_ref();
+    // Not `hex::encode`, which builds a string character by character.
+    let mut digits = vec![0; bytes.len() * 2];
+    let written = hex::encode_to_slice(bytes, &mut digits);
+    written.ok().and_then(|()| String::from_utf8(digits).ok()).unwrap_or_default()
 }
 
 /// Lower-case hex of a secret: wiped when the answer is written.
 pub(crate) fn secret_to_hex(bytes: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(hex::encode(bytes))
+    Zeroizing::new(to_hex(bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hex_is_lower_case_and_two_digits_a_byte() {
+        assert_eq!(to_hex([]), "");
+        assert_eq!(to_hex([0, 1, 0xab, 0xff]), "0001abff");
+        assert_eq!(*secret_to_hex(&[0x0f]), "0f");
+    }
 
     #[test]
     fn every_encoding_of_a_value_is_read() {

@@ -13,6 +13,7 @@ use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 use tokio::sync::mpsc;
 
 use super::figures::{StoreFigures, Timed};
+use super::lookups::Lookups;
 use super::replay::{Claimed, Effect, KeptAnswer, NONCE_BYTES, NewClaim};
 use super::sql::Reads;
 use super::writer::{Engine, Write, Writer};
@@ -33,6 +34,8 @@ pub(super) trait Database: Send + Sync + 'static {
     fn readers(&self) -> &Timed<Self::Readers>;
 
     fn writer(&self) -> &Writer<Self::Engine>;
+
+    fn lookups(&self) -> &Lookups;
 
     /// Sends all rows of [`copy`], from one snapshot, on a connection of its own.
     fn copy_out(
@@ -163,7 +166,7 @@ impl<D: Database> Store for D {
         &self,
         hash: &TokenHash,
     ) -> Result<(Timestamp, Option<(TokenRecord, AccountRecord)>), Error> {
-        let (committed, token) = read::clock_and_token(self.readers(), hash).await?;
+        let (committed, token) = self.lookups().find(hash).await?;
         Ok((self.now_after(committed), token))
     }
 

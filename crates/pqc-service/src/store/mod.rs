@@ -11,6 +11,7 @@ mod change;
 pub mod copy;
 mod database;
 pub mod figures;
+mod lookups;
 pub mod postgres;
 mod read;
 pub mod replay;

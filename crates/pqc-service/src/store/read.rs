@@ -8,6 +8,7 @@ use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 
 use super::rows::{self, account_columns, key_columns, key_info_columns, millis, token_columns};
 use super::sql::{Arg, Reads, bytes, integer, text};
+use super::writer::Failure;
 use crate::error::Error;
 use crate::store::{AccountRecord, KeyInfo, KeyRecord, MasterKeyRecord, NumberedKey, TokenRecord};
 use crate::usage::{UsageBy, UsagePlace, UsageQuery, UsageSum};
@@ -69,27 +70,62 @@ pub(super) async fn token_by_hash(
     rows.first().map(|row| Ok((rows::token(row)?, rows::account(row)?))).transpose()
 }
 
-/// The clock, and the token with its account, in one statement: the clock's row is always there.
-pub(super) async fn clock_and_token(
+/// A token with its account, or why its rows can't be read.
+type FoundToken = Result<(TokenRecord, AccountRecord), Failure>;
+
+/// The clock, and those of up to [`MOST_TOKENS`] tokens that there are, in one statement: the clock's
+/// row is always there.
+pub(super) async fn clock_and_tokens(
     db: &impl Reads,
-    hash: &TokenHash,
-) -> Result<(Timestamp, Option<(TokenRecord, AccountRecord)>), Error> {
-    const SQL: &str = concat!(
-        "SELECT c.greatest, ",
-        token_columns!(),
-        ", ",
-        account_columns!(),
-        " FROM clock AS c LEFT JOIN tokens AS t ON t.hash = $1 \
-         LEFT JOIN accounts AS a ON a.id = t.account WHERE c.id = 1"
-    );
-    let rows = db.fetch(SQL, &[bytes(hash.as_bytes())]).await?;
-    let row = rows.first().ok_or(NO_CLOCK)?;
-    let token = match rows::has_token(row)? {
-        true => Some((rows::token(row)?, rows::account(row)?)),
-        false => None,
+    hashes: &[TokenHash],
+) -> Result<(Timestamp, Vec<(TokenHash, FoundToken)>), Failure> {
+    macro_rules! sql {
+        ($places:literal) => {
+            concat!(
+                "SELECT c.greatest, ",
+                token_columns!(),
+                ", ",
+                account_columns!(),
+                " FROM clock AS c LEFT JOIN tokens AS t ON t.hash IN (",
+                $places,
+                ") LEFT JOIN accounts AS a ON a.id = t.account WHERE c.id = 1"
+            )
+        };
+    }
+    // Few forms, so that each is prepared once; places that are left over repeat the first hash.
+    const ONE: &str = sql!("$1");
+    const FOUR: &str = sql!("$1, $2, $3, $4");
+    const MOST: &str =
+        sql!("$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16");
+    let (sql, places) = match hashes.len() {
+        0 | 1 => (ONE, 1),
+        2..=4 => (FOUR, 4),
+        _ => (MOST, MOST_TOKENS),
     };
-    Ok((rows::clock(row)?, token))
+    let first = hashes.first().into_iter().cycle();
+    let args = hashes.iter().chain(first).take(places).map(|hash| bytes(hash.as_bytes()));
+    let rows = db.fetch(sql, &args.collect::<Vec<_>>()).await?;
+    let clock = rows.first().ok_or(NO_CLOCK).and_then(rows::clock).map_err(unreadable)?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if rows::has_token(row).map_err(unreadable)? {
+            let hash = rows::token_hash(row).map_err(unreadable)?;
+            let token = || Ok((rows::token(row)?, rows::account(row)?));
+            found.push((hash, token().map_err(unreadable)));
+        }
+    }
+    Ok((clock, found))
 }
+
+fn unreadable(error: Error) -> Failure {
+    match error {
+        Error::Corrupt { what } => Failure::Corrupt(what),
+        other => Failure::Unavailable(other.to_string()),
+    }
+}
+
+/// The most tokens that [`clock_and_tokens`] looks up.
+pub(super) const MOST_TOKENS: usize = 16;
 
 pub(super) async fn tokens(
     db: &impl Reads,

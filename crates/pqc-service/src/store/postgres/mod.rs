@@ -10,6 +10,8 @@ mod open;
 mod spend;
 mod write;
 
+use std::sync::Arc;
+
 use pqc_core::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
@@ -18,6 +20,7 @@ use tokio::sync::mpsc;
 use super::copy::{self, Incoming, Row};
 use super::database::Database;
 use super::figures::Timed;
+use super::lookups::Lookups;
 use super::sql::Writes;
 use super::writer::{Failure, Writer};
 use crate::error::Error;
@@ -25,7 +28,8 @@ use crate::error::Error;
 /// The store of many servers.
 #[derive(Debug)]
 pub struct PostgresStore {
-    readers: Timed<connect::Readers>,
+    readers: Arc<Timed<connect::Readers>>,
+    lookups: Lookups,
     writer: Writer<write::PostgresEngine>,
 }
 
@@ -77,7 +81,9 @@ impl PostgresStore {
     fn on(options: PgConnectOptions, connection: PgConnection) -> Self {
         let readers = connect::Readers::new(options.clone());
         let engine = write::PostgresEngine::new(options, connection);
-        Self { readers: Timed::new(readers), writer: Writer::start(engine) }
+        let (readers, writer) = (Arc::new(Timed::new(readers)), Writer::start(engine));
+        let lookups = Lookups::start(&readers, LOOKUPS);
+        Self { readers, lookups, writer }
     }
 
     /// How many transactions this store committed since it was opened. Changes that wait together
@@ -98,6 +104,10 @@ impl Database for PostgresStore {
 
     fn writer(&self) -> &Writer<write::PostgresEngine> {
         &self.writer
+    }
+
+    fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     async fn copy_out(&self, to: mpsc::Sender<Vec<Row>>) -> Result<(), Error> {
@@ -147,3 +157,6 @@ fn words(error: &sqlx::Error) -> String {
 fn code(error: &sqlx::Error) -> Option<String> {
     Some(error.as_database_error()?.code()?.into_owned())
 }
+
+/// So many go the way to the database at a time, which may be a long one.
+const LOOKUPS: usize = 4;

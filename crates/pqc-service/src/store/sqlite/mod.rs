@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use super::copy::{self, Incoming, Row};
 use super::database::Database;
 use super::figures::Timed;
+use super::lookups::Lookups;
 use super::read;
 use super::rows;
 use super::sql::{self, Arg, Reads, Writes};
@@ -31,7 +32,8 @@ use crate::host::Host;
 /// The embedded store.
 #[derive(Debug)]
 pub struct SqliteStore {
-    readers: Timed<SqlitePool>,
+    readers: Arc<Timed<SqlitePool>>,
+    lookups: Lookups,
     writer: Writer<write::SqliteEngine>,
     clock: Arc<Clock>,
     options: SqliteConnectOptions,
@@ -78,8 +80,9 @@ impl SqliteStore {
         let engine = write::SqliteEngine::new(options.clone(), connection, Arc::clone(&clock));
         // An earlier process may have been killed between the two.
         let traces = AtomicBool::new(true);
-        let (readers, writer) = (Timed::new(readers), Writer::start(engine));
-        Ok(Self { readers, writer, clock, options, traces })
+        let (readers, writer) = (Arc::new(Timed::new(readers)), Writer::start(engine));
+        let lookups = Lookups::start(&readers, LOOKUPS);
+        Ok(Self { readers, lookups, writer, clock, options, traces })
     }
 
     /// Makes a store in the new file `path`, with all rows that come. It is there as a whole or not
@@ -125,6 +128,10 @@ impl Database for SqliteStore {
 
     fn writer(&self) -> &Writer<write::SqliteEngine> {
         &self.writer
+    }
+
+    fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     async fn copy_out(&self, to: mpsc::Sender<Vec<Row>>) -> Result<(), Error> {
@@ -340,6 +347,9 @@ fn is_locked(error: &sqlx::Error) -> bool {
 fn says_that_schema_is_foreign(message: &str) -> bool {
     message.starts_with("no such table") || message.starts_with("no such column")
 }
+
+/// A statement takes microseconds, so that one after the other is enough.
+const LOOKUPS: usize = 1;
 
 const FOREIGN: &str = "its tables are not those of this program: put it back from a backup";
 const DAMAGED: &str = "the database file is damaged, or is no database: put it back from a backup";
