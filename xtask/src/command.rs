@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 /// A command that ran and failed.
 #[derive(Debug)]
@@ -54,6 +54,21 @@ pub(crate) fn cargo_with(arguments: &str, environment: &[(&str, &str)]) -> anyho
         .status()
         .with_context(|| format!("`{command}` can't be started"))?;
     if status.success() { Ok(()) } else { Err(Failed { command, status }.into()) }
+}
+
+/// What [`cargo`] prints, but for its errors, which are shown.
+///
+/// # Errors
+/// As [`cargo`].
+pub(crate) fn cargo_told(arguments: &str) -> anyhow::Result<String> {
+    let command = format!("cargo {arguments}");
+    eprintln!("xtask: {command}");
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut told = Command::new(cargo);
+    told.args(arguments.split_whitespace()).current_dir(root()).stderr(Stdio::inherit());
+    let told = told.output().with_context(|| format!("`{command}` can't be started"))?;
+    ensure!(told.status.success(), Failed { command, status: told.status });
+    Ok(String::from_utf8(told.stdout)?)
 }
 
 /// Whether `tool` can be started.

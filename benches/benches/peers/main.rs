@@ -4,7 +4,8 @@
 //! A name after `--` picks the rows that it is part of. A row is the time of the core and of the
 //! fastest other: the medians of rounds in which each is measured in turn; the ratio is the median of
 //! the rounds' ratios, above 1 where the core is faster. From bytes means: what a caller has is the
-//! bytes of a key, and they are checked as each library checks them. As a test, each runs once.
+//! bytes of a key, and they are checked as each library checks them. `--short` is for trying; as a test,
+//! each runs once.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -17,13 +18,18 @@ mod row;
 mod sign;
 mod stream;
 
-use row::{Extent, Row};
+use row::Extent;
 
 fn main() {
     let args: Vec<_> = std::env::args().skip(1).collect();
     // `cargo bench` says so; `cargo test` does not.
     let is_bench = args.iter().any(|arg| arg == "--bench");
-    let extent = if is_bench { Extent::FULL } else { Extent::ONCE };
+    let is_short = args.iter().any(|arg| arg == "--short");
+    let extent = match is_bench {
+        true if is_short => Extent::SHORT,
+        true => Extent::FULL,
+        false => Extent::ONCE,
+    };
     let named: Vec<_> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
     println!("row\tcore (us)\tother\tother (us)\tratio\tgoal");
     for family in [kem::rows, sign::rows, aes::rows, stream::rows] {

@@ -12,6 +12,7 @@ pub(crate) struct Extent {
 
 impl Extent {
     pub(crate) const FULL: Self = Self { rounds: 11, turn: Duration::from_millis(20) };
+    pub(crate) const SHORT: Self = Self { rounds: 3, turn: Duration::from_millis(2) };
     pub(crate) const ONCE: Self = Self { rounds: 1, turn: Duration::ZERO };
 }
 

@@ -5,6 +5,7 @@
 //! that lie there: so a part can be measured alone, and other programs may add theirs.
 
 mod calls;
+mod core;
 mod document;
 mod growth;
 mod latency;
@@ -53,6 +54,7 @@ pub(crate) struct Options {
 /// A part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
+    Core,
     Http,
     Latency,
     Start,
@@ -92,6 +94,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let is_asked = |name: &Name| options.only.is_empty() || options.only.contains(name);
     for name in Name::value_variants().iter().copied().filter(is_asked) {
         let (title, found) = match name {
+            Name::Core => ("The core", core::measure(options.quick)),
             Name::Http => ("Calls over HTTP", calls::measure(extent)),
             Name::Latency => ("Latency", latency::measure(extent)),
             Name::Start => ("Start and memory", start::measure(extent)),
