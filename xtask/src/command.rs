@@ -56,16 +56,17 @@ pub(crate) fn cargo_with(arguments: &str, environment: &[(&str, &str)]) -> anyho
     if status.success() { Ok(()) } else { Err(Failed { command, status }.into()) }
 }
 
-/// What [`cargo`] prints, but for its errors, which are shown.
+/// What [`cargo_with`] prints, but for its errors, which are shown.
 ///
 /// # Errors
 /// As [`cargo`].
-pub(crate) fn cargo_told(arguments: &str) -> anyhow::Result<String> {
+pub(crate) fn cargo_told(arguments: &str, environment: &[(&str, &str)]) -> anyhow::Result<String> {
     let command = format!("cargo {arguments}");
     eprintln!("xtask: {command}");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut told = Command::new(cargo);
-    told.args(arguments.split_whitespace()).current_dir(root()).stderr(Stdio::inherit());
+    told.args(arguments.split_whitespace()).envs(environment.iter().copied());
+    told.current_dir(root()).stderr(Stdio::inherit());
     let told = told.output().with_context(|| format!("`{command}` can't be started"))?;
     ensure!(told.status.success(), Failed { command, status: told.status });
     Ok(String::from_utf8(told.stdout)?)

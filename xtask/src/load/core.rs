@@ -6,19 +6,20 @@ use anyhow::{Context, bail, ensure};
 use super::Found;
 use super::document::figure;
 use super::section::{Goal, Limit, Part, Table};
+use crate::build::shipped_told;
 use crate::command::cargo_told;
 
-/// Measures in both builds: with the features that the program `pqc` has, and without.
+/// Measures in both builds: as the program `pqc` is shipped, and a default one.
 ///
 /// # Errors
 /// The bench does not build or run.
 pub(crate) fn measure(is_trial: bool) -> anyhow::Result<Found> {
     let short = if is_trial { " -- --short" } else { "" };
-    let told = |features: &str| -> anyhow::Result<Vec<Row>> {
-        let bench = format!("bench --package pqc-benches {features} --bench peers{short}");
-        cargo_told(&bench)?.lines().skip(1).map(Row::parse).collect()
-    };
-    let (full, plain) = (told("--features aws-lc,parallel")?, told("")?);
+    let bench =
+        |features: &str| format!("bench --package pqc-benches {features} --bench peers{short}");
+    let rows = |told: String| told.lines().skip(1).map(Row::parse).collect::<Result<Vec<_>, _>>();
+    let full = rows(shipped_told(&bench("--features aws-lc,parallel"))?)?;
+    let plain = rows(cargo_told(&bench(""), &[])?)?;
     ensure!(full.len() == plain.len(), "the two builds have other rows");
 
     let mut families: Vec<(&str, &Row)> = Vec::new();
@@ -42,7 +43,7 @@ pub(crate) fn measure(is_trial: bool) -> anyhow::Result<Found> {
         "µs",
         "Ratio",
         "Goal",
-        "Without features, µs",
+        "Default build, µs",
         "Ratio",
     ];
     let rows = full.iter().zip(&plain).map(|(row, plain)| {
@@ -98,8 +99,8 @@ impl Row {
 
 const ABOUT: &str = "Each call of the core beside the same work by aws-lc-rs, libcrux, RustCrypto's AES, or the \
 core itself in another way; in one process, in turn, the median of eleven rounds. The ratio is the other's time \
-by the core's: above 1 the core is faster. The first columns are of a build with the features `aws-lc` and \
-`parallel`; the last of the default build, beside the fastest other too. `overhead/…` is the core beside its own \
+by the core's: above 1 the core is faster. The first columns are of a build as `cargo xtask build` makes it, the others included, with the features \
+`aws-lc` and `parallel`; the last of a default build without features, beside the fastest other in it. `overhead/…` is the core beside its own \
 backend called directly. `from-bytes` begins with a key's bytes and checks it; `prepared` with a key that was \
 decoded before, where the library can. aws-lc-rs takes its randomness from itself, the others from the operating \
 system at each call.";
