@@ -5,15 +5,15 @@
 //! path that nobody tested, a broken dependency); it proves nothing about side channels, and it is
 //! not the self-test that FIPS 140-3 asks of a validated module.
 //!
-//! The ML-KEM and ML-DSA answers were computed by kyber-py 1.2.0 and dilithium-py 1.5.1, the box and
-//! the long text by OpenSSL's AES; the others stand in the documents that their names cite.
+//! The ML-KEM and ML-DSA answers were computed by kyber-py 1.2.0 and dilithium-py 1.5.1, the box, the
+//! stream and the long text by OpenSSL's AES; the others stand in the documents that their names cite.
 
 mod answers;
 
 use answers::{
     Answer, BOX, HKDF_SHA_256, KEM_ANSWERS, KemAnswers, SHA_256, SHA3_256, SHAKE256,
-    SIGNATURE_ANSWERS, SignatureAnswers, X_WING, X_WING_RANDOMNESS, X_WING_SEED, XAES_256_GCM,
-    XAES_256_GCM_LONG,
+    SIGNATURE_ANSWERS, STREAM, SignatureAnswers, X_WING, X_WING_RANDOMNESS, X_WING_SEED,
+    XAES_256_GCM, XAES_256_GCM_LONG,
 };
 use hkdf::Hkdf;
 use rand_core::TryCryptoRng;
@@ -22,13 +22,14 @@ use sha3::Sha3_256;
 use shake::Shake256;
 use shake::digest::{ExtendableOutput, Update, XofReader};
 
-use crate::backend::{Active, Backend, RustCrypto, gcm};
+use crate::backend::{self, Active, Backend, RustCrypto, gcm};
 use crate::error::{Error, Field};
 use crate::hybrid;
 use crate::kem::ParameterSet;
 use crate::message::{BoxKey, MessageBox};
 use crate::secret::Secret;
 use crate::sign::SignatureAlgorithm;
+use crate::stream::StreamKey;
 
 /// What the self-test ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +91,7 @@ impl Checks {
     }
 }
 
-/// Hashes, HKDF, the AEAD, and the message box that is made of them.
+/// Hashes, HKDF, the AEAD, and the message box and the stream that is made of them.
 fn primitives(checks: &mut Checks) -> Result<(), Error> {
     checks.answer(SHA_256, &Sha256::digest(b"abc"))?;
     checks.answer(SHA3_256, &Sha3_256::digest(b"abc"))?;
@@ -115,6 +116,14 @@ fn primitives(checks: &mut Checks) -> Result<(), Error> {
     let mut sealed = [0; 8192 + gcm::TAG_BYTES];
     gcm::xaes_seal(&key, nonce, associated_data, &[0x5a; 8192], &mut sealed)?;
     checks.answer(XAES_256_GCM_LONG, &sha_256(&[&sealed]))?;
+    let mut opens = |sealed: &[u8]| {
+        let mut text = [0; 8192];
+        let opened = gcm::xaes_open(&key, nonce, associated_data, sealed, &mut text);
+        opened.is_some() && text == [0x5a; 8192]
+    };
+    checks.holds(XAES_256_GCM_LONG.0, opens(&sealed))?;
+    flip_first_bit(sealed.first_mut());
+    checks.holds("XAES-256-GCM of a long text: an altered one is refused", !opens(&sealed))?;
 
     let key = BoxKey::from_caller(&Secret::from(counting_from(0)));
     let mut bytes = hex::decode(BOX.1).map_err(|_| Error::SelfTest { check: BOX.0 })?;
@@ -124,7 +133,15 @@ fn primitives(checks: &mut Checks) -> Result<(), Error> {
     };
     checks.holds(BOX.0, opens(&bytes))?;
     flip_first_bit(bytes.last_mut());
-    checks.holds("message box: an altered one is refused", !opens(&bytes))
+    checks.holds("message box: an altered one is refused", !opens(&bytes))?;
+
+    let key = StreamKey::from_caller(&Secret::from(counting_from(0)));
+    let mut stream = hex::decode(STREAM.1).map_err(|_| Error::SelfTest { check: STREAM.0 })?;
+    let opens =
+        |stream: &[u8]| key.open(stream, b"aad").is_ok_and(|text| text.expose_bytes() == b"pqc");
+    checks.holds(STREAM.0, opens(&stream))?;
+    flip_first_bit(stream.last_mut());
+    checks.holds("stream: an altered one is refused", !opens(&stream))
 }
 
 fn kem_known_answers<B: Backend>(answers: &KemAnswers, checks: &mut Checks) -> Result<(), Error> {
@@ -218,7 +235,12 @@ fn signature_pairwise<B: Backend>(
     checks.holds("ML-DSA-65: a fresh key's signature verifies", verifies)?;
 
     let verifies = RustCrypto::verify(set, &public, message, b"", &signature);
-    checks.holds("ML-DSA-65: a fresh key's signature verifies by the reference", verifies)
+    checks.holds("ML-DSA-65: a fresh key's signature verifies by the reference", verifies)?;
+
+    // Without a context another implementation may verify than the one that signs.
+    let name = "ML-DSA-65: a fresh key's signature without context";
+    let verifies = |message: &[u8]| backend::verify(set, &public, message, b"", &signature);
+    checks.holds(name, verifies(message) && !verifies(b"another message"))
 }
 
 fn sha_256(parts: &[&[u8]]) -> [u8; 32] {

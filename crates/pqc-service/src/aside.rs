@@ -1,6 +1,8 @@
 //! Work that takes long is done aside: on threads of its own, which yield to those that serve short
 //! calls, so that it holds none of these up. Alone, it has the whole machine all the same.
 
+use tokio::sync::Semaphore;
+
 use crate::error::Error;
 
 /// Longer texts are read, written, encrypted and wiped aside: about 30 µs of AES-256-GCM.
@@ -17,9 +19,13 @@ pub async fn aside_if<T: Send + 'static>(
     if !takes_long {
         return Ok(work());
     }
+    // Held by the work itself, which nobody takes back once it waits for its thread.
+    let place = ASIDE.acquire().await.map_err(|_| Error::Internal { what: "the places aside" })?;
     let aside = move || {
         yield_to_others();
-        work()
+        let done = work();
+        drop(place);
+        done
     };
     let done = tokio::task::spawn_blocking(aside).await;
     done.map_err(|_| Error::Internal { what: "a worker thread" })
@@ -33,12 +39,19 @@ fn yield_to_others() {
 
     thread_local!(static YIELDS: Cell<bool> = const { Cell::new(false) });
     if !YIELDS.replace(true) {
-        let _ = rustix::process::setpriority_process(None, NICE);
+        // 19 is the lowest that there is.
+        if let Ok(own) = rustix::process::getpriority_process(None) {
+            let _ = rustix::process::setpriority_process(None, own.saturating_add(NICE).min(19));
+        }
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 fn yield_to_others() {}
+
+/// So much long work is done at a time: enough for any machine's processors, and for a thread that
+/// waits for memory.
+static ASIDE: Semaphore = Semaphore::const_new(256);
 
 /// A tenth of the weight of a thread that has none.
 #[cfg(target_os = "linux")]
@@ -56,6 +69,22 @@ mod tests {
         assert_eq!(aside_if(true, priority).await.unwrap(), (before + NICE).min(19));
         assert_eq!(aside_if(false, priority).await.unwrap(), before);
         assert_eq!(priority(), before);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn it_is_lower_than_what_the_thread_had() {
+        let lowered = |own| {
+            let thread = std::thread::spawn(move || {
+                rustix::process::setpriority_process(None, own).unwrap();
+                yield_to_others();
+                yield_to_others();
+                rustix::process::getpriority_process(None).unwrap()
+            });
+            thread.join().unwrap()
+        };
+        assert_eq!(lowered(15), 19);
+        assert_eq!(lowered(8), 18);
     }
 
     #[tokio::test]

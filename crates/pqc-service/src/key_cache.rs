@@ -266,7 +266,7 @@ const KINDS: usize = 3;
 const KEPT_UNUSED: Duration = Duration::from_secs(600);
 /// Of an entry, around the key: with what the allocator and the cache need for it.
 const ENTRY_BYTES: usize = size_of::<Entry>() + size_of::<Name>() + 128;
-/// About an ML-KEM-768 key pair.
+/// More than an ML-KEM-768 key pair.
 const TYPICAL_BYTES: usize = 16 * 1024;
 
 #[cfg(test)]

@@ -62,6 +62,14 @@ pub(super) const BOX: Answer = (
      56578ca8c380daf2f817254fe6a4346c8138124344",
 );
 
+/// The same key, text and data; salt 40…5f.
+pub(super) const STREAM: Answer = (
+    "stream",
+    "010200000000000000000000000000000000404142434445464748494a4b4c4d4e4f505152535455\
+     565758595a5b5c5d5e5fa772080d623af82d21b6f0693f06971fcf90c8d7bc7e4b4ad69fbb7f6239\
+     dfc56900f61b2c8dd64b66038e7e872fab1470e486",
+);
+
 /// Seed 00…3f, message m 40…5f.
 pub(super) const KEM_ANSWERS: [KemAnswers; 3] = [
     KemAnswers {

@@ -212,7 +212,7 @@ fn failed_check(fault: Fault, set: &'static str) -> &'static str {
 #[test]
 fn both_backends_pass_every_check() {
     let active = run(&mut SysRng).unwrap();
-    assert_eq!(active, Report { backend: Active::NAME, checks: 53 });
+    assert_eq!(active, Report { backend: Active::NAME, checks: 58 });
     let reference = run_on::<RustCrypto>(&mut SysRng).unwrap();
     assert_eq!(reference, Report { backend: "RustCrypto", ..active });
     assert_eq!(run_on::<Flawed>(&mut SysRng).unwrap().checks, active.checks);

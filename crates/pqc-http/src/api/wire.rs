@@ -23,9 +23,9 @@ pub(crate) fn decode_fixed(
     if text.len() > longest.saturating_mul(2).saturating_add(LONGEST_EXCESS) {
         return Err(Undecodable::Length(text.len() / 2));
     }
-    let readings = [decode_hex(text), decode_base64(text)];
+    let readings = [decode_hex, decode_base64];
     let mut wrong = Undecodable::Encoding;
-    for bytes in readings.into_iter().flatten() {
+    for bytes in readings.into_iter().filter_map(|read| read(text)) {
         if lengths.contains(&bytes.len()) {
             return Ok(bytes);
         }

@@ -6,6 +6,7 @@
 //! was asked for, or stood before.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pqc_core::Timestamp;
 use pqc_core::token::TokenHash;
@@ -51,8 +52,16 @@ impl Lookups {
     pub(super) async fn find(&self, hash: &TokenHash) -> Result<Found, Error> {
         let (answer, answered) = oneshot::channel();
         let job = Job { hash: *hash, answer };
-        self.jobs.send(job).await.map_err(|_| ended())?;
-        Ok(answered.await.map_err(|_| ended())??)
+        let found = async {
+            self.jobs.send(job).await.map_err(|_| ended())?;
+            Ok(answered.await.map_err(|_| ended())??)
+        };
+        tokio::time::timeout(LONGEST, found).await.unwrap_or_else(|_| Err(no_answer()))
+    }
+
+    /// Whether somebody still looks tokens up.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.jobs.is_closed()
     }
 }
 
@@ -60,34 +69,133 @@ fn ended() -> Error {
     Error::Unavailable("the task that looks tokens up has ended".to_owned())
 }
 
+fn no_answer() -> Error {
+    Error::Unavailable("the look for a token has no answer".to_owned())
+}
+
 async fn run<R: Reads>(readers: Arc<Timed<R>>, queue: Arc<Mutex<mpsc::Receiver<Job>>>) {
     let mut jobs = Vec::with_capacity(read::MOST_TOKENS);
-    loop {
-        let count = queue.lock().await.recv_many(&mut jobs, read::MOST_TOKENS).await;
-        if count == 0 {
-            return;
-        }
-        let mut hashes = Vec::with_capacity(count);
+    while queue.lock().await.recv_many(&mut jobs, read::MOST_TOKENS).await > 0 {
+        // Nobody waits any more where a call was given up.
+        jobs.retain(|job| !job.answer.is_closed());
+        let mut hashes = Vec::with_capacity(jobs.len());
         for job in &jobs {
             if !hashes.contains(&job.hash) {
                 hashes.push(job.hash);
             }
         }
-        let found = read::clock_and_tokens(&*readers, &hashes).await;
-        for job in jobs.drain(..) {
-            let answer = match &found {
-                Ok((time, tokens)) => {
-                    let token = tokens.iter().find(|(hash, _)| *hash == job.hash);
+        if hashes.is_empty() {
+            continue;
+        }
+        match read::clock_and_tokens(&*readers, &hashes).await {
+            Ok((time, tokens)) => {
+                for Job { hash, answer } in jobs.drain(..) {
+                    let token = tokens.iter().find(|(of, _)| *of == hash);
                     let token = token.map(|(_, token)| token.clone()).transpose();
-                    token.map(|token| (*time, token))
+                    let _ = answer.send(token.map(|token| (time, token)));
                 }
-                Err(failure) => Err(failure.clone()),
-            };
-            // Nobody waits any more where the call was given up.
-            let _ = job.answer.send(answer);
+            }
+            Err(failure) => {
+                // Those that wait would fail one group after the other, each after as long a time.
+                let mut queue = queue.lock().await;
+                while let Ok(job) = queue.try_recv() {
+                    jobs.push(job);
+                }
+                drop(queue);
+                for job in jobs.drain(..) {
+                    let _ = job.answer.send(Err(failure.clone()));
+                }
+            }
         }
     }
 }
 
-/// More than calls are served at a time: those that find no room wait.
+/// So many calls wait in the queue; more wait to come in.
 const MAX_WAITING: usize = 4096;
+/// After that a call is told that the store is not available: it is a look at one row.
+const LONGEST: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+    use crate::store::sql::{Arg, Columns};
+
+    /// A database without an answer: it fails after a second, or never.
+    struct Broken {
+        fails: bool,
+    }
+
+    enum NoRow {}
+
+    impl Columns for NoRow {
+        fn integer(&self, _: &str) -> Result<Option<i64>, sqlx::Error> {
+            match *self {}
+        }
+
+        fn bytes(&self, _: &str) -> Result<Option<&[u8]>, sqlx::Error> {
+            match *self {}
+        }
+
+        fn text(&self, _: &str) -> Result<Option<&str>, sqlx::Error> {
+            match *self {}
+        }
+    }
+
+    impl Reads for Broken {
+        type Row = NoRow;
+
+        async fn fetch(&self, _: &'static str, _: &[Arg<'_>]) -> Result<Vec<NoRow>, Failure> {
+            if !self.fails {
+                pending::<()>().await;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Err(Failure::Unavailable("broken".to_owned()))
+        }
+
+        async fn close(&self) {}
+    }
+
+    /// How long until each of so many calls knew that there is no answer.
+    async fn refused(readers: Broken, count: u8) -> Vec<Duration> {
+        let readers = Arc::new(Timed::new(readers));
+        let lookups = Arc::new(Lookups::start(&readers, 1));
+        let begun = tokio::time::Instant::now();
+        let calls: Vec<_> = (0..count)
+            .map(|number| {
+                let lookups = Arc::clone(&lookups);
+                tokio::spawn(async move {
+                    let found = lookups.find(&TokenHash::from_bytes([number; 32])).await;
+                    assert!(matches!(found, Err(Error::Unavailable(_))));
+                    begun.elapsed()
+                })
+            })
+            .collect();
+        let mut times = Vec::new();
+        for call in calls {
+            times.push(call.await.unwrap());
+        }
+        times
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_that_wait_fail_with_the_group_before_them() {
+        let times = refused(Broken { fails: true }, 200).await;
+        assert_eq!(times.iter().max().unwrap().as_secs(), 1, "{times:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_without_an_answer_is_not_waited_for_long() {
+        let times = refused(Broken { fails: false }, 200).await;
+        assert_eq!(times.iter().max().unwrap().as_secs(), LONGEST.as_secs(), "{times:?}");
+    }
+
+    #[tokio::test]
+    async fn it_ends_with_its_tasks() {
+        let lookups = Lookups::start(&Arc::new(Timed::new(Broken { fails: true })), 0);
+        assert!(!lookups.is_alive());
+        let found = lookups.find(&TokenHash::from_bytes([1; 32])).await;
+        assert!(matches!(found, Err(Error::Unavailable(_))));
+    }
+}

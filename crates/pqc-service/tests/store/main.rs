@@ -26,6 +26,7 @@ mod group_commit;
 mod interrupted;
 mod key_cache;
 mod killed;
+mod lookups;
 mod many_servers;
 mod opening;
 mod policy_model;
