@@ -4,9 +4,11 @@
 use crate::request;
 
 /// By case: allocations, and bytes.
-const CEILINGS: [(&str, u64, u64); 3] = [
+const CEILINGS: [(&str, u64, u64); 5] = [
     ("request/encapsulate", 150, 125_000),
+    ("request/encapsulate-anew", 160, 140_000),
     ("request/encapsulate-spending", 210, 135_000),
+    ("request/sign-anew", 245, 120_000),
     ("request/sign", 235, 100_000),
 ];
 

@@ -66,5 +66,5 @@ fn every_case_has_its_own_name_and_runs() {
         assert!(case.runs > 0, "{}", case.name);
         case.run(2);
     }
-    assert_eq!(names.len(), 53);
+    assert_eq!(names.len(), 55);
 }

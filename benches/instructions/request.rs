@@ -19,19 +19,29 @@ use crate::case::Case;
 use crate::seeded::Seeded;
 
 const RUNS: u32 = 40;
+/// Of the cache of keys, in bytes.
+const ROOM: u64 = 1 << 20;
+const NO_ROOM: u64 = 0;
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
-        // Nothing is written; the attestation is verified.
+        // Nothing is written; the attestation was verified by the call before.
         Case::new("request/encapsulate", RUNS, || {
-            let server = Server::open();
+            let server = Server::open(ROOM);
             let body = server.encapsulation();
             let token = server.root.clone();
             move || server.post("/api/kem/encapsulate_key", &token, &body)
         }),
-        // The same, and an attempt of the token is spent durably.
+        // The attestation is verified.
+        Case::new("request/encapsulate-anew", RUNS, || {
+            let server = Server::open(NO_ROOM);
+            let body = server.encapsulation();
+            let token = server.root.clone();
+            move || server.post("/api/kem/encapsulate_key", &token, &body)
+        }),
+        // An attempt of the token is spent durably.
         Case::new("request/encapsulate-spending", RUNS, || {
-            let server = Server::open();
+            let server = Server::open(ROOM);
             let body = server.encapsulation();
             let token = server.post(
                 "/api/token/new?expiry_time=3600&expire_after_attempts=1000",
@@ -41,10 +51,17 @@ pub(crate) fn cases() -> Vec<Case> {
             let token = format!("Bearer {}", text(&read(&token), "new_token"));
             move || server.post("/api/kem/encapsulate_key", &token, &body)
         }),
-        // A stored key is opened, and its use is written down in the audit log. Signing takes a
-        // random number of attempts, from a fixed seed.
+        // The use of a stored key is written down in the audit log; it was opened by the call before.
+        // Signing takes a random number of attempts, from a fixed seed.
         Case::new("request/sign", RUNS, || {
-            let server = Server::open();
+            let server = Server::open(ROOM);
+            let token = server.root.clone();
+            let body = Bytes::from(json!({"data": "a text to sign"}).to_string());
+            move || server.post("/api/signature/sign", &token, &body)
+        }),
+        // The key is opened.
+        Case::new("request/sign-anew", RUNS, || {
+            let server = Server::open(NO_ROOM);
             let token = server.root.clone();
             let body = Bytes::from(json!({"data": "a text to sign"}).to_string());
             move || server.post("/api/signature/sign", &token, &body)
@@ -61,15 +78,15 @@ struct Server<S> {
 }
 
 impl Server<()> {
-    fn open() -> Server<impl HttpService> {
+    fn open(key_cache_bytes: u64) -> Server<impl HttpService> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (service, root) = runtime.block_on(async {
             let host = Arc::new(Fixed(Mutex::new(Seeded::new())));
             let store = SqliteStore::open(&folder.path().join("store"), host.clone()).await;
             let key = Secret::from([7; 32]);
-            let service =
-                Service::open(Arc::new(store.unwrap()), host, key, Settings::default()).await;
+            let settings = Settings { key_cache_bytes, ..Settings::default() };
+            let service = Service::open(Arc::new(store.unwrap()), host, key, settings).await;
             let service = service.unwrap();
             let account = service.prepare_account("one", Custody::Server).await.unwrap();
             let root = service.create_account(&By::OPERATOR, account).await.unwrap();

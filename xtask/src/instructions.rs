@@ -24,7 +24,8 @@ use crate::command::{cargo, is_installed, root};
 /// The build fails; a case fails; a count is another one than was kept; to keep, valgrind is missing.
 pub(crate) fn run(bless: bool) -> anyhow::Result<()> {
     ensure!(is_possible(), "valgrind is MISSING (Debian: apt-get install valgrind)");
-    cargo("build --release --package pqc-benches --bin pqc-instructions")?;
+    // With the features of the program.
+    cargo("build --release --package pqc-benches --bin pqc-instructions --features aws-lc")?;
     let program = program()?;
     let machine = machine(&program)?;
     let kept = if bless { None } else { Some(Counts::parse(&fs::read_to_string(file())?)?) };

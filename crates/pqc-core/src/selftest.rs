@@ -116,7 +116,7 @@ fn primitives(checks: &mut Checks) -> Result<(), Error> {
     let mut sealed = [0; 8192 + gcm::TAG_BYTES];
     gcm::xaes_seal(&key, nonce, associated_data, &[0x5a; 8192], &mut sealed)?;
     checks.answer(XAES_256_GCM_LONG, &sha_256(&[&sealed]))?;
-    let mut opens = |sealed: &[u8]| {
+    let opens = |sealed: &[u8]| {
         let mut text = [0; 8192];
         let opened = gcm::xaes_open(&key, nonce, associated_data, sealed, &mut text);
         opened.is_some() && text == [0x5a; 8192]

@@ -22,7 +22,7 @@ use crate::server::field;
 /// # Errors
 /// A subject does not start, or answers wrongly.
 pub(crate) fn measure(extent: Extent) -> anyhow::Result<Found> {
-    let mut subjects = vec![Subject::pqc(&[])?, Subject::bare()?];
+    let mut subjects = vec![Subject::pqc(&NO_CACHE)?, Subject::bare()?];
     let mut head = ["Calls per second", "pqc", "bare", "pqc ÷ bare"].map(str::to_owned).to_vec();
     for workers in peer::workers() {
         if let Some(peer) = Subject::peer(workers)? {
@@ -32,6 +32,8 @@ pub(crate) fn measure(extent: Extent) -> anyhow::Result<Found> {
             head.push("pqc ÷ it".to_owned());
         }
     }
+    subjects.push(Subject::pqc(&[])?);
+    head.extend(["pqc with keys in memory", "pqc ÷ it"].map(str::to_owned));
     let mut lanes = Vec::new();
     for subject in subjects {
         lanes.push(Lane { material: Material::of(&subject)?, subject });
@@ -177,7 +179,9 @@ fn about(Extent { rounds, seconds, .. }: Extent, looks: u64) -> String {
     format!(
         "`wrk -t1 -c{CONNECTIONS}` (`-c2` for 8 MiB), {seconds} s for each figure, {rounds} rounds; \
          all servers run beside each other, and one at a time is driven. **pqc** is a release build \
-         on its embedded store with the default settings but for `{}`. Calls are made by the root \
+         as it is shipped (`cargo xtask build`), on its embedded store with the default settings but for \
+         `{} {}`: without keys in memory, so that it opens, decodes and verifies for each call as the others \
+         do; the last columns are of one that has its key cache, as by default. Calls are made by the root \
          token. **bare** is hyper alone (`benches/bare`): the same cryptography by the same core, the \
          same JSON and hex, and nothing else; its keys are open in memory. In the rows marked \
          (durable) the server writes rows before it answers (of a new key or token, of the attempt \
@@ -187,7 +191,10 @@ fn about(Extent { rounds, seconds, .. }: Extent, looks: u64) -> String {
          Beside each run a witness made the same calls on a connection of its own, and checked \
          {looks} times that the answers were true.",
         OPTIONS.join(" "),
+        NO_CACHE.join(" "),
     )
 }
 
+/// What was opened or verified for a call is not kept for the next.
+const NO_CACHE: [&str; 2] = ["--key-cache", "0"];
 const ATTEMPTS: u64 = 1_000_000;
