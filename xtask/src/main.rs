@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask test`, `build`, `ci`, `conformance`, `coverage`, `ct`, `features`,
+//! The project's own tasks: `cargo xtask test`, `ci`, `conformance`, `coverage`, `ct`, `features`,
 //! `fuzz`, `handshakes`, `instructions`, `load`, `slow-clients`, `soak`, `timing` and `torture`.
 //!
 //! A task is a list of commands, run from the workspace's root, and it stops at the first one that
@@ -11,7 +11,6 @@
     reason = "a task talks to the person who runs it"
 )]
 
-mod build;
 mod checks;
 #[cfg(unix)]
 mod cluster;
@@ -46,8 +45,6 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Build the program as it is shipped: inlined across crates, which makes libcrux faster.
-    Build,
     /// Run every test: units, integration, examples, benches (once each), doc tests; with a
     /// PostgreSQL of its own.
     Test,
@@ -124,7 +121,6 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Args::parse().task {
-        Task::Build => build::run(),
         Task::Test => checks::test(),
         Task::Ci => checks::ci(),
         Task::Conformance { examples, seed } => conformance::run(examples, seed),

@@ -179,7 +179,7 @@ fn about(Extent { rounds, seconds, .. }: Extent, looks: u64) -> String {
     format!(
         "`wrk -t1 -c{CONNECTIONS}` (`-c2` for 8 MiB), {seconds} s for each figure, {rounds} rounds; \
          all servers run beside each other, and one at a time is driven. **pqc** is a release build \
-         as it is shipped (`cargo xtask build`), on its embedded store with the default settings but for \
+         on its embedded store with the default settings but for \
          `{} {}`: without keys in memory, so that it opens, decodes and verifies for each call as the others \
          do; the last columns are of one that has its key cache, as by default. Calls are made by the root \
          token. **bare** is hyper alone (`benches/bare`): the same cryptography by the same core, the \

@@ -6,21 +6,29 @@ use anyhow::{Context, bail, ensure};
 use super::Found;
 use super::document::figure;
 use super::section::{Goal, Limit, Part, Table};
-use crate::build::shipped_told;
 use crate::command::cargo_told;
+use crate::server::target;
 
-/// Measures in both builds: as the program `pqc` is shipped, and a default one.
+/// Measures in three builds: with the features that the program `pqc` has; the same with libcrux
+/// inlined; the default.
 ///
 /// # Errors
 /// The bench does not build or run.
 pub(crate) fn measure(is_trial: bool) -> anyhow::Result<Found> {
     let short = if is_trial { " -- --short" } else { "" };
-    let bench =
-        |features: &str| format!("bench --package pqc-benches {features} --bench peers{short}");
-    let rows = |told: String| told.lines().skip(1).map(Row::parse).collect::<Result<Vec<_>, _>>();
-    let full = rows(shipped_told(&bench("--features aws-lc,parallel"))?)?;
-    let plain = rows(cargo_told(&bench(""), &[])?)?;
-    ensure!(full.len() == plain.len(), "the two builds have other rows");
+    let told = |options: &str, flags: Option<&str>| -> anyhow::Result<Vec<Row>> {
+        let bench = format!("bench --package pqc-benches {options} --bench peers{short}");
+        let environment = flags.map(|flags| [("RUSTFLAGS", flags)]);
+        let told = cargo_told(&bench, environment.as_ref().map_or(&[], |one| one))?;
+        told.lines().skip(1).map(Row::parse).collect()
+    };
+    let features = "--features aws-lc,parallel";
+    let full = told(features, None)?;
+    // A folder of its own: with other flags every crate is built anew.
+    let inlined = format!("{features} --target-dir {}", target()?.join("inlined").display());
+    let inlined = told(&inlined, Some(INLINING))?;
+    let plain = told("", None)?;
+    ensure!(full.len() == plain.len() && full.len() == inlined.len(), "builds have other rows");
 
     let mut families: Vec<(&str, &Row)> = Vec::new();
     for row in &full {
@@ -43,10 +51,12 @@ pub(crate) fn measure(is_trial: bool) -> anyhow::Result<Found> {
         "µs",
         "Ratio",
         "Goal",
-        "Default build, µs",
+        "Inlined, µs",
+        "Ratio",
+        "Default, µs",
         "Ratio",
     ];
-    let rows = full.iter().zip(&plain).map(|(row, plain)| {
+    let rows = full.iter().zip(&inlined).zip(&plain).map(|((row, inlined), plain)| {
         vec![
             row.name.clone(),
             figure(row.core),
@@ -54,6 +64,8 @@ pub(crate) fn measure(is_trial: bool) -> anyhow::Result<Found> {
             figure(row.other_time),
             figure(row.ratio),
             figure(row.goal),
+            figure(inlined.core),
+            figure(inlined.ratio),
             figure(plain.core),
             figure(plain.ratio),
         ]
@@ -99,11 +111,17 @@ impl Row {
 
 const ABOUT: &str = "Each call of the core beside the same work by aws-lc-rs, libcrux, RustCrypto's AES, or the \
 core itself in another way; in one process, in turn, the median of eleven rounds. The ratio is the other's time \
-by the core's: above 1 the core is faster. The first columns are of a build as `cargo xtask build` makes it, the others included, with the features \
-`aws-lc` and `parallel`; the last of a default build without features, beside the fastest other in it. `overhead/…` is the core beside its own \
-backend called directly. `from-bytes` begins with a key's bytes and checks it; `prepared` with a key that was \
-decoded before, where the library can. aws-lc-rs takes its randomness from itself, the others from the operating \
-system at each call.";
+by the core's: above 1 the core is faster. The first columns, and the goals above, are of a release build with \
+the features `aws-lc` and `parallel`; the last of the default features, beside the fastest other too. **Inlined** \
+is the first once more with `RUSTFLAGS=\"-C llvm-args=-import-instr-limit=3000 -C \
+llvm-args=-inline-threshold=3000\"`: libcrux's AVX2 code calls functions of other crates that are compiled for \
+plain x86-64, so that each vector goes through memory; where they are inlined, they are compiled for AVX2 too. It \
+runs on every x86-64 all the same, but a program as large as `pqc` takes very long to build so. `overhead/…` is \
+the core beside its own backend called directly. `from-bytes` begins with a key's bytes and checks it; \
+`prepared` with a key that was decoded before, where the library can. aws-lc-rs takes its randomness from itself, \
+the others from the operating system at each call.";
+/// The limits are 100 and 225 by default.
+const INLINING: &str = "-C llvm-args=-import-instr-limit=3000 -C llvm-args=-inline-threshold=3000";
 
 #[test]
 fn a_row_of_the_bench_is_read() {

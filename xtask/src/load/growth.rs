@@ -10,7 +10,6 @@ use super::section::{Line, Part, Plot};
 use super::subject::{Kind, OPTIONS, Subject};
 use super::wrk::{Body, Drive, drive};
 use super::{Extent, Found, servers};
-use crate::build::SHIPPED;
 use crate::http::median;
 use crate::server::{Server, hex_field, target};
 
@@ -127,10 +126,10 @@ fn fill(subject: Subject, count: u64) -> anyhow::Result<Subject> {
     eprintln!("xtask: filling in {count} keys");
     let Subject { kind, server, folder } = subject;
     server.stop()?;
-    let mut command = Command::new(target()?.join(SHIPPED).join("pqc-bare"));
+    let mut command = Command::new(target()?.join("release/pqc-bare"));
     command.arg("fill").arg(folder.path().join("data/pqc.db")).arg(count.to_string());
     ensure!(command.status()?.success(), "the store could not be filled");
-    let server = Server::start_with(SHIPPED, folder.path(), &OPTIONS)?;
+    let server = Server::start_with("release", folder.path(), &OPTIONS)?;
     Ok(Subject { kind, server, folder })
 }
 

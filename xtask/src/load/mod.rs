@@ -28,8 +28,7 @@ use anyhow::{Context, ensure};
 use clap::ValueEnum;
 
 use self::section::{Goal, Made, Part, Section};
-use crate::build::shipped;
-use crate::command::{is_installed, root};
+use crate::command::{cargo, is_installed, root};
 use crate::server::target;
 
 /// What and how much.
@@ -83,9 +82,9 @@ struct Found {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(options.rounds > 0 && options.seconds > 0, "nothing to measure");
     ensure!(is_installed("wrk"), "wrk is missing; on Debian: apt-get install wrk");
-    shipped("build --release --package pqc-cli")?;
+    cargo("build --release")?;
     // Apart: it asks for more of the core than the server has.
-    shipped("build --release --package pqc-benches --bin pqc-bare --features aws-lc")?;
+    cargo("build --release --package pqc-benches --bin pqc-bare --features aws-lc")?;
     let (place, rounds, seconds, most_keys) = match options.quick {
         true => (target()?.join("load"), 1, 1, 10_000),
         false => (root().join("docs"), options.rounds, options.seconds, options.most_keys),

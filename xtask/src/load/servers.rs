@@ -76,10 +76,9 @@ fn another(
     options: &[&str],
 ) -> anyhow::Result<super::subject::Subject> {
     use super::subject::{Kind, OPTIONS, Subject, folder};
-    use crate::build::SHIPPED;
     use crate::server::{Server, pqc};
     let folder = folder()?;
-    let mut command = pqc(SHIPPED)?;
+    let mut command = pqc("release")?;
     command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
     command.arg(folder.path().join("data")).args(OPTIONS).args(options);
     let mut server = Server::run(command, folder.path())?;

@@ -15,7 +15,6 @@ use super::section::{Goal, Limit, Part, Table};
 use super::subject::{OPTIONS, Subject};
 use super::wrk::{Body, Drive, drive};
 use super::{Extent, Found};
-use crate::build::SHIPPED;
 use crate::http::{Connection, median};
 use crate::server::pqc;
 
@@ -89,7 +88,7 @@ fn starts_of(count: usize) -> anyhow::Result<(f64, f64, f64)> {
     server.stop()?;
     let mut times = Vec::new();
     for _ in 0..count {
-        let mut command = pqc(SHIPPED)?;
+        let mut command = pqc("release")?;
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
         command.arg(folder.path().join("data")).args(OPTIONS);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());

@@ -8,7 +8,6 @@ use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
 use super::peer;
-use crate::build::SHIPPED;
 use crate::http::Connection;
 use crate::server::{Server, target};
 
@@ -36,7 +35,7 @@ impl Subject {
     pub(crate) fn pqc(options: &[&str]) -> anyhow::Result<Self> {
         let folder = folder()?;
         let options = [&OPTIONS, options].concat();
-        let server = Server::start_with(SHIPPED, folder.path(), &options)?;
+        let server = Server::start_with("release", folder.path(), &options)?;
         Ok(Self { kind: Kind::Pqc, server, folder })
     }
 
@@ -46,7 +45,7 @@ impl Subject {
     /// As there.
     pub(crate) fn bare() -> anyhow::Result<Self> {
         let folder = folder()?;
-        let mut command = Command::new(target()?.join(SHIPPED).join("pqc-bare"));
+        let mut command = Command::new(target()?.join("release/pqc-bare"));
         command.arg("serve").arg(folder.path());
         let server = Server::run(command, folder.path())?;
         Ok(Self { kind: Kind::Bare, server, folder })
