@@ -89,7 +89,6 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_panics_is_an_error() {
-        #[expect(clippy::panic, reason = "what is tested")]
         let result = aside_if(true, || panic!("on purpose")).await;
         assert!(matches!(result, Err(Error::Internal { .. })));
     }
