@@ -44,16 +44,7 @@ pub(crate) fn cargo(arguments: &str) -> anyhow::Result<()> {
 /// # Errors
 /// As [`cargo`].
 pub(crate) fn cargo_with(arguments: &str, environment: &[(&str, &str)]) -> anyhow::Result<()> {
-    let command = format!("cargo {arguments}");
-    eprintln!("xtask: {command}");
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let status = Command::new(cargo)
-        .args(arguments.split_whitespace())
-        .envs(environment.iter().copied())
-        .current_dir(root())
-        .status()
-        .with_context(|| format!("`{command}` can't be started"))?;
-    if status.success() { Ok(()) } else { Err(Failed { command, status }.into()) }
+    run(arguments, environment, Stdio::inherit()).map(drop)
 }
 
 /// What [`cargo_with`] prints, but for its errors, which are shown.
@@ -61,15 +52,25 @@ pub(crate) fn cargo_with(arguments: &str, environment: &[(&str, &str)]) -> anyho
 /// # Errors
 /// As [`cargo`].
 pub(crate) fn cargo_told(arguments: &str, environment: &[(&str, &str)]) -> anyhow::Result<String> {
+    Ok(String::from_utf8(run(arguments, environment, Stdio::piped())?)?)
+}
+
+/// What it prints, if that is piped.
+fn run(arguments: &str, environment: &[(&str, &str)], printed: Stdio) -> anyhow::Result<Vec<u8>> {
     let command = format!("cargo {arguments}");
     eprintln!("xtask: {command}");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut told = Command::new(cargo);
-    told.args(arguments.split_whitespace()).envs(environment.iter().copied());
-    told.current_dir(root()).stderr(Stdio::inherit());
-    let told = told.output().with_context(|| format!("`{command}` can't be started"))?;
-    ensure!(told.status.success(), Failed { command, status: told.status });
-    Ok(String::from_utf8(told.stdout)?)
+    let ran = Command::new(cargo)
+        .args(arguments.split_whitespace())
+        .envs(environment.iter().copied())
+        .current_dir(root())
+        .stdin(Stdio::inherit())
+        .stdout(printed)
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("`{command}` can't be started"))?;
+    ensure!(ran.status.success(), Failed { command, status: ran.status });
+    Ok(ran.stdout)
 }
 
 /// Whether `tool` can be started.

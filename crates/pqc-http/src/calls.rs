@@ -3,8 +3,8 @@
 //!
 //! A call is at work from the look for its token until its answer is ready, but not while its body
 //! arrives, so that slow clients take no place; those are bounded by connections and their streams.
-//! Whatever else waits behind it (for the store's readers and its writer, for a thread that reads or
-//! writes a long text) waits in a queue no longer than this.
+//! Whatever else waits behind it (for the store's readers and its writer) waits in a queue no longer
+//! than this; but a signature or a long text that is begun aside is ended there though its client left.
 
 use std::sync::Arc;
 

@@ -27,7 +27,7 @@ use crate::store::KeyRecord;
 pub(crate) struct KeyCache {
     kept: Cache<Name, Arc<Entry>, Weight>,
     begun: Instant,
-    lookups: [Lookups; KINDS],
+    lookups: [Counts; KINDS],
 }
 
 /// How the keys in memory do.
@@ -124,12 +124,12 @@ impl<K> OfRow<K> {
 }
 
 #[derive(Debug, Default)]
-struct Lookups {
+struct Counts {
     hits: AtomicU64,
     misses: AtomicU64,
 }
 
-impl Lookups {
+impl Counts {
     fn count<T>(&self, found: Option<T>) -> Option<T> {
         let counter = if found.is_some() { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);

@@ -61,9 +61,7 @@ impl<D: Database> Store for D {
         if !self.writer().is_alive() {
             return Err(Error::Unavailable("the task that writes has ended".to_owned()));
         }
-        if !self.lookups().is_alive() {
-            return Err(Error::Unavailable("the task that looks tokens up has ended".to_owned()));
-        }
+        self.lookups().check()?;
         if self.writer().failed_last() {
             self.writer().try_out().await?;
         }

@@ -60,8 +60,8 @@ impl Lookups {
     }
 
     /// Whether somebody still looks tokens up.
-    pub(super) fn is_alive(&self) -> bool {
-        !self.jobs.is_closed()
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.jobs.is_closed() { Err(ended()) } else { Ok(()) }
     }
 }
 
@@ -194,7 +194,7 @@ mod tests {
     #[tokio::test]
     async fn it_ends_with_its_tasks() {
         let lookups = Lookups::start(&Arc::new(Timed::new(Broken { fails: true })), 0);
-        assert!(!lookups.is_alive());
+        assert!(matches!(lookups.check(), Err(Error::Unavailable(_))));
         let found = lookups.find(&TokenHash::from_bytes([1; 32])).await;
         assert!(matches!(found, Err(Error::Unavailable(_))));
     }

@@ -12,7 +12,8 @@ use crate::backend::internal;
 use crate::error::Error;
 use crate::secret::Secret;
 
-/// From so many bytes on it is faster than RustCrypto's, keys included.
+/// Shorter texts stay with RustCrypto's: three keys are set up here for each. Where the two are equally
+/// fast was not measured.
 pub(super) const LONG_BYTES: usize = 4096;
 
 /// AES-256-GCM under one key, without associated data. "Less safe" is what AWS-LC calls nonces that
