@@ -95,7 +95,7 @@ pub(crate) fn prepare_encapsulation_key<B: Backend>(
 
 impl PreparedEncapsulationKey {
     pub(crate) fn memory_bytes(&self) -> usize {
-        size_of_val(&*self.ml_kem)
+        self.ml_kem.memory_bytes()
     }
 
     pub(crate) fn encapsulate(
@@ -157,7 +157,7 @@ pub(crate) fn prepare_decapsulation_key<B: Backend>(
 
 impl PreparedDecapsulationKey {
     pub(crate) fn memory_bytes(&self) -> usize {
-        size_of_val(&*self.ml_kem)
+        self.ml_kem.memory_bytes()
     }
 
     pub(crate) fn decapsulate(&self, ciphertext: &[u8]) -> Result<Secret<32>, Error> {

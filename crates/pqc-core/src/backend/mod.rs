@@ -204,6 +204,9 @@ pub trait Backend {
 pub trait PreparedEncapsulation: Send + Sync {
     /// ML-KEM.Encaps_internal (FIPS 203, Algorithm 17): ciphertext and secret.
     fn encapsulate(&self, message: &Secret<32>) -> (Vec<u8>, Secret<32>);
+
+    /// About how many bytes of memory it takes, what it points to counted.
+    fn memory_bytes(&self) -> usize;
 }
 
 /// A decoded decapsulation key, wiped when it is dropped.
@@ -213,6 +216,9 @@ pub trait PreparedDecapsulation: Send + Sync {
     /// # Errors
     /// [`Error::Internal`]: a ciphertext of another length.
     fn decapsulate(&self, ciphertext: &[u8]) -> Result<Secret<32>, Error>;
+
+    /// About how many bytes of memory it takes, what it points to counted.
+    fn memory_bytes(&self) -> usize;
 }
 
 /// A decoded signing key, wiped when it is dropped.

@@ -104,7 +104,7 @@ impl PreparedEncapsulationKey {
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>()
             + match &self.key {
-                Encapsulating::MlKem(key) => size_of_val(&**key),
+                Encapsulating::MlKem(key) => key.memory_bytes(),
                 Encapsulating::XWing(key) => key.memory_bytes(),
             }
     }
@@ -161,7 +161,7 @@ impl PreparedDecapsulationKey {
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>()
             + match &self.key {
-                Decapsulating::MlKem(key) => size_of_val(&**key),
+                Decapsulating::MlKem(key) => key.memory_bytes(),
                 Decapsulating::XWing(key) => key.memory_bytes(),
             }
     }

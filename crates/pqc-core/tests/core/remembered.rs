@@ -132,6 +132,8 @@ fn what_it_takes_of_memory_is_no_less_than_its_parts() {
     let parts = 800 + Attestation::bytes(SignatureAlgorithm::MlDsa44) + 1312;
     let prepared = attested().receiver.encapsulation_key().prepare().unwrap().memory_bytes();
     assert!(prepared >= 800, "{prepared}");
+    let decapsulating = attested().receiver.prepare().unwrap().memory_bytes();
+    assert!(decapsulating >= 1632, "{decapsulating}");
     let bytes = known.memory_bytes();
     assert!((parts + prepared..parts + prepared + 1000).contains(&bytes), "{bytes}");
 }

@@ -112,12 +112,20 @@ macro_rules! prepared {
                     $modules::$name::encapsulate(self, *message.expose_bytes());
                 (ciphertext.as_ref().to_vec(), Secret::from(secret))
             }
+
+            fn memory_bytes(&self) -> usize {
+                size_of_val(self) // libcrux points to nothing
+            }
         }
 
         impl PreparedDecapsulation for KeyPair<$modules::$name::$pair> {
             fn decapsulate(&self, ciphertext: &[u8]) -> Result<Secret<32>, Error> {
                 let ciphertext = ciphertext.try_into().map_err(|_| internal("decapsulation"))?;
                 Ok(Secret::from($modules::$name::decapsulate(&self.0, &ciphertext)))
+            }
+
+            fn memory_bytes(&self) -> usize {
+                size_of_val(self)
             }
         }
     };

@@ -10,17 +10,22 @@ use crate::backend::{
     PreparedDecapsulation, PreparedEncapsulation, PreparedSigning, PreparedVerifying, internal,
 };
 use crate::error::Error;
+use crate::kem::ParameterSet;
 use crate::secret::Secret;
 use crate::sign::shake256;
 
 macro_rules! prepared {
-    ($($set:ty),*) => {
+    ($($set:ident),*) => {
         $(
             impl PreparedEncapsulation for EncapsulationKey<$set> {
                 fn encapsulate(&self, message: &Secret<32>) -> (Vec<u8>, Secret<32>) {
                     let message = message.expose_bytes().into();
                     let (ciphertext, secret) = self.encapsulate_deterministic(message);
                     (ciphertext.to_vec(), Secret::from(<[u8; 32]>::from(secret)))
+                }
+
+                fn memory_bytes(&self) -> usize {
+                    size_of_val(self) + vector_bytes(ParameterSet::$set) + 32
                 }
             }
 
@@ -30,12 +35,21 @@ macro_rules! prepared {
                         ciphertext.try_into().map_err(|_| internal("decapsulation"))?;
                     Ok(Secret::from(<[u8; 32]>::from(Decapsulate::decapsulate(self, ciphertext))))
                 }
+
+                fn memory_bytes(&self) -> usize {
+                    size_of_val(self) + 2 * vector_bytes(ParameterSet::$set) + 3 * 32
+                }
             }
         )*
     };
 }
 
 prepared!(MlKem512, MlKem768, MlKem1024);
+
+/// A vector of decoded polynomials, each of 256 coefficients of 2 bytes: ml-kem's keys point to them.
+fn vector_bytes(set: ParameterSet) -> usize {
+    set.encapsulation_key_bytes() / 384 * 256 * 2
+}
 
 /// A signing key, and tr of it, which ml-dsa does not give back.
 pub(super) struct SigningKey<P: MlDsaParams> {
