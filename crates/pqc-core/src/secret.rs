@@ -24,10 +24,11 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::{Deref, DerefMut};
 
 use rand_core::TryCryptoRng;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, optimization_barrier};
 
 use crate::error::{Error, Field, check_length};
 
@@ -42,7 +43,6 @@ use crate::error::{Error, Field, check_length};
 /// assert_eq!(short.to_string(), "key must be 32 bytes, not 31");
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(ZeroizeOnDrop)]
 pub struct Secret<const N: usize>(Box<[u8; N]>);
 
 impl<const N: usize> Secret<N> {
@@ -87,6 +87,15 @@ impl<const N: usize> Secret<N> {
     }
 }
 
+impl<const N: usize> Drop for Secret<N> {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        optimization_barrier(&*self.0);
+    }
+}
+
+impl<const N: usize> ZeroizeOnDrop for Secret<N> {}
+
 impl<const N: usize> From<[u8; N]> for Secret<N> {
     /// Moves `bytes` to the heap and wipes the array it was given.
     fn from(mut bytes: [u8; N]) -> Self {
@@ -111,25 +120,26 @@ impl<const N: usize> fmt::Debug for Secret<N> {
 /// assert_eq!(text.expose_bytes(), SecretVec::new(b"text".to_vec()).expose_bytes());
 /// assert_eq!(format!("{text:?}"), "[redacted]");
 /// ```
-#[derive(ZeroizeOnDrop)]
-pub struct SecretVec(Vec<u8>);
+pub struct SecretVec(Wiped<Vec<u8>>);
+
+impl ZeroizeOnDrop for SecretVec {}
 
 impl SecretVec {
     /// Takes `bytes` over. Their buffer is wiped on drop, spare capacity included.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        Self(Wiped::new(bytes))
     }
 
     /// Copies `bytes`. The caller wipes its own copy.
     #[must_use]
     pub fn copy_of(bytes: &[u8]) -> Self {
-        Self(bytes.to_vec())
+        Self::new(bytes.to_vec())
     }
 
     /// Room for `count` bytes that are written in place.
     pub(crate) fn zeroed(count: usize) -> Self {
-        Self(alloc::vec![0; count])
+        Self::new(alloc::vec![0; count])
     }
 
     /// The secret bytes: for the one call that needs them.
@@ -155,7 +165,76 @@ impl SecretVec {
     }
 }
 
+impl<T: Buffer> From<Wiped<T>> for SecretVec {
+    /// Takes the buffer over.
+    fn from(mut bytes: Wiped<T>) -> Self {
+        Self::new(core::mem::take(&mut bytes.0).into())
+    }
+}
+
 impl fmt::Debug for SecretVec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// A buffer to read into, write to and take apart, wiped on drop, spare capacity included. Where one
+/// grows beyond its capacity, what it leaves behind is not.
+///
+/// It does what `Zeroizing` does, but as fast as memory is filled: `Zeroizing` writes each byte by
+/// itself, which takes longer than to decrypt them.
+///
+/// ```
+/// use pqc_core::{SecretVec, secret::Wiped};
+/// let mut text = Wiped::new(String::with_capacity(8));
+/// text.push_str("text");
+/// assert_eq!((text.as_str(), format!("{text:?}").as_str()), ("text", "[redacted]"));
+/// assert_eq!(SecretVec::from(text).expose_bytes(), b"text");
+/// ```
+#[derive(Default)]
+pub struct Wiped<T: Buffer>(T);
+
+/// A buffer of bytes: `Vec<u8>` or `String`.
+pub trait Buffer: Default + Into<Vec<u8>> {}
+
+impl<T: Default + Into<Vec<u8>>> Buffer for T {}
+
+impl<T: Buffer> Wiped<T> {
+    /// Takes the buffer over.
+    #[must_use]
+    pub fn new(buffer: T) -> Self {
+        Self(buffer)
+    }
+}
+
+impl<T: Buffer> Deref for Wiped<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Buffer> DerefMut for Wiped<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<T: Buffer> Drop for Wiped<T> {
+    fn drop(&mut self) {
+        let mut bytes: Vec<u8> = core::mem::take(&mut self.0).into();
+        // Within its capacity a vector does not move.
+        bytes.clear();
+        bytes.resize(bytes.capacity(), 0);
+        // Or the compiler would leave out writes that nobody reads.
+        optimization_barrier(bytes.as_slice());
+    }
+}
+
+impl<T: Buffer> ZeroizeOnDrop for Wiped<T> {}
+
+impl<T: Buffer> fmt::Debug for Wiped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
     }

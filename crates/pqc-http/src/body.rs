@@ -7,10 +7,10 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use pqc_core::secret::Wiped;
 use pqc_service::aside::{LONG_TEXT_BYTES, aside_if};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
-use zeroize::Zeroizing;
 
 use crate::problem::{Attempt, Problem, Unavailable};
 
@@ -71,7 +71,7 @@ impl Room {
 
     /// An answer's bytes, which hold room until they are sent, and are wiped then. They are due,
     /// so it is those who come later that are refused.
-    pub(crate) fn keep(mut self, answer: Zeroizing<Vec<u8>>) -> Bytes {
+    pub(crate) fn keep(mut self, answer: Wiped<Vec<u8>>) -> Bytes {
         let length = answer.len();
         self.shrink(length);
         self.used.fetch_add(length - self.held, Ordering::AcqRel);
@@ -86,7 +86,7 @@ impl Drop for Room {
     }
 }
 
-struct Kept(Zeroizing<Vec<u8>>, #[expect(dead_code, reason = "held, not read")] Room);
+struct Kept(Wiped<Vec<u8>>, #[expect(dead_code, reason = "held, not read")] Room);
 
 impl AsRef<[u8]> for Kept {
     fn as_ref(&self) -> &[u8] {
@@ -122,7 +122,7 @@ pub(crate) async fn receive(
     limit: usize,
     Time { each_mebibyte, due }: Time,
     room: &mut Room,
-) -> Result<Zeroizing<Vec<u8>>, Problem> {
+) -> Result<Wiped<Vec<u8>>, Problem> {
     let too_large = Problem::BodyTooLarge { limit };
     let most = match body.size_hint().exact().map(usize::try_from) {
         Some(Ok(announced)) if announced <= limit => announced,
@@ -131,7 +131,7 @@ pub(crate) async fn receive(
     };
     let mut deadline = Instant::now() + each_mebibyte;
     let mut mebibytes = 0;
-    let mut received = Zeroizing::new(Vec::new());
+    let mut received = Wiped::new(Vec::new());
     let before = room.held;
     while let Some(frame) =
         timeout_at(deadline.min(due), body.frame()).await.map_err(|_| Problem::SlowBody)?
@@ -159,12 +159,9 @@ pub(crate) async fn receive(
 }
 
 /// Growing by hand, so that the smaller buffer is wiped.
-async fn enlarge(
-    smaller: Zeroizing<Vec<u8>>,
-    capacity: usize,
-) -> Result<Zeroizing<Vec<u8>>, Problem> {
+async fn enlarge(smaller: Wiped<Vec<u8>>, capacity: usize) -> Result<Wiped<Vec<u8>>, Problem> {
     off_the_runtime(smaller.len(), move || {
-        let mut larger = Zeroizing::new(Vec::with_capacity(capacity));
+        let mut larger = Wiped::new(Vec::with_capacity(capacity));
         larger.extend_from_slice(&smaller);
         Ok(larger)
     })
@@ -222,7 +219,7 @@ mod tests {
         drop(first);
         let again = receive_with(&ceiling, 60, 80).await.unwrap();
         // The answer takes the place of what came.
-        let sent = again.keep(Zeroizing::new(vec![0; 40]));
+        let sent = again.keep(Wiped::new(vec![0; 40]));
         assert!(receive_with(&ceiling, 61, 80).await.is_err());
         assert!(receive_with(&ceiling, 60, 80).await.is_ok());
         drop(sent);

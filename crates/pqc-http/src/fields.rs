@@ -3,8 +3,8 @@
 //! Unknown fields are ignored, null is absent, and a secret is read from a body only. Texts are
 //! wiped on drop; an error names the place and the form that would do, never the value.
 
+use pqc_core::secret::Wiped;
 use pqc_core::{Context, SecretVec};
-use zeroize::Zeroizing;
 
 use crate::api::wire::{self, Undecodable};
 use crate::json::{Json, MAX_ITEMS, Object};
@@ -26,7 +26,7 @@ impl Fields {
             if fields.iter().any(|(known, _)| *known == name) {
                 return Err(Problem::BadRequest("A name stands twice in the query."));
             }
-            fields.push((name.into_owned(), Json::Text(Zeroizing::new(value.into_owned()))));
+            fields.push((name.into_owned(), Json::Text(Wiped::new(value.into_owned()))));
         }
         Ok(Self { query: fields, body: Vec::new() })
     }
@@ -71,7 +71,7 @@ impl Fields {
         self.text(name)?;
         let text = self.body.iter_mut().find(|(key, _)| key == name).map(|(_, value)| value);
         match text {
-            Some(Json::Text(text)) => Ok(SecretVec::new(std::mem::take(&mut **text).into_bytes())),
+            Some(Json::Text(text)) => Ok(SecretVec::from(std::mem::take(text))),
             _ => Err(self.missing(name)),
         }
     }
@@ -80,7 +80,7 @@ impl Fields {
     pub(crate) fn wipe(&mut self, name: &'static str) {
         for (_, value) in self.body.iter_mut().filter(|(key, _)| key == name) {
             if let Json::Text(text) = value {
-                *text = Zeroizing::default();
+                *text = Wiped::default();
             }
         }
     }
@@ -128,7 +128,7 @@ impl Fields {
         &self,
         name: &'static str,
         lengths: &[usize],
-    ) -> Result<Zeroizing<Vec<u8>>, FieldError> {
+    ) -> Result<Wiped<Vec<u8>>, FieldError> {
         let text = self.text(name)?;
         wire::decode_fixed(text, lengths).map_err(|wrong| self.undecodable(name, wrong, lengths))
     }
@@ -138,7 +138,7 @@ impl Fields {
         &self,
         name: &'static str,
         lengths: &[usize],
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, FieldError> {
+    ) -> Result<Option<Wiped<Vec<u8>>>, FieldError> {
         match self.optional_text(name)? {
             None => Ok(None),
             Some(_) => self.bytes(name, lengths).map(Some),
@@ -146,7 +146,7 @@ impl Fields {
     }
 
     /// A value of any length.
-    pub(crate) fn any_bytes(&self, name: &'static str) -> Result<Zeroizing<Vec<u8>>, FieldError> {
+    pub(crate) fn any_bytes(&self, name: &'static str) -> Result<Wiped<Vec<u8>>, FieldError> {
         let text = self.text(name)?;
         wire::decode_any(text).map_err(|wrong| self.undecodable(name, wrong, &[]))
     }
@@ -162,7 +162,7 @@ impl Fields {
             }
         };
         let bytes = decode(self.text(name)?);
-        bytes.map(|mut bytes| SecretVec::new(std::mem::take(&mut *bytes))).ok_or_else(|| {
+        bytes.map(SecretVec::from).ok_or_else(|| {
             self.error(name, "is not in the encoding that `encoding` says", "encoding")
         })
     }

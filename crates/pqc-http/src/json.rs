@@ -6,14 +6,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use pqc_core::secret::Wiped;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use zeroize::Zeroizing;
 
 /// A JSON value, as far as a call can use it. Texts are wiped.
 pub(crate) enum Json {
     Null,
     Count(u64),
-    Text(Zeroizing<String>),
+    Text(Wiped<String>),
     /// Of values that are no lists.
     List(Vec<Json>),
     Other,
@@ -97,7 +97,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Text(Zeroizing::new(text.to_owned())))
+        Ok(Json::Text(Wiped::new(text.to_owned())))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {

@@ -13,6 +13,7 @@ use axum::routing::any;
 use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
+use pqc_core::secret::Wiped;
 use pqc_core::token::Demand;
 use pqc_core::{AccountId, KeyId, SecretVec};
 use pqc_service::audit::{Use, WrittenDown};
@@ -20,7 +21,6 @@ use pqc_service::replay::{Admission, Comer, Holder, Repeatable};
 use pqc_service::{Admitted, Authorized};
 use serde::Serialize;
 use tracing::Instrument;
-use zeroize::Zeroizing;
 
 use crate::app::{App, Config};
 use crate::around::{RequestId, other_method, without_body};
@@ -117,12 +117,12 @@ pub(crate) enum BodyRule {
 
 /// A JSON answer. It may hold a secret, so it is wiped once it is sent.
 #[derive(Debug)]
-pub(crate) struct Answer(Zeroizing<Vec<u8>>);
+pub(crate) struct Answer(Wiped<Vec<u8>>);
 
 impl Answer {
     /// Writes a value of the wire.
     pub(crate) fn json(value: &impl Serialize) -> Result<Self, Problem> {
-        let mut json = Zeroizing::new(Vec::with_capacity(ANSWER_CAPACITY));
+        let mut json = Wiped::new(Vec::with_capacity(ANSWER_CAPACITY));
         serde_json::to_writer(&mut *json, value).map_err(|_| Problem::Internal)?;
         Ok(Self(json))
     }
@@ -131,14 +131,14 @@ impl Answer {
     pub(crate) fn text(text: &str) -> Result<Self, Problem> {
         // Most texts need few escapes; a buffer that has to grow leaves an unwiped one behind.
         let escapes = text.bytes().filter(|b| b.is_ascii_control() || b"\"\\".contains(b)).count();
-        let mut json = Zeroizing::new(Vec::with_capacity(text.len() + 5 * escapes + 2));
+        let mut json = Wiped::new(Vec::with_capacity(text.len() + 5 * escapes + 2));
         serde_json::to_writer(&mut *json, text).map_err(|_| Problem::Internal)?;
         Ok(Self(json))
     }
 
     /// Writes bytes in hex as a JSON string.
     pub(crate) fn hex(bytes: &[u8]) -> Result<Self, Problem> {
-        let mut json = Zeroizing::new(vec![b'"'; bytes.len() * 2 + 2]);
+        let mut json = Wiped::new(vec![b'"'; bytes.len() * 2 + 2]);
         let end = json.len() - 1;
         let digits = json.get_mut(1..end).ok_or(Problem::Internal)?;
         hex::encode_to_slice(bytes, digits).map_err(|_| Problem::Internal)?;
@@ -147,7 +147,7 @@ impl Answer {
 
     /// One that was written before.
     fn kept(answer: &SecretVec) -> Self {
-        Self(Zeroizing::new(answer.expose_bytes().to_vec()))
+        Self(Wiped::new(answer.expose_bytes().to_vec()))
     }
 
     pub(crate) fn into_response(self, room: Room) -> Response {

@@ -8,9 +8,9 @@
 //! derived from the token's value, which no store has.
 
 use pqc_core::replay::{IdempotencyKey, Replay, ReplayId, RequestHash};
+use pqc_core::secret::Wiped;
 use pqc_core::token::{Demand, Refusal, TokenHash, TokenValue};
 use pqc_core::{AccountId, SecretVec, Timestamp, TokenId};
-use zeroize::Zeroizing;
 
 use crate::audit::{By, Use};
 use crate::authorize::{Admitted, Authorized, Caller};
@@ -234,7 +234,7 @@ impl Service {
     ) -> Result<Option<KeptAnswer>, Error> {
         let Some(Claim { call, nonce }) = &admitted.claim else { return Ok(None) };
         // In its room from the beginning: one that grows leaves a part of it behind.
-        let mut whole = Zeroizing::new(Vec::with_capacity(answer.len().saturating_add(1)));
+        let mut whole = Wiped::new(Vec::with_capacity(answer.len().saturating_add(1)));
         whole.push(kind);
         whole.extend_from_slice(answer);
         let sealed = call.replay.seal(&call.request, &whole, &mut self.rng())?;

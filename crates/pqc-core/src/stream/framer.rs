@@ -5,13 +5,11 @@
 
 use alloc::vec::Vec;
 
-use zeroize::Zeroizing;
-
 use super::{
     CHUNK_BYTES, SEALED_CHUNK_BYTES, StreamOpener, StreamSealer, split_unless_last, too_long,
 };
 use crate::error::Error;
-use crate::secret::SecretVec;
+use crate::secret::{SecretVec, Wiped};
 
 /// Seals what is pushed, in pieces of any length. Holds up to 64 KiB of text. Secret.
 ///
@@ -163,12 +161,12 @@ const MANY: usize = 64;
 
 /// Up to `N` bytes of input, in a buffer that never moves.
 struct Held<const N: usize> {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Wiped<Vec<u8>>,
 }
 
 impl<const N: usize> Held<N> {
     fn new() -> Self {
-        Self { bytes: Zeroizing::new(Vec::with_capacity(N)) }
+        Self { bytes: Wiped::new(Vec::with_capacity(N)) }
     }
 
     /// Moves bytes over from `input`. Where `N` are there and more wait, `process` has them.

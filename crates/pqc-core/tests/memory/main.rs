@@ -25,6 +25,7 @@ use std::mem::ManuallyDrop;
 use hkdf::Hkdf;
 use pqc_core::kem::ParameterSet;
 use pqc_core::message::AccountKey;
+use pqc_core::secret::Wiped;
 use pqc_core::token::{TokenKind, TokenValue};
 use pqc_core::{
     AccountId, BoxKey, Context, DecapsulationKey, KemAlgorithm, MasterKey, MasterKeys, Secret,
@@ -64,6 +65,18 @@ fn a_secret_that_is_freed_unwiped_is_found() {
     assert_eq!(moved.pieces["secret"], 4, "{moved:?}");
 
     nothing("its twin, wiped", &secrets, || SecretVec::copy_of(black_box(&secret)));
+    nothing("wiped where it had been longer", &secrets, || {
+        let mut bytes = Wiped::new(black_box(secret.to_vec()));
+        bytes.truncate(1);
+        (SecretVec::from(Wiped::new(black_box(secret.to_vec()))), bytes)
+    });
+    let text = "in 64 bytes: a text that is looked for as any other secret is, !";
+    let secrets = Secrets::default().with("text", text.as_bytes());
+    nothing("a text, wiped", &secrets, || {
+        let mut longer = Wiped::new(String::with_capacity(100));
+        longer.push_str(black_box(text));
+        longer
+    });
 }
 
 /// The control for unpacked keys: this is how the backends hold a key that they have read. (ml-kem

@@ -2,6 +2,7 @@
 //! base64url, padded or not, wherever hex is.
 
 use base64ct::{Base64, Base64Unpadded, Base64Url, Base64UrlUnpadded, Encoding};
+use pqc_core::secret::Wiped;
 use zeroize::Zeroizing;
 
 /// Why a text is not the bytes that were asked for.
@@ -14,10 +15,7 @@ pub(crate) enum Undecodable {
 }
 
 /// Decodes a value of one of `lengths`: the reading that has such a length, hex first.
-pub(crate) fn decode_fixed(
-    text: &str,
-    lengths: &[usize],
-) -> Result<Zeroizing<Vec<u8>>, Undecodable> {
+pub(crate) fn decode_fixed(text: &str, lengths: &[usize]) -> Result<Wiped<Vec<u8>>, Undecodable> {
     // A text far too long for a right value is not decoded: that would take as long as it is.
     let longest = lengths.iter().max().copied().unwrap_or_default();
     if text.len() > longest.saturating_mul(2).saturating_add(LONGEST_EXCESS) {
@@ -37,7 +35,7 @@ pub(crate) fn decode_fixed(
 }
 
 /// Decodes a value of any length: hex if the whole text is hex.
-pub(crate) fn decode_any(text: &str) -> Result<Zeroizing<Vec<u8>>, Undecodable> {
+pub(crate) fn decode_any(text: &str) -> Result<Wiped<Vec<u8>>, Undecodable> {
     decode_hex(text).or_else(|| decode_base64(text)).ok_or(Undecodable::Encoding)
 }
 
@@ -51,16 +49,16 @@ pub(crate) fn decode_head<const N: usize>(text: &str) -> Result<[u8; N], Undecod
         .ok_or(Undecodable::Encoding)
 }
 
-pub(crate) fn decode_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(vec![0; text.len() / 2]);
+pub(crate) fn decode_hex(text: &str) -> Option<Wiped<Vec<u8>>> {
+    let mut bytes = Wiped::new(vec![0; text.len() / 2]);
     hex::decode_to_slice(text, &mut bytes).ok()?;
     Some(bytes)
 }
 
-pub(crate) fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn decode_base64(text: &str) -> Option<Wiped<Vec<u8>>> {
     let url = text.contains(['-', '_']);
     let padded = text.ends_with('=');
-    let mut bytes = Zeroizing::new(vec![0; text.len()]);
+    let mut bytes = Wiped::new(vec![0; text.len()]);
     let decoded = match (url, padded) {
         (false, true) => Base64::decode(text, &mut bytes),
         (false, false) => Base64Unpadded::decode(text, &mut bytes),
@@ -117,15 +115,15 @@ mod tests {
         assert_eq!(decode_fixed("deadbeef", &[6]).unwrap().len(), 6);
         assert_eq!(decode_fixed("deadbeef", &[4, 6]).unwrap().len(), 4);
         assert_eq!(decode_any("deadbeef").unwrap().len(), 4);
-        assert_eq!(decode_fixed("deadbeef", &[5]), Err(Undecodable::Length(4)));
+        assert_eq!(decode_fixed("deadbeef", &[5]).unwrap_err(), Undecodable::Length(4));
     }
 
     #[test]
     fn a_text_far_too_long_is_refused_undecoded() {
         let text = "zz".repeat(LONGEST_EXCESS);
-        assert_eq!(decode_fixed(&text, &[32]), Err(Undecodable::Length(LONGEST_EXCESS)));
+        assert_eq!(decode_fixed(&text, &[32]).unwrap_err(), Undecodable::Length(LONGEST_EXCESS));
         let text = "z!".repeat(32);
-        assert_eq!(decode_fixed(&text, &[32]), Err(Undecodable::Encoding));
+        assert_eq!(decode_fixed(&text, &[32]).unwrap_err(), Undecodable::Encoding);
     }
 
     #[test]
@@ -141,7 +139,7 @@ mod tests {
     #[test]
     fn what_is_neither_is_refused() {
         for text in ["xyz!", "de ad", "+//+AQ=", "+_AQ", "a"] {
-            assert_eq!(decode_any(text), Err(Undecodable::Encoding), "{text}");
+            assert_eq!(decode_any(text).unwrap_err(), Undecodable::Encoding, "{text}");
         }
         assert!(decode_any("").unwrap().is_empty());
     }
