@@ -75,9 +75,9 @@ fn generate_keys(keys: &Keys) -> Answered {
 
 fn encapsulate_key(keys: &Keys, request: &EncapsulateKey<'_>) -> Answered {
     let verified = VerifiedEncapsulationKey::verify(
-        &UnverifiedKey::from_bytes(&hex::decode(request.pk)?)?,
-        &Attestation::from_bytes(&hex::decode(request.signature)?)?,
-        &VerifyingKey::from_bytes(&hex::decode(request.verif_key)?)?,
+        &UnverifiedKey::from_bytes(&from_hex(request.pk)?)?,
+        &Attestation::from_bytes(&from_hex(request.signature)?)?,
+        &VerifyingKey::from_bytes(&from_hex(request.verif_key)?)?,
         &keys.trusted,
         None,
         now(),
@@ -93,8 +93,8 @@ fn encapsulate_key(keys: &Keys, request: &EncapsulateKey<'_>) -> Answered {
 }
 
 fn decapsulate_key(keys: &Keys, request: &DecapsulateKey<'_>) -> Answered {
-    let ciphertext = Ciphertext::from_bytes(&hex::decode(request.cipher)?)?;
-    let secret = keys.pair(&hex::decode(request.pk)?)?.decapsulate(&ciphertext)?;
+    let ciphertext = Ciphertext::from_bytes(&from_hex(request.cipher)?)?;
+    let secret = keys.pair(&from_hex(request.pk)?)?.decapsulate(&ciphertext)?;
     let answer = DecapsulateKeyAnswer { shared_key: to_hex(secret.expose_bytes()) };
     written(&answer, Change::Use)
 }
@@ -109,7 +109,7 @@ fn encrypt_text(keys: &Keys, request: &EncryptText<'_>) -> Answered {
 }
 
 fn decrypt_text(keys: &Keys, request: &DecryptText<'_>) -> Answered {
-    let sealed = MessageBox::from_bytes(hex::decode(request.ciphertext)?)?;
+    let sealed = MessageBox::from_bytes(from_hex(request.ciphertext)?)?;
     let text = match request.key {
         Some(key) => callers(key)?.open(&sealed, &[])?,
         None => keys.text.open(&sealed, &[])?,
@@ -118,7 +118,7 @@ fn decrypt_text(keys: &Keys, request: &DecryptText<'_>) -> Answered {
 }
 
 fn callers(key: &str) -> anyhow::Result<BoxKey> {
-    Ok(BoxKey::from_caller(&Secret::from_slice(Field::BoxKey, &hex::decode(key)?)?))
+    Ok(BoxKey::from_caller(&Secret::from_slice(Field::BoxKey, &from_hex(key)?)?))
 }
 
 fn sign(keys: &Keys, request: &Sign<'_>) -> Answered {
@@ -139,8 +139,8 @@ fn sign(keys: &Keys, request: &Sign<'_>) -> Answered {
 }
 
 fn verify(request: &Verify<'_>) -> Answered {
-    let public = VerifyingKey::from_bytes(&hex::decode(request.pk)?)?;
-    let signature = Signature::from_bytes(&hex::decode(request.signature)?)?;
+    let public = VerifyingKey::from_bytes(&from_hex(request.pk)?)?;
+    let signature = Signature::from_bytes(&from_hex(request.signature)?)?;
     let verified = public.verify(request.data.as_bytes(), Context::EMPTY, &signature);
     written(&VerifyAnswer { verified }, Change::Use)
 }
@@ -170,7 +170,7 @@ fn generate_client_keys() -> Answered {
 }
 
 fn encapsulate(request: &Encapsulate<'_>) -> Answered {
-    let key = EncapsulationKey::from_bytes(&hex::decode(request.encapsulation_key)?)?;
+    let key = EncapsulationKey::from_bytes(&from_hex(request.encapsulation_key)?)?;
     let (ciphertext, secret) = key.encapsulate_unattested(&mut SysRng)?;
     let answer = EncapsulateAnswer {
         ciphertext: to_hex(ciphertext.as_bytes()),
@@ -180,8 +180,8 @@ fn encapsulate(request: &Encapsulate<'_>) -> Answered {
 }
 
 fn decapsulate(request: &Decapsulate<'_>) -> Answered {
-    let ciphertext = Ciphertext::from_bytes(&hex::decode(request.ciphertext)?)?;
-    let seed = hex::decode(request.decapsulation_key)?;
+    let ciphertext = Ciphertext::from_bytes(&from_hex(request.ciphertext)?)?;
+    let seed = from_hex(request.decapsulation_key)?;
     let key = DecapsulationKey::from_seed_or_expanded(ciphertext.algorithm(), &seed)?;
     let secret = key.decapsulate(&ciphertext)?;
     written(&DecapsulateAnswer { shared_secret: to_hex(secret.expose_bytes()) }, Change::Use)

@@ -11,18 +11,25 @@ pub(crate) fn hex_json(bytes: &[u8]) -> Vec<u8> {
     let end = json.len() - 1;
     if let Some(digits) = json.get_mut(1..end) {
         // The lengths fit.
-        let _ = hex::encode_to_slice(bytes, digits);
+        let _ = faster_hex::hex_encode(bytes, digits);
     }
     json
 }
 
-/// Lower-case hex, written at once: `hex::encode` gathers a text digit by digit, several times as long.
+/// Lower-case hex.
 pub(crate) fn to_hex(bytes: impl AsRef<[u8]>) -> String {
     let bytes = bytes.as_ref();
     let mut digits = vec![0; bytes.len() * 2];
     // The lengths fit, and digits are a text.
-    let _ = hex::encode_to_slice(bytes, &mut digits);
+    let _ = faster_hex::hex_encode(bytes, &mut digits);
     String::from_utf8(digits).unwrap_or_default()
+}
+
+/// Bytes from hex.
+pub(crate) fn from_hex(digits: &str) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = vec![0; digits.len() / 2];
+    faster_hex::hex_decode(digits.as_bytes(), &mut bytes)?;
+    Ok(bytes)
 }
 
 #[derive(Deserialize)]

@@ -1,9 +1,12 @@
-//! ML-KEM beside aws-lc-rs and libcrux.
+//! ML-KEM beside aws-lc-rs, libcrux, ml-kem and fips203.
 
 use std::hint::black_box;
 
 use aws_lc_rs::kem as aws;
+use fips203::traits::{Decaps, Encaps, KeyGen, SerDes};
+use fips203::{ml_kem_512, ml_kem_768, ml_kem_1024};
 use getrandom::SysRng;
+use ml_kem::{MlKem512, MlKem768, MlKem1024};
 use pqc_core::kem::ParameterSet;
 use pqc_core::{Ciphertext, DecapsulationKey, EncapsulationKey};
 
@@ -16,7 +19,7 @@ const MANY: usize = 100;
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     macro_rules! of {
-        ($set:expr, $module:ident, $aws:expr) => {{
+        ($set:expr, $module:ident, $aws:expr, $rust:ident, $fips:ident) => {{
             use libcrux_ml_kem::$module as libcrux;
             let set = $set;
             let name = set.name();
@@ -49,7 +52,14 @@ pub(crate) fn rows() -> Vec<Row> {
             rows.push(
                 Row::new(format!("kem/generate/{name}"), NO_SLOWER, generate)
                     .beside("libcrux", libcrux_generate)
-                    .beside("aws-lc-rs", aws_generate),
+                    .beside("aws-lc-rs", aws_generate)
+                    .beside("ml-kem", || {
+                        let key = ml_kem::DecapsulationKey::<$rust>::from_seed(random().into());
+                        black_box(key);
+                    })
+                    .beside("fips203", || {
+                        black_box($fips::KG::keygen_from_seed(random(), random()));
+                    }),
             );
             rows.push(
                 Row::new(format!("overhead/kem/generate/{name}"), NO_OVERHEAD, generate)
@@ -73,10 +83,24 @@ pub(crate) fn rows() -> Vec<Row> {
                 let key = aws::EncapsulationKey::new($aws, &bytes).unwrap();
                 black_box(key.encapsulate().unwrap());
             };
+            let bytes = public_bytes.clone();
+            let by_ml_kem = move || {
+                let key = bytes.as_slice().try_into().unwrap();
+                let key = ml_kem::EncapsulationKey::<$rust>::new(key).unwrap();
+                black_box(key.encapsulate_deterministic(&random().into()));
+            };
+            let bytes = public_bytes.clone();
+            let by_fips203 = move || {
+                let key = bytes.as_slice().try_into().unwrap();
+                let key = $fips::EncapsKey::try_from_bytes(key).unwrap();
+                black_box(key.encaps_from_seed(&random()));
+            };
             rows.push(
                 Row::new(format!("kem/encapsulate-from-bytes/{name}"), NO_SLOWER, core)
                     .beside("libcrux", by_libcrux)
-                    .beside("aws-lc-rs", by_aws),
+                    .beside("aws-lc-rs", by_aws)
+                    .beside("ml-kem", by_ml_kem)
+                    .beside("fips203", by_fips203),
             );
 
             // With a key that was read.
@@ -162,10 +186,28 @@ pub(crate) fn rows() -> Vec<Row> {
                 let key = aws::DecapsulationKey::new($aws, &bytes).unwrap();
                 black_box(key.decapsulate(sent.as_slice().into()).unwrap());
             };
+            let (bytes, sent) = (private_bytes.clone(), ciphertext_bytes.clone());
+            #[expect(deprecated, reason = "bytes to bytes: the others read this form too")]
+            let by_ml_kem = move || {
+                let key = bytes.as_slice().try_into().unwrap();
+                let key = ml_kem::DecapsulationKey::<$rust>::from_expanded(key).unwrap();
+                let sent = sent.as_slice().try_into().unwrap();
+                black_box(ml_kem::kem::Decapsulate::decapsulate(&key, sent));
+            };
+            let (bytes, sent) = (private_bytes.clone(), ciphertext_bytes.clone());
+            let by_fips203 = move || {
+                let key = bytes.as_slice().try_into().unwrap();
+                let key = $fips::DecapsKey::try_from_bytes(key).unwrap();
+                let sent = sent.as_slice().try_into().unwrap();
+                let sent = $fips::CipherText::try_from_bytes(sent).unwrap();
+                black_box(key.try_decaps(&sent).unwrap());
+            };
             rows.push(
                 Row::new(format!("kem/decapsulate-from-bytes/{name}"), NO_SLOWER, core)
                     .beside("libcrux", by_libcrux)
-                    .beside("aws-lc-rs", by_aws),
+                    .beside("aws-lc-rs", by_aws)
+                    .beside("ml-kem", by_ml_kem)
+                    .beside("fips203", by_fips203),
             );
             let by_libcrux = move || {
                 black_box(libcrux::decapsulate(&libcrux_private, &libcrux_ciphertext));
@@ -193,8 +235,8 @@ pub(crate) fn rows() -> Vec<Row> {
             );
         }};
     }
-    of!(ParameterSet::MlKem512, mlkem512, &aws::ML_KEM_512);
-    of!(ParameterSet::MlKem768, mlkem768, &aws::ML_KEM_768);
-    of!(ParameterSet::MlKem1024, mlkem1024, &aws::ML_KEM_1024);
+    of!(ParameterSet::MlKem512, mlkem512, &aws::ML_KEM_512, MlKem512, ml_kem_512);
+    of!(ParameterSet::MlKem768, mlkem768, &aws::ML_KEM_768, MlKem768, ml_kem_768);
+    of!(ParameterSet::MlKem1024, mlkem1024, &aws::ML_KEM_1024, MlKem1024, ml_kem_1024);
     rows
 }

@@ -31,7 +31,7 @@ fn main() {
         false => Extent::ONCE,
     };
     let named: Vec<_> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
-    println!("row\tcore (us)\tother\tother (us)\tratio\tgoal");
+    println!("row\tcore (us)\tother\tother (us)\tratio\tgoal\tslower ones (us)");
     for family in [kem::rows, sign::rows, aes::rows, stream::rows] {
         for row in family() {
             if named.is_empty() || named.iter().any(|name| row.name.contains(name.as_str())) {

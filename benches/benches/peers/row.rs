@@ -60,7 +60,12 @@ impl Row {
         let (name, times) = fastest.unwrap();
         let ratios: Vec<_> = times.iter().zip(&core).map(|(other, core)| other / core).collect();
         let (core, other, ratio) = (median(&core), median(times), median(&ratios));
-        format!("{}\t{core:.2}\t{name}\t{other:.2}\t{ratio:.2}\t{}", self.name, self.goal)
+        let slower = self.others.iter().map(|(name, _)| *name).zip(&others);
+        let slower = slower.filter(|(of, _)| *of != name);
+        let slower: Vec<_> =
+            slower.map(|(name, times)| format!("{name} {:.2}", median(times))).collect();
+        let (row, goal, slower) = (self.name, self.goal, slower.join(", "));
+        format!("{row}\t{core:.2}\t{name}\t{other:.2}\t{ratio:.2}\t{goal}\t{slower}")
     }
 }
 

@@ -1,8 +1,10 @@
-//! ML-DSA beside aws-lc-rs, which takes no context, and libcrux.
+//! ML-DSA beside aws-lc-rs, which takes no context, libcrux, ml-dsa and fips204.
 
 use std::hint::black_box;
 
 use aws_lc_rs::signature as aws;
+use fips204::traits::{KeyGen, SerDes, Signer, Verifier};
+use fips204::{ml_dsa_44, ml_dsa_65, ml_dsa_87};
 use getrandom::SysRng;
 use pqc_core::sign::{SignedMessage, verify_batch};
 use pqc_core::{Context, Secret, Signature, SignatureAlgorithm, SigningKey, VerifyingKey};
@@ -17,7 +19,7 @@ const BATCH: usize = 64;
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     macro_rules! of {
-        ($set:expr, $module:ident, $verifying:expr, $signing:expr) => {{
+        ($set:expr, $module:ident, $verifying:expr, $signing:expr, $rust:ident, $fips:ident) => {{
             use libcrux_ml_dsa::$module as libcrux;
             let set = $set;
             let name = set.name();
@@ -44,7 +46,14 @@ pub(crate) fn rows() -> Vec<Row> {
             rows.push(
                 Row::new(format!("sign/generate/{name}"), NO_SLOWER, core)
                     .beside("libcrux", by_libcrux)
-                    .beside("aws-lc-rs", by_aws),
+                    .beside("aws-lc-rs", by_aws)
+                    .beside("ml-dsa", || {
+                        let key = ml_dsa::SigningKey::<ml_dsa::$rust>::from_seed(&random().into());
+                        black_box(key);
+                    })
+                    .beside("fips204", || {
+                        black_box($fips::KG::keygen_from_seed(&random()));
+                    }),
             );
             rows.push(
                 Row::new(format!("overhead/sign/generate/{name}"), NO_OVERHEAD, core)
@@ -66,10 +75,22 @@ pub(crate) fn rows() -> Vec<Row> {
             let by_aws = move || {
                 black_box(aws_key.sign(MESSAGE, &mut made).unwrap());
             };
+            let ml_dsa_key = ml_dsa::SigningKey::<ml_dsa::$rust>::from_seed(&seed.into());
+            let by_ml_dsa = move || {
+                let key = ml_dsa_key.expanded_key();
+                black_box(key.sign_randomized(MESSAGE, b"", &mut SysRng).unwrap());
+            };
+            let (_, fips204_key) = $fips::KG::keygen_from_seed(&seed);
+            let by_fips204 = move || {
+                let signature = fips204_key.try_sign_with_seed(&random(), MESSAGE, b"");
+                black_box(signature.unwrap());
+            };
             rows.push(
                 Row::new(format!("sign/sign/{name}"), NO_SLOWER, core)
-                    .beside("libcrux", by_libcrux.clone())
-                    .beside("aws-lc-rs", by_aws),
+                    .beside("libcrux", by_libcrux)
+                    .beside("aws-lc-rs", by_aws)
+                    .beside("ml-dsa", by_ml_dsa)
+                    .beside("fips204", by_fips204),
             );
             // The time of a signature depends on its randomness: here it is the same for both.
             let core = move || {
@@ -117,10 +138,26 @@ pub(crate) fn rows() -> Vec<Row> {
             let by_aws = move || {
                 aws::UnparsedPublicKey::new($verifying, &bytes).verify(MESSAGE, &made).unwrap();
             };
+            let (bytes, made) = (public_bytes.clone(), signature_bytes.clone());
+            let by_ml_dsa = move || {
+                let key = bytes.as_slice().try_into().unwrap();
+                let key = ml_dsa::VerifyingKey::<ml_dsa::$rust>::decode(key);
+                let made = made.as_slice().try_into().unwrap();
+                let made = ml_dsa::Signature::decode(made).unwrap();
+                assert!(key.verify_with_context(MESSAGE, b"", &made));
+            };
+            let (bytes, made) = (public_bytes.clone(), signature_bytes.clone());
+            let by_fips204 = move || {
+                let key = bytes.as_slice().try_into().unwrap();
+                let key = $fips::PublicKey::try_from_bytes(key).unwrap();
+                assert!(key.verify(MESSAGE, &made.as_slice().try_into().unwrap(), b""));
+            };
             rows.push(
                 Row::new(format!("sign/verify-from-bytes/{name}"), NO_SLOWER, core.clone())
                     .beside("libcrux", by_libcrux.clone())
-                    .beside("aws-lc-rs", by_aws.clone()),
+                    .beside("aws-lc-rs", by_aws.clone())
+                    .beside("ml-dsa", by_ml_dsa)
+                    .beside("fips204", by_fips204),
             );
             // What the core computes it with, without a context.
             let overhead = Row::new(format!("overhead/sign/verify/{name}"), NO_OVERHEAD, core);
@@ -162,8 +199,8 @@ pub(crate) fn rows() -> Vec<Row> {
         }};
     }
     use SignatureAlgorithm::{MlDsa44, MlDsa65, MlDsa87};
-    of!(MlDsa44, ml_dsa_44, &aws::ML_DSA_44, &aws::ML_DSA_44_SIGNING);
-    of!(MlDsa65, ml_dsa_65, &aws::ML_DSA_65, &aws::ML_DSA_65_SIGNING);
-    of!(MlDsa87, ml_dsa_87, &aws::ML_DSA_87, &aws::ML_DSA_87_SIGNING);
+    of!(MlDsa44, ml_dsa_44, &aws::ML_DSA_44, &aws::ML_DSA_44_SIGNING, MlDsa44, ml_dsa_44);
+    of!(MlDsa65, ml_dsa_65, &aws::ML_DSA_65, &aws::ML_DSA_65_SIGNING, MlDsa65, ml_dsa_65);
+    of!(MlDsa87, ml_dsa_87, &aws::ML_DSA_87, &aws::ML_DSA_87_SIGNING, MlDsa87, ml_dsa_87);
     rows
 }

@@ -1,18 +1,23 @@
 //! The application: what every handler shares, and which path leads where.
 
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use http::HeaderValue;
 use http::request::Parts;
 use pqc_service::Service;
-use tower::{Layer, Service as TowerService};
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::normalize_path::NormalizePathLayer;
+use tower::{Service as TowerService, ServiceExt};
+use tower_http::cors::CorsLayer;
+use tower_http::normalize_path::NormalizePath;
 
 use crate::api;
 use crate::around;
@@ -179,13 +184,60 @@ impl App {
         counted: Option<Arc<Metrics>>,
     ) -> impl HttpService {
         let routes = routes.fallback(no_route).layer(from_fn(around::note_route));
-        let routes = NormalizePathLayer::trim_trailing_slash().layer(routes);
-        let routes = from_fn_with_state(Arc::clone(&self), around::limit).layer(routes);
-        let routes = CatchPanicLayer::custom(after_panic).layer(routes);
-        let routes = from_fn_with_state(Arc::clone(&self), around::in_time).layer(routes);
+        let routes = NormalizePath::trim_trailing_slash(routes);
         let pages = cross_origin::layer(&self.config.origins);
-        let routes = from_fn_with_state(pages, cross_origin::answer).layer(routes);
-        from_fn_with_state((self, counted), around::name_and_log).layer(routes)
+        Whole(Arc::new(Around { app: self, counted, pages, routes }))
+    }
+}
+
+/// The routes with what stands around them. No layers of `tower`: each would clone all that is
+/// within it for each call.
+#[derive(Clone)]
+struct Whole(Arc<Around>);
+
+struct Around {
+    app: Arc<App>,
+    counted: Option<Arc<Metrics>>,
+    pages: Option<CorsLayer>,
+    routes: NormalizePath<Router>,
+}
+
+impl Around {
+    async fn answer(&self, request: Request) -> Response {
+        let Self { app, counted, pages, routes } = self;
+        let routed = |request| {
+            around::in_time(app, request, |request| caught(app.clone(), request, routes.clone()))
+        };
+        let with_pages = |request| cross_origin::answer(pages.as_ref(), request, routed);
+        around::name_and_log(app, counted.as_deref(), request, with_pages).await
+    }
+}
+
+/// The innermost, which may go on when nobody waits any more. A panic's message may hold anything: it
+/// goes nowhere.
+async fn caught(app: Arc<App>, request: Request, routes: NormalizePath<Router>) -> Response {
+    let limited = around::limit(&app, request, async |request| {
+        let Ok(response) = routes.oneshot(request).await;
+        response
+    });
+    AssertUnwindSafe(limited).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a handler panicked");
+        Problem::Internal.into_response()
+    })
+}
+
+impl TowerService<Request> for Whole {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let around = Arc::clone(&self.0);
+        Box::pin(async move { Ok(around.answer(request).await) })
     }
 }
 
@@ -236,12 +288,6 @@ impl<S> HttpService for S where
 
 async fn no_route(request: Request) -> Response {
     around::without_body(request, Problem::NoRoute.into_response()).await
-}
-
-/// The panic's message may hold anything: it goes nowhere.
-fn after_panic(_: Box<dyn std::any::Any + Send>) -> Response {
-    tracing::error!("a handler panicked");
-    Problem::Internal.into_response()
 }
 
 #[cfg(test)]

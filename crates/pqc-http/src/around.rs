@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{
@@ -28,10 +28,11 @@ use crate::trace;
 
 /// The outermost: names the request, writes problems down, and logs one line without a secret: no
 /// path (it may be anything), no query, no body, no token. Calls of the contract are counted too.
-pub(crate) async fn name_and_log(
-    State((app, counted)): State<(Arc<App>, Option<Arc<Metrics>>)>,
+pub(crate) async fn name_and_log<F: Future<Output = Response>>(
+    app: &App,
+    counted: Option<&Metrics>,
     mut request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
@@ -40,7 +41,7 @@ pub(crate) async fn name_and_log(
     // What is logged on the way says whose request it was, at every level of the log.
     let span = tracing::error_span!("request", id = id.to_str().unwrap_or_default());
     let trace = trace::call(known_method(&method), id.to_str().unwrap_or_default());
-    let mut response = next.run(request).instrument(span).instrument(trace.clone()).await;
+    let mut response = next(request).instrument(span).instrument(trace.clone()).await;
 
     let problem = response.extensions_mut().remove::<Arc<Problem>>();
     if let Some(problem) = &problem {
@@ -93,7 +94,11 @@ impl RequestId {
 
 /// The limits on URL and headers, and the `Host` on a loopback listener: a page on the web that
 /// resolves its own name to this machine gets nothing (DNS rebinding).
-pub(crate) async fn limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(crate) async fn limit<F: Future<Output = Response>>(
+    app: &App,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let url = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if url > MAX_URL_BYTES {
         let refused = Problem::UrlTooLong { limit: MAX_URL_BYTES };
@@ -114,19 +119,19 @@ pub(crate) async fn limit(State(app): State<Arc<App>>, request: Request, next: N
         let refused = Problem::BadRequest("Host is not a name of this machine's loopback.");
         return without_body(request, refused.into_response()).await;
     }
-    next.run(request).await
+    next(request).await
 }
 
 /// The limit on the time of a request. What a call does is not stopped halfway: it goes on without
 /// anybody who waits for it.
-pub(crate) async fn in_time(
-    State(app): State<Arc<App>>,
+pub(crate) async fn in_time<F: Future<Output = Response> + Send + 'static>(
+    app: &App,
     mut request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
     let due = Instant::now() + app.config.request_timeout;
     request.extensions_mut().insert(Due(due));
-    let mut running = Box::pin(next.run(request));
+    let mut running = Box::pin(next(request));
     match timeout_at((due + LAST_WORD).into(), &mut running).await {
         Ok(response) => response,
         Err(_) => {

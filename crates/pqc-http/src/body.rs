@@ -130,7 +130,7 @@ pub(crate) async fn receive(
         None => limit,
     };
     let mut deadline = Instant::now() + each_mebibyte;
-    let mut mebibytes = 0;
+    let (mut mebibytes, mut turns) = (0, 0);
     let mut received = Wiped::new(Vec::new());
     let before = room.held;
     while let Some(frame) =
@@ -150,6 +150,11 @@ pub(crate) async fn receive(
             room.shrink(before.saturating_add(larger));
         }
         received.extend_from_slice(&chunk);
+        // Who sends as fast as it is read would keep the thread to himself.
+        if received.len() / TURN_BYTES > turns {
+            turns = received.len() / TURN_BYTES;
+            tokio::task::yield_now().await;
+        }
         while received.len() / MEBIBYTE > mebibytes {
             mebibytes += 1;
             deadline += each_mebibyte;
@@ -186,6 +191,8 @@ pub(crate) async fn discard(mut body: Body) {
 }
 
 const MEBIBYTE: usize = 1024 * 1024;
+/// Of a body, before others come first.
+const TURN_BYTES: usize = 256 * 1024;
 /// One part in so many of the ceiling is for bodies that are not long.
 const SHARE_OF_SHORT_BODIES: usize = 16;
 static READING_ON: Semaphore = Semaphore::const_new(1024);

@@ -5,6 +5,7 @@
 //! while, in any state that it can be in, also before its version of HTTP is known.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
@@ -19,8 +20,8 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::JoinError;
 use tower::ServiceExt;
 
 use crate::app::HttpService;
@@ -168,7 +169,7 @@ impl Running {
 
     fn piece_has_left(&self) {
         if let Some(Some(due)) = self.activity.state().running.get_mut(&self.number) {
-            *due += self.activity.patience.answer;
+            *due += self.activity.patience.answer / PIECES_OF_A_MEBIBYTE;
         }
     }
 }
@@ -192,30 +193,59 @@ struct Tracked<S> {
 
 impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Tracked<S> {
     type Response = Response<Tracking>;
-    type Error = JoinError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, JoinError>> + Send>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let running = Arc::new(self.activity.begin());
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.peer);
-        let answer = carried_through(self.app.clone(), request);
+        let answer = Carried::through(self.app.clone().oneshot(request));
         Box::pin(async move {
             let response = answer.await?;
             running.answer_is_ready();
-            Ok(response.map(|body| Tracking { body, rest: Bytes::new(), running }))
+            Ok(response.map(|body| Tracking {
+                body,
+                rest: Bytes::new(),
+                makes_room: false,
+                running,
+            }))
         })
     }
 }
 
-/// A task of its own: a client that goes away stops no call halfway, which may have changed
-/// something and would have no line in the log.
-async fn carried_through<S: HttpService>(
-    app: S,
-    request: Request<Body>,
-) -> Result<Response<Body>, JoinError> {
-    let Ok(response) = tokio::spawn(app.oneshot(request)).await?;
-    Ok(response)
+/// A call that goes on in a task of its own when it is dropped: a client that goes away stops none
+/// halfway, which may have changed something and would have no line in the log.
+struct Carried<F>(Option<Pin<Box<F>>>)
+where
+    F: Future<Output: Send> + Send + 'static;
+
+impl<F: Future<Output: Send> + Send + 'static> Carried<F> {
+    fn through(call: F) -> Self {
+        Self(Some(Box::pin(call)))
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Future for Carried<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // Not left in its place: one that panics is not to go on.
+        let Some(mut call) = self.0.take() else { return Poll::Pending };
+        let polled = call.as_mut().poll(context);
+        if polled.is_pending() {
+            self.0 = Some(call);
+        }
+        polled
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Drop for Carried<F> {
+    fn drop(&mut self) {
+        if let (Some(call), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(call);
+        }
+    }
 }
 
 /// The body of an answer, in pieces. Each of them keeps the request running until it is dropped,
@@ -224,6 +254,8 @@ struct Tracking {
     body: Body,
     /// What is not in a piece yet.
     rest: Bytes,
+    /// Whether others come first: a whole piece was given.
+    makes_room: bool,
     running: Arc<Running>,
 }
 
@@ -235,6 +267,11 @@ impl http_body::Body for Tracking {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        // Who takes a long answer as fast as it comes would keep the thread to himself.
+        if std::mem::take(&mut self.makes_room) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if self.rest.is_empty() {
             match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
                 Some(Ok(frame)) => match frame.into_data() {
@@ -246,6 +283,7 @@ impl http_body::Body for Tracking {
         }
         let length = self.rest.len().min(PIECE_BYTES);
         let bytes = self.rest.split_to(length);
+        self.makes_room = length == PIECE_BYTES;
         let piece = Bytes::from_owner(Piece { bytes, running: Arc::clone(&self.running) });
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
@@ -284,7 +322,8 @@ impl Drop for Piece {
     }
 }
 
-const PIECE_BYTES: usize = 1024 * 1024;
+const PIECE_BYTES: usize = 256 * 1024;
+const PIECES_OF_A_MEBIBYTE: u32 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -323,8 +362,8 @@ mod tests {
         assert_eq!(activity.judge(now + SECOND * 29, None), Verdict::Goes);
         let late = now + SECOND * 30;
         assert_eq!(activity.judge(late, None), Verdict::Cut("an answer was not taken"));
-        first.piece_has_left();
-        assert_eq!(activity.judge(late, None), Verdict::Goes, "the next piece has its own time");
+        (0..PIECES_OF_A_MEBIBYTE).for_each(|_| first.piece_has_left());
+        assert_eq!(activity.judge(late, None), Verdict::Goes, "the next mebibyte has its own time");
         assert_ne!(activity.judge(late + SECOND * 30, None), Verdict::Goes);
         drop(first);
         assert_eq!(activity.judge(late + SECOND * 30, None), Verdict::Goes);
@@ -342,11 +381,11 @@ mod tests {
                 begun.send(()).unwrap();
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 done.send(()).unwrap();
-                Ok(Response::new(Body::empty()))
+                Ok::<_, Infallible>(Response::new(Body::empty()))
             }
         });
         tokio::select! {
-            _ = carried_through(app, Request::new(Body::empty())) => panic!("it waits"),
+            _ = Carried::through(app.oneshot(Request::new(Body::empty()))) => panic!("it waits"),
             begun = has_begun => begun.unwrap(),
         }
         is_done.await.unwrap();

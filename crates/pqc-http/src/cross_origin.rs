@@ -2,14 +2,14 @@
 //!
 //! They bring a token in a header; cookies are not asked for, and none is taken.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::extract::Request;
+use axum::response::Response;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
 use http::{HeaderValue, Method};
-use tower::{Layer, ServiceExt};
+use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::around::REQUEST_ID;
@@ -31,18 +31,17 @@ pub(crate) fn layer(origins: &[HeaderValue]) -> Option<CorsLayer> {
 }
 
 /// Answers what a browser asks on behalf of a page; other calls go on as they are.
-pub(crate) async fn answer(
-    State(layer): State<Option<CorsLayer>>,
+pub(crate) async fn answer<F: Future<Output = Response>>(
+    layer: Option<&CorsLayer>,
     request: Request,
-    next: Next,
+    next: impl Fn(Request) -> F,
 ) -> Response {
     match layer {
         Some(layer) if request.headers().contains_key(ORIGIN) => {
-            match layer.layer(next).oneshot(request).await {
-                Ok(response) => response.into_response(),
-                Err(never) => match never {},
-            }
+            let next = service_fn(|request| async { Ok::<_, Infallible>(next(request).await) });
+            let Ok(response) = layer.layer(next).oneshot(request).await;
+            response
         }
-        _ => next.run(request).await,
+        _ => next(request).await,
     }
 }

@@ -141,7 +141,7 @@ impl Answer {
         let mut json = Wiped::new(vec![b'"'; bytes.len() * 2 + 2]);
         let end = json.len() - 1;
         let digits = json.get_mut(1..end).ok_or(Problem::Internal)?;
-        hex::encode_to_slice(bytes, digits).map_err(|_| Problem::Internal)?;
+        faster_hex::hex_encode(bytes, digits).map_err(|_| Problem::Internal)?;
         Ok(Self(json))
     }
 

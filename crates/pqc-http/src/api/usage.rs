@@ -11,7 +11,7 @@ use pqc_service::audit::WrittenDown;
 use pqc_service::usage::{Day, UsageBy, UsagePlace, UsageQuery, UsageSum, UsageText};
 use serde::Serialize;
 
-use super::root;
+use super::{root, wire};
 use crate::app::App;
 use crate::fields::{All, Fields};
 use crate::operation::{Answer, from_service};
@@ -78,7 +78,7 @@ fn after(fields: &Fields) -> Result<Option<UsagePlace>, FieldError> {
         if operation.contains('\0') {
             return None;
         }
-        let token = hex::decode(group).ok().and_then(|id| TokenId::from_slice(&id).ok());
+        let token = wire::decode_hex(group).and_then(|id| TokenId::from_slice(&id).ok());
         Some(UsagePlace { group: group.to_owned(), token, operation: operation.to_owned() })
     };
     place().map(Some).ok_or_else(|| root::no_cursor(fields))

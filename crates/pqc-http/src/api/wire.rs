@@ -51,7 +51,7 @@ pub(crate) fn decode_head<const N: usize>(text: &str) -> Result<[u8; N], Undecod
 
 pub(crate) fn decode_hex(text: &str) -> Option<Wiped<Vec<u8>>> {
     let mut bytes = Wiped::new(vec![0; text.len() / 2]);
-    hex::decode_to_slice(text, &mut bytes).ok()?;
+    faster_hex::hex_decode(text.as_bytes(), &mut bytes).ok()?;
     Some(bytes)
 }
 
@@ -76,9 +76,8 @@ const LONGEST_EXCESS: usize = 64 * 1024;
 /// Lower-case hex of a value that is not secret.
 pub(crate) fn to_hex(bytes: impl AsRef<[u8]>) -> String {
     let bytes = bytes.as_ref();
-    // Not `hex::encode`, which builds a string character by character.
     let mut digits = vec![0; bytes.len() * 2];
-    let written = hex::encode_to_slice(bytes, &mut digits);
+    let written = faster_hex::hex_encode(bytes, &mut digits).map(drop);
     written.ok().and_then(|()| String::from_utf8(digits).ok()).unwrap_or_default()
 }
 

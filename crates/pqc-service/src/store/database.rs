@@ -13,7 +13,7 @@ use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 use tokio::sync::mpsc;
 
 use super::figures::{StoreFigures, Timed};
-use super::lookups::Lookups;
+use super::lookups::Found;
 use super::replay::{Claimed, Effect, KeptAnswer, NONCE_BYTES, NewClaim};
 use super::sql::Reads;
 use super::writer::{Engine, Write, Writer};
@@ -35,7 +35,13 @@ pub(super) trait Database: Send + Sync + 'static {
 
     fn writer(&self) -> &Writer<Self::Engine>;
 
-    fn lookups(&self) -> &Lookups;
+    /// Looks a token up, with the time that is committed.
+    fn find_token(&self, hash: &TokenHash) -> impl Future<Output = Result<Found, Error>> + Send;
+
+    /// Whether tokens are looked up at all.
+    fn check_lookups(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Sends all rows of [`copy`], from one snapshot, on a connection of its own.
     fn copy_out(
@@ -61,7 +67,7 @@ impl<D: Database> Store for D {
         if !self.writer().is_alive() {
             return Err(Error::Unavailable("the task that writes has ended".to_owned()));
         }
-        self.lookups().check()?;
+        self.check_lookups()?;
         if self.writer().failed_last() {
             self.writer().try_out().await?;
         }
@@ -167,7 +173,7 @@ impl<D: Database> Store for D {
         &self,
         hash: &TokenHash,
     ) -> Result<(Timestamp, Option<(TokenRecord, AccountRecord)>), Error> {
-        let (committed, token) = self.lookups().find(hash).await?;
+        let (committed, token) = self.find_token(hash).await?;
         Ok((self.now_after(committed), token))
     }
 

@@ -120,6 +120,10 @@ impl<R: Reads> Reads for Timed<R> {
         self.times.time(self.readers.fetch(sql, args)).await
     }
 
+    async fn fetch_few(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<R::Row>, Failure> {
+        self.times.time(self.readers.fetch_few(sql, args)).await
+    }
+
     async fn close(&self) {
         self.readers.close().await;
     }

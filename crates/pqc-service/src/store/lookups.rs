@@ -1,8 +1,8 @@
 //! Group reading: the calls that wait for their tokens share one statement.
 //!
 //! A token is looked up for each call, twice, and each time anew: only the store knows what was revoked
-//! a moment ago by another process. What that costs is mostly the way to the database and back, so a
-//! few tasks go it, each for all that wait when it sets out. What a lookup shows was committed after it
+//! a moment ago by another process. Where the database is a server, what that costs is mostly the way
+//! there and back, so a few tasks go it, each for all that wait when it sets out. What a lookup shows was committed after it
 //! was asked for, or stood before.
 
 use std::sync::Arc;

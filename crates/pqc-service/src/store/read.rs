@@ -104,7 +104,7 @@ pub(super) async fn clock_and_tokens(
     };
     let first = hashes.first().into_iter().cycle();
     let args = hashes.iter().chain(first).take(places).map(|hash| bytes(hash.as_bytes()));
-    let rows = db.fetch(sql, &args.collect::<Vec<_>>()).await?;
+    let rows = db.fetch_few(sql, &args.collect::<Vec<_>>()).await?;
     let clock = rows.first().ok_or(NO_CLOCK).and_then(rows::clock).map_err(unreadable)?;
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -242,7 +242,7 @@ pub(super) async fn key(
         " FROM keys WHERE account = $1 AND id = $2 AND destroyed_at IS NULL"
     );
     let args = [bytes(account.as_bytes()), bytes(id.as_bytes())];
-    db.fetch(SQL, &args).await?.first().map(rows::key).transpose()
+    db.fetch_few(SQL, &args).await?.first().map(rows::key).transpose()
 }
 
 pub(super) async fn current_key(
@@ -259,7 +259,7 @@ pub(super) async fn current_key(
          ORDER BY version DESC LIMIT 1"
     );
     let args = [bytes(account.as_bytes()), text(kind.name()), text(algorithm)];
-    db.fetch(SQL, &args).await?.first().map(rows::key).transpose()
+    db.fetch_few(SQL, &args).await?.first().map(rows::key).transpose()
 }
 
 pub(super) async fn key_versions(

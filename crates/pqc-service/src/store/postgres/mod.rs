@@ -13,6 +13,7 @@ mod write;
 use std::sync::Arc;
 
 use pqc_core::Timestamp;
+use pqc_core::token::TokenHash;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
@@ -20,7 +21,7 @@ use tokio::sync::mpsc;
 use super::copy::{self, Incoming, Row};
 use super::database::Database;
 use super::figures::Timed;
-use super::lookups::Lookups;
+use super::lookups::{Found, Lookups};
 use super::sql::Writes;
 use super::writer::{Failure, Writer};
 use crate::error::Error;
@@ -106,8 +107,12 @@ impl Database for PostgresStore {
         &self.writer
     }
 
-    fn lookups(&self) -> &Lookups {
-        &self.lookups
+    async fn find_token(&self, hash: &TokenHash) -> Result<Found, Error> {
+        self.lookups.find(hash).await
+    }
+
+    fn check_lookups(&self) -> Result<(), Error> {
+        self.lookups.check()
     }
 
     async fn copy_out(&self, to: mpsc::Sender<Vec<Row>>) -> Result<(), Error> {

@@ -5,7 +5,9 @@
 //! synchronous (`synchronous=FULL`): what was answered is on disk. Other processes may open the
 //! same file, as the command line does beside a running server.
 
+mod direct;
 mod open;
+mod readers;
 mod spend;
 mod write;
 
@@ -14,17 +16,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use pqc_core::Timestamp;
+use pqc_core::token::TokenHash;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::mpsc;
 
+use self::readers::Readers;
 use super::copy::{self, Incoming, Row};
 use super::database::Database;
 use super::figures::Timed;
-use super::lookups::Lookups;
+use super::lookups::Found;
 use super::read;
 use super::rows;
-use super::sql::{self, Arg, Reads, Writes};
+use super::sql::{self, Arg, Writes};
 use super::writer::{Failure, Writer};
 use crate::error::Error;
 use crate::host::Host;
@@ -32,8 +36,7 @@ use crate::host::Host;
 /// The embedded store.
 #[derive(Debug)]
 pub struct SqliteStore {
-    readers: Arc<Timed<SqlitePool>>,
-    lookups: Lookups,
+    readers: Timed<Readers>,
     writer: Writer<write::SqliteEngine>,
     clock: Arc<Clock>,
     options: SqliteConnectOptions,
@@ -73,16 +76,15 @@ impl SqliteStore {
         connection: SqliteConnection,
         host: Arc<dyn Host>,
     ) -> Result<Self, Error> {
-        let readers = open::readers(options.clone()).await?;
+        let pool = open::readers(options.clone()).await?;
         let clock = Arc::new(Clock::new(host));
+        let readers = Timed::new(Readers::new(pool, options.get_filename()));
         clock.learn(read::clock(&readers).await?);
         clock.now();
         let engine = write::SqliteEngine::new(options.clone(), connection, Arc::clone(&clock));
         // An earlier process may have been killed between the two.
         let traces = AtomicBool::new(true);
-        let (readers, writer) = (Arc::new(Timed::new(readers)), Writer::start(engine));
-        let lookups = Lookups::start(&readers, LOOKUPS);
-        Ok(Self { readers, lookups, writer, clock, options, traces })
+        Ok(Self { readers, writer: Writer::start(engine), clock, options, traces })
     }
 
     /// Makes a store in the new file `path`, with all rows that come. It is there as a whole or not
@@ -119,10 +121,10 @@ impl SqliteStore {
 }
 
 impl Database for SqliteStore {
-    type Readers = SqlitePool;
+    type Readers = Readers;
     type Engine = write::SqliteEngine;
 
-    fn readers(&self) -> &Timed<SqlitePool> {
+    fn readers(&self) -> &Timed<Readers> {
         &self.readers
     }
 
@@ -130,12 +132,14 @@ impl Database for SqliteStore {
         &self.writer
     }
 
-    fn lookups(&self) -> &Lookups {
-        &self.lookups
+    async fn find_token(&self, hash: &TokenHash) -> Result<Found, Error> {
+        let (time, mut tokens) = read::clock_and_tokens(&self.readers, &[*hash]).await?;
+        let token = tokens.pop().map(|(_, token)| token).transpose()?;
+        Ok((time, token))
     }
 
     async fn copy_out(&self, to: mpsc::Sender<Vec<Row>>) -> Result<(), Error> {
-        let options = (*self.readers.inner().connect_options()).clone();
+        let options = (*self.readers.inner().pool().connect_options()).clone();
         let mut connection = options.connect().await.map_err(error)?;
         // What it reads is of the moment of its first look.
         connection.execute("BEGIN", &[]).await?;
@@ -180,20 +184,6 @@ async fn fill(
     match open::cut(connection).await? {
         true => Ok(()),
         false => Err(Error::Unavailable("another program has the new file open".to_owned())),
-    }
-}
-
-sql::columns!(SqliteRow);
-
-impl Reads for SqlitePool {
-    type Row = SqliteRow;
-
-    async fn fetch(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<SqliteRow>, Failure> {
-        sql::query!(sql, args).fetch_all(self).await.map_err(|error| failure(&error))
-    }
-
-    async fn close(&self) {
-        SqlitePool::close(self).await;
     }
 }
 
@@ -347,9 +337,6 @@ fn is_locked(error: &sqlx::Error) -> bool {
 fn says_that_schema_is_foreign(message: &str) -> bool {
     message.starts_with("no such table") || message.starts_with("no such column")
 }
-
-/// A statement takes microseconds, so that one after the other is enough.
-const LOOKUPS: usize = 1;
 
 const FOREIGN: &str = "its tables are not those of this program: put it back from a backup";
 const DAMAGED: &str = "the database file is damaged, or is no database: put it back from a backup";
