@@ -33,6 +33,7 @@ mod server;
 mod testing;
 mod tls;
 mod trace;
+mod versions;
 
 pub use admin::{Admin, LogFilter};
 pub use app::{App, Config, HttpService, paths};

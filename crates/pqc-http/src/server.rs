@@ -6,20 +6,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
 use pqc_service::Service;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::admin::Admin;
 use crate::app::{App, Config, HttpService};
-use crate::around::MAX_URL_BYTES;
 use crate::client::Client;
 use crate::connection::{self, Patience, Peer};
 use crate::metrics::{Connections, Present};
 use crate::places::Places;
 use crate::tls::Tls;
+use crate::versions::Versions;
 
 /// Serves until `shutdown` comes, without encryption if there is no `tls`; then accepts no more, lets
 /// running requests finish within [`Config::drain_timeout`], and returns. Operators are served beside
@@ -85,7 +83,7 @@ pub(crate) async fn run(
         answer: config.answer_timeout,
         ending: ENDING_TIMEOUT,
     };
-    let builder = Arc::new(connection_builder(config));
+    let versions = Versions::new(config);
     let (drain, draining) = watch::channel(false);
 
     let accepting = async {
@@ -99,20 +97,29 @@ pub(crate) async fn run(
             };
             let peer = Peer(peer);
             let _ = stream.set_nodelay(true);
-            let (builder, app, draining) = (Arc::clone(&builder), app.clone(), draining.clone());
+            let (versions, app, draining) = (versions.clone(), app.clone(), draining.clone());
             let tls = tls.clone();
             let present = Present::in_count(&connections.open);
             tokio::spawn(async move {
+                let time = patience.first_request;
                 match tls {
                     None => {
-                        connection::serve(stream, peer, &builder, app, patience, draining).await
-                    }
-                    Some(tls) => {
-                        let handshake = tls.accept(stream, patience.first_request);
-                        if let Some(stream) = or_drained(handshake, draining.clone()).await {
-                            connection::serve(stream, peer, &builder, app, patience, draining)
-                                .await;
+                        let begun = versions.of_plain(&stream, time);
+                        if let Some(builder) = or_drained(begun, draining.clone()).await {
+                            connection::serve(stream, peer, builder, app, patience, draining).await;
                         }
+                    }
+                    // In a place of its own: a connection without TLS has no room for it.
+                    Some(tls) => {
+                        let served = async move {
+                            let handshake = tls.accept(stream, time);
+                            if let Some(stream) = or_drained(handshake, draining.clone()).await {
+                                let builder = versions.of_tls(stream.get_ref().1.alpn_protocol());
+                                connection::serve(stream, peer, builder, app, patience, draining)
+                                    .await;
+                            }
+                        };
+                        Box::pin(served).await;
                     }
                 }
                 drop((present, place));
@@ -164,45 +171,6 @@ impl Accept {
     }
 }
 
-fn connection_builder(config: &Config) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    // No time for headers here: it would end connections that wait for their next request. Their
-    // time is looked after by `connection`.
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .half_close(true) // who says that no more comes may still wait for the answer
-        .max_buf_size(HTTP1_BUFFER_BYTES);
-    if config.max_header_lines > HTTP1_HEADER_LINES {
-        builder.http1().max_headers(config.max_header_lines);
-    }
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(HTTP2_PING_INTERVAL)
-        .keep_alive_timeout(HTTP2_PING_TIMEOUT)
-        .max_header_list_size(http2_header_bytes(config))
-        .max_concurrent_streams(config.http2_streams)
-        .max_pending_accept_reset_streams(config.http2_resets);
-    builder
-}
-
-/// As many as the application admits, and some more, so that it is the one to refuse with a problem.
-/// A header counts for 32 bytes more than it has here (RFC 9113, Section 6.5.2), and so does the URL.
-fn http2_header_bytes(config: &Config) -> u32 {
-    let Config { max_header_bytes, max_header_lines, .. } = config;
-    let lines = max_header_lines.saturating_mul(32);
-    let bytes = max_header_bytes.saturating_mul(2).saturating_add(lines);
-    u32::try_from(bytes.saturating_add(MAX_URL_BYTES)).unwrap_or(u32::MAX)
-}
-
-/// Larger than what the application admits, as above.
-const HTTP1_BUFFER_BYTES: usize = 64 * 1024;
-/// Hyper's own limit, for which it has room on the stack.
-const HTTP1_HEADER_LINES: usize = 100;
-const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
-const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection without a request may take to end at shutdown.
 const ENDING_TIMEOUT: Duration = Duration::from_secs(1);
 /// Between two looks for those who need not be remembered any more.
