@@ -13,6 +13,7 @@ mod material;
 mod operation;
 mod peer;
 mod plot;
+mod requests;
 mod section;
 mod servers;
 mod start;
@@ -59,6 +60,7 @@ enum Name {
     Latency,
     Start,
     Growth,
+    Requests,
 }
 
 /// How much is measured.
@@ -99,6 +101,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             Name::Latency => ("Latency", latency::measure(extent)),
             Name::Start => ("Start and memory", start::measure(extent)),
             Name::Growth => ("Growth", growth::measure(extent)),
+            Name::Requests => ("Millions of requests", requests::measure(extent)),
         };
         let Found { goals, parts } = found.with_context(|| title.to_owned())?;
         let name = format!("{name:?}").to_lowercase();

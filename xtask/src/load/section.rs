@@ -131,4 +131,4 @@ impl Section {
 }
 
 /// The others come behind these.
-const ORDER: [&str; 5] = ["core", "http", "latency", "start", "growth"];
+const ORDER: [&str; 6] = ["core", "http", "latency", "start", "requests", "growth"];

@@ -68,9 +68,7 @@ pub(crate) fn measure(extent: Extent) -> anyhow::Result<Found> {
         "A start is that of the process until it has said `listening on …`, its self-test included, \
          on a store that an orderly end left: the median of {starts}, between {} and {} ms. Memory is \
          what is resident, by the system's count. Each of the idle connections has made one request \
-         (`GET /healthz`). Options besides the defaults: `{} {}`. That memory is flat over ten \
-         million requests is for `cargo xtask soak` to find, which runs as long as it is told: \
-         `cargo xtask soak --minutes 60`.",
+         (`GET /healthz`). Options besides the defaults: `{} {}`.",
         figure(best),
         figure(worst),
         OPTIONS.join(" "),
