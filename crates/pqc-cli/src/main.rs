@@ -40,7 +40,10 @@ fn main() -> ExitCode {
         }
         Err(Refusal::File(error)) => return exit::report(&error).into(),
     };
+    // One more than works at a time: one of them never waits for the embedded store's disk.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).saturating_add(1);
     let done = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
         .context("cannot start the runtime")

@@ -22,6 +22,7 @@
 //! ```
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
@@ -191,13 +192,24 @@ impl fmt::Debug for SecretVec {
 /// assert_eq!((text.as_str(), format!("{text:?}").as_str()), ("text", "[redacted]"));
 /// assert_eq!(SecretVec::from(text).expose_bytes(), b"text");
 /// ```
+/// ```compile_fail,E0277
+/// let key = pqc_core::secret::Wiped::new([7; 32]); // an array stays where it is
+/// ```
 #[derive(Default)]
 pub struct Wiped<T: Buffer>(T);
 
-/// A buffer of bytes: `Vec<u8>` or `String`.
-pub trait Buffer: Default + Into<Vec<u8>> {}
+/// A buffer of bytes on the heap, which can be taken over as one: `Vec<u8>` or `String`. Of other types
+/// it would be a copy that is wiped, so no others are taken.
+pub trait Buffer: sealed::Sealed + Default + Into<Vec<u8>> {}
 
-impl<T: Default + Into<Vec<u8>>> Buffer for T {}
+impl Buffer for Vec<u8> {}
+impl Buffer for String {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for alloc::vec::Vec<u8> {}
+    impl Sealed for alloc::string::String {}
+}
 
 impl<T: Buffer> Wiped<T> {
     /// Takes the buffer over.

@@ -43,16 +43,16 @@ pub(crate) struct Patience {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// Serves a connection to its end; once `draining` says so, no longer than for what runs on it.
+/// Serves a connection of that peer, which is there since then, to its end; once `draining` says so, no longer than for what runs on it.
 pub(crate) async fn serve<S: HttpService>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    peer: Peer,
+    (peer, since): (Peer, Instant),
     builder: &Builder<TokioExecutor>,
     app: S,
     patience: Patience,
     mut draining: watch::Receiver<bool>,
 ) {
-    let activity = Arc::new(Activity::new(Instant::now(), patience));
+    let activity = Arc::new(Activity::new(since, patience));
     let service = Tracked { app, peer, activity: Arc::clone(&activity) };
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut look = tokio::time::interval(patience.between_looks());
@@ -214,7 +214,7 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Tracked<S> {
     }
 }
 
-/// A call that goes on in a task of its own when it is dropped: a client that goes away stops none
+/// A call that goes on in a task of its own when it is dropped (within a runtime): a client that goes away stops none
 /// halfway, which may have changed something and would have no line in the log.
 struct Carried<F>(Option<Pin<Box<F>>>)
 where
@@ -389,6 +389,24 @@ mod tests {
             begun = has_begun => begun.unwrap(),
         }
         is_done.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_that_was_not_begun_is_carried_through_too_and_one_that_panics_is_not() {
+        let (done, is_done) = tokio::sync::oneshot::channel();
+        drop(Carried::through(async move { done.send(()).unwrap() }));
+        is_done.await.unwrap();
+
+        let polls = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&polls);
+        let panics = std::future::poll_fn(move |_| -> Poll<()> {
+            *counted.lock().unwrap() += 1;
+            panic!("in a call")
+        });
+        let broken = tokio::spawn(Carried::through(panics)).await.unwrap_err();
+        assert!(broken.is_panic());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(*polls.lock().unwrap(), 1);
     }
 
     #[test]

@@ -40,7 +40,11 @@ impl Versions {
         time: Duration,
     ) -> Option<&Builder<TokioExecutor>> {
         let mut first = [0; PREFACE.len()];
-        let count = timeout(time, stream.peek(&mut first)).await.ok()?.ok()?;
+        let Ok(came) = timeout(time, stream.peek(&mut first)).await else {
+            tracing::debug!("cutting a connection: nothing came");
+            return None;
+        };
+        let count = came.ok()?;
         let Builders { http1, http2, either } = &*self.0;
         Some(match first.get(..count)? {
             first if first == PREFACE => http2,

@@ -60,7 +60,7 @@ pub(crate) fn measure(extent: Extent) -> anyhow::Result<Found> {
         y: "resident, MiB".to_owned(),
         lines: vec![Line { name: "pqc".to_owned(), points }],
         bounded_by:
-            "Bounded by what the allocator keeps for the next call: nothing is left of one."
+            "What stays is what the allocator keeps for the next call; a line that climbs would be a leak."
                 .to_owned(),
     };
     Ok(Found { goals: vec![goal], parts: vec![Part::Text(about), Part::Plot(plot)] })

@@ -107,6 +107,40 @@ mod tests {
         }
     }
 
+    /// The library works on many digits at once, and otherwise on what is left over.
+    #[test]
+    fn hex_of_every_length_is_read_and_a_wrong_digit_found_wherever_it_stands() {
+        let bytes: Vec<_> = (0..300_u32).map(|n| (n * 37 + 11).to_le_bytes()[0]).collect();
+        for length in (0..=130).chain([255, 256, 300]) {
+            let bytes = &bytes[..length];
+            let lower = hex::encode(bytes);
+            assert_eq!(to_hex(bytes), lower);
+            let upper = hex::encode_upper(bytes);
+            let mixed: String = lower
+                .chars()
+                .zip(upper.chars())
+                .map(|(l, u)| if l < 'c' { u } else { l })
+                .collect();
+            for text in [&lower, &upper, &mixed] {
+                assert_eq!(*decode_hex(text).unwrap(), bytes, "{length}");
+                assert!(decode_hex(&format!("{text}0")).is_none());
+                assert!(decode_hex(&format!("0x{text}")).is_none());
+            }
+            for place in 0..lower.len() {
+                for wrong in [0, b' ', b'/', b':', b'@', b'G', b'`', b'g', b'x', 0x7f] {
+                    let mut text = lower.clone().into_bytes();
+                    text[place] = wrong;
+                    let text = String::from_utf8(text).unwrap();
+                    assert!(decode_hex(&text).is_none(), "{wrong} at {place} of {length}");
+                }
+            }
+            for place in (0..lower.len().saturating_sub(1)).step_by(2) {
+                let text = format!("{}é{}", &lower[..place], &lower[place + 2..]);
+                assert!(decode_hex(&text).is_none(), "{place} of {length}");
+            }
+        }
+    }
+
     #[test]
     fn a_length_decides_between_hex_and_base64() {
         // Both are right: 4 bytes of hex, 6 of base64.

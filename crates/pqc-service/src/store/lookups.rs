@@ -56,7 +56,7 @@ impl Lookups {
             self.jobs.send(job).await.map_err(|_| ended())?;
             Ok(answered.await.map_err(|_| ended())??)
         };
-        tokio::time::timeout(LONGEST, found).await.unwrap_or_else(|_| Err(no_answer()))
+        in_time(found).await.flatten()
     }
 
     /// Whether somebody still looks tokens up.
@@ -69,8 +69,10 @@ fn ended() -> Error {
     Error::Unavailable("the task that looks tokens up has ended".to_owned())
 }
 
-fn no_answer() -> Error {
-    Error::Unavailable("the look for a token has no answer".to_owned())
+/// A look at one row, for as long as it may take at most.
+pub(super) async fn in_time<T>(found: impl Future<Output = T>) -> Result<T, Error> {
+    let no_answer = |_| Error::Unavailable("the look for a token has no answer".to_owned());
+    tokio::time::timeout(LONGEST, found).await.map_err(no_answer)
 }
 
 async fn run<R: Reads>(readers: Arc<Timed<R>>, queue: Arc<Mutex<mpsc::Receiver<Job>>>) {

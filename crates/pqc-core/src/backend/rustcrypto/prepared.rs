@@ -46,7 +46,9 @@ macro_rules! prepared {
 
 prepared!(MlKem512, MlKem768, MlKem1024);
 
-/// A vector of decoded polynomials, each of 256 coefficients of 2 bytes: ml-kem's keys point to them.
+/// A vector of decoded polynomials, each of 256 coefficients of 2 bytes: ml-kem's keys point to them
+/// while `module-lattice` has its feature `alloc`, which ml-dsa's turns on; else they hold them, and
+/// this counts them twice.
 fn vector_bytes(set: ParameterSet) -> usize {
     set.encapsulation_key_bytes() / 384 * 256 * 2
 }

@@ -1,9 +1,9 @@
 //! The embedded store: one SQLite file, for one machine.
 //!
-//! [`SqliteStore::open`] is the door. Reads go to a few read-only connections, writes through the
-//! one task of `writer.rs`; the write-ahead log lets neither wait for the other. Every commit is
-//! synchronous (`synchronous=FULL`): what was answered is on disk. Other processes may open the
-//! same file, as the command line does beside a running server.
+//! [`SqliteStore::open`] is the door. Reads go to a few read-only connections, or are done on the
+//! spot (`direct.rs`); writes go through the one task of `writer.rs`; the write-ahead log lets neither
+//! wait for the other. Every commit is synchronous (`synchronous=FULL`): what was answered is on disk.
+//! Other processes may open the same file, as the command line does beside a running server.
 
 mod direct;
 mod open;
@@ -25,7 +25,7 @@ use self::readers::Readers;
 use super::copy::{self, Incoming, Row};
 use super::database::Database;
 use super::figures::Timed;
-use super::lookups::Found;
+use super::lookups::{self, Found};
 use super::read;
 use super::rows;
 use super::sql::{self, Arg, Writes};
@@ -133,7 +133,8 @@ impl Database for SqliteStore {
     }
 
     async fn find_token(&self, hash: &TokenHash) -> Result<Found, Error> {
-        let (time, mut tokens) = read::clock_and_tokens(&self.readers, &[*hash]).await?;
+        let (time, mut tokens) =
+            lookups::in_time(read::clock_and_tokens(&self.readers, &[*hash])).await??;
         let token = tokens.pop().map(|(_, token)| token).transpose()?;
         Ok((time, token))
     }

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteRow;
+use tokio::runtime::Handle;
 
-use super::direct::{self, Direct};
+use super::direct::{self, Direct, NotRead};
 use super::failure;
 use crate::store::sql::{self, Arg, Columns, Reads};
 use crate::store::writer::Failure;
@@ -25,7 +26,9 @@ pub(in crate::store) enum Row {
 
 impl Readers {
     pub(super) fn new(pool: SqlitePool, path: &Path) -> Self {
-        Self { pool, direct: Direct::new(path.to_owned()) }
+        // Where a thread never reads itself, it answers while the disk does not.
+        let places = Handle::current().metrics().num_workers().saturating_sub(1);
+        Self { pool, direct: Direct::new(path.to_owned(), places) }
     }
 
     pub(super) fn pool(&self) -> &SqlitePool {
@@ -44,8 +47,10 @@ impl Reads for Readers {
     async fn fetch_few(&self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, Failure> {
         match self.direct.fetch(sql, args) {
             Ok(rows) => Ok(rows.into_iter().map(Row::Direct).collect()),
-            Err(error) => {
-                tracing::debug!(%error, "not read directly");
+            Err(why) => {
+                if let NotRead::Failed(error) = why {
+                    tracing::debug!(%error, "a row is read by the pool");
+                }
                 self.fetch(sql, args).await
             }
         }
