@@ -1,5 +1,6 @@
 //! Requests through the whole of the application, on a real embedded store; without a socket, and on
-//! a runtime of one thread beside the store's own.
+//! a runtime of one thread beside the store's own: so rows are read by the store's pool, for whether one
+//! is read on the spot depends on the time that the last one took.
 
 use std::sync::{Arc, Mutex};
 
