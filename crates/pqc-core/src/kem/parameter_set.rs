@@ -74,7 +74,7 @@ impl ParameterSet {
     }
 
     /// k of FIPS 203, Table 2.
-    pub(super) const fn rank(self) -> usize {
+    pub(crate) const fn rank(self) -> usize {
         match self {
             Self::MlKem512 => 2,
             Self::MlKem768 => 3,

@@ -50,7 +50,7 @@ prepared!(MlKem512, MlKem768, MlKem1024);
 /// while `module-lattice` has its feature `alloc`, which ml-dsa's turns on; else they hold them, and
 /// this counts them twice.
 fn vector_bytes(set: ParameterSet) -> usize {
-    set.encapsulation_key_bytes() / 384 * 256 * 2
+    set.rank() * 256 * 2
 }
 
 /// A signing key, and tr of it, which ml-dsa does not give back.
