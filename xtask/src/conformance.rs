@@ -1,7 +1,8 @@
 //! Whether a running server does what its OpenAPI document says: schemathesis asks it.
 //!
 //! Every check that schemathesis has, over examples that it draws from the document, right and
-//! wrong, each with a root token and with a temporary one. `xtask/conformance/` has its settings.
+//! wrong, each with a root token and with a temporary one; with keys in memory as by default, with room
+//! for one, and with none. `xtask/conformance/` has its settings.
 
 use std::env;
 use std::ffi::OsString;
@@ -19,6 +20,14 @@ pub(crate) const EXAMPLES: u32 = 3;
 /// The same examples each time.
 pub(crate) const SEED: u64 = 1;
 
+/// By which token, and of a server with which options.
+const ASKED: [(&str, &[&str]); 4] = [
+    ("root", &[]),
+    ("temporary", &[]),
+    ("root", &["--key-cache", "40000"]),
+    ("root", &["--key-cache", "0"]),
+];
+
 /// Builds, serves, and has schemathesis ask with either kind of token: `examples` for each
 /// operation and phase.
 ///
@@ -33,9 +42,9 @@ pub(crate) fn run(examples: u32, seed: u64) -> anyhow::Result<()> {
     );
     // As the tests are built, so that all of them share one build.
     cargo("build --workspace --all-targets")?;
-    for kind in ["root", "temporary"] {
+    for (kind, options) in ASKED {
         let folder = TempDir::new()?;
-        let mut server = Server::start("debug", folder.path())?;
+        let mut server = Server::start_with("debug", folder.path(), options)?;
         let minted;
         let token = match kind {
             "root" => server.root_token.as_str(),
@@ -46,7 +55,10 @@ pub(crate) fn run(examples: u32, seed: u64) -> anyhow::Result<()> {
             }
         };
         let begin = Instant::now();
-        eprintln!("xtask: schemathesis with a {kind} token, {examples} examples, seed {seed}");
+        let how = options.join(" ");
+        eprintln!(
+            "xtask: schemathesis with a {kind} token, {examples} examples, seed {seed} {how}"
+        );
         let status = Command::new(&schemathesis)
             .args(["--config-file", "schemathesis.toml", "run"])
             .arg(format!("http://{}/openapi.json", server.address))
@@ -60,7 +72,7 @@ pub(crate) fn run(examples: u32, seed: u64) -> anyhow::Result<()> {
             .context("schemathesis can't be started")?;
         eprintln!("xtask: {kind} token: {} s", begin.elapsed().as_secs());
         ensure!(server.runs()?, "the server ended");
-        ensure!(status.success(), "schemathesis with a {kind} token: {status}");
+        ensure!(status.success(), "schemathesis with a {kind} token {how}: {status}");
     }
     Ok(())
 }
