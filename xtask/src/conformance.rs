@@ -44,7 +44,7 @@ pub(crate) fn run(examples: u32, seed: u64) -> anyhow::Result<()> {
     cargo("build --workspace --all-targets")?;
     for (kind, options) in ASKED {
         let folder = TempDir::new()?;
-        let mut server = Server::start_with("debug", folder.path(), options)?;
+        let mut server = Server::start("debug", folder.path(), options)?;
         let minted;
         let token = match kind {
             "root" => server.root_token.as_str(),

@@ -35,7 +35,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     fs::write(&key, made.signing_key.serialize_pem())?;
     let (cert, key) = (cert.to_string_lossy(), key.to_string_lossy());
     let options = ["--log", "warn", "--tls-cert", &*cert, "--tls-key", &*key];
-    let server = Server::start_with("release", folder.path(), &options)?;
+    let server = Server::start("release", folder.path(), &options)?;
 
     let trusted = CertificateDer::from_pem_slice(made.cert.pem().as_bytes())?;
     let hybrid = client(trusted.clone(), aws_lc_rs::kx_group::X25519MLKEM768)?;

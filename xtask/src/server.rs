@@ -24,19 +24,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the `pqc` of a build (`debug` or `release`) in `folder` and waits until it listens.
+    /// Starts the `pqc` of a build (`debug` or `release`) in `folder`, with these options of `pqc serve`,
+    /// and waits until it listens.
     ///
     /// # Errors
     /// It can't be started, ends, or does not listen in time.
-    pub(crate) fn start(build: &str, folder: &Path) -> anyhow::Result<Self> {
-        Self::start_with(build, folder, &[])
-    }
-
-    /// The same with these options of `pqc serve`.
-    ///
-    /// # Errors
-    /// As there.
-    pub(crate) fn start_with(build: &str, folder: &Path, options: &[&str]) -> anyhow::Result<Self> {
+    pub(crate) fn start(build: &str, folder: &Path, options: &[&str]) -> anyhow::Result<Self> {
         let mut command = pqc(build)?;
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
         command.arg(folder.join("data")).args(options);

@@ -25,7 +25,7 @@ use crate::server::Server;
 pub(crate) fn run(count: usize) -> anyhow::Result<()> {
     cargo("build --release")?;
     let folder = TempDir::new()?;
-    let server = Server::start_with("release", folder.path(), &["--log", "warn"])?;
+    let server = Server::start("release", folder.path(), &["--log", "warn"])?;
     let body = server.encapsulation_request()?;
     let path = "/api/kem/encapsulate_key";
     let call = request("POST", path, &server.address, &server.root_token, Some(&body));

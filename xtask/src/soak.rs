@@ -39,7 +39,7 @@ pub(crate) fn run(minutes: u32, postgres: bool) -> anyhow::Result<()> {
     if let Some(database) = &database {
         options.extend(["--store", &*database.url, "--master-key-file", &*key]);
     }
-    let mut server = Server::start_with("release", folder.path(), &options)?;
+    let mut server = Server::start("release", folder.path(), &options)?;
     let (over, counts) = (AtomicBool::new(false), Counts::default());
     let time = Duration::from_secs(u64::from(minutes) * 60);
     let failure = Mutex::new(None);

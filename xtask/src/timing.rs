@@ -35,7 +35,7 @@ use crate::server::{Server, field, pqc};
 pub(crate) fn run(rounds: usize) -> anyhow::Result<()> {
     cargo("build --release")?;
     let folder = TempDir::new()?;
-    let server = Server::start_with("release", folder.path(), &["--log", "warn"])?;
+    let server = Server::start("release", folder.path(), &["--log", "warn"])?;
     let mut random = Random::new();
     println!("without an Idempotency-Key");
     compare(rounds, &server, folder.path(), &mut random, |token| {

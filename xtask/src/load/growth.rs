@@ -129,7 +129,7 @@ fn fill(subject: Subject, count: u64) -> anyhow::Result<Subject> {
     let mut command = Command::new(target()?.join("release/pqc-bare"));
     command.arg("fill").arg(folder.path().join("data/pqc.db")).arg(count.to_string());
     ensure!(command.status()?.success(), "the store could not be filled");
-    let server = Server::start_with("release", folder.path(), &OPTIONS)?;
+    let server = Server::start("release", folder.path(), &OPTIONS)?;
     Ok(Subject { kind, server, folder })
 }
 

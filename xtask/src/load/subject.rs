@@ -35,7 +35,7 @@ impl Subject {
     pub(crate) fn pqc(options: &[&str]) -> anyhow::Result<Self> {
         let folder = folder()?;
         let options = [&OPTIONS, options].concat();
-        let server = Server::start_with("release", folder.path(), &options)?;
+        let server = Server::start("release", folder.path(), &options)?;
         Ok(Self { kind: Kind::Pqc, server, folder })
     }
 
