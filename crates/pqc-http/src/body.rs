@@ -130,7 +130,6 @@ pub(crate) async fn receive(
         None => limit,
     };
     let mut deadline = Instant::now() + each_mebibyte;
-    let (mut mebibytes, mut turns) = (0, 0);
     let mut received = Wiped::new(Vec::new());
     let before = room.held;
     while let Some(frame) =
@@ -150,14 +149,13 @@ pub(crate) async fn receive(
             room.shrink(before.saturating_add(larger));
         }
         received.extend_from_slice(&chunk);
-        // Who sends as fast as it is read would keep the thread to himself.
-        if received.len() / TURN_BYTES > turns {
-            turns = received.len() / TURN_BYTES;
-            tokio::task::yield_now().await;
-        }
-        while received.len() / MEBIBYTE > mebibytes {
-            mebibytes += 1;
+        let begun = |size| length / size - (length - chunk.len()) / size;
+        for _ in 0..begun(MEBIBYTE) {
             deadline += each_mebibyte;
+        }
+        // Who sends as fast as it is read would keep the thread to himself.
+        if begun(TURN_BYTES) > 0 {
+            tokio::task::yield_now().await;
         }
     }
     Ok(received)

@@ -104,18 +104,10 @@ pub(crate) async fn run(
                 let time = patience.first_request;
                 match tls {
                     None => {
-                        let since = Instant::now();
+                        let peer = (peer, Instant::now());
                         let begun = versions.of_plain(&stream, time);
                         if let Some(builder) = or_drained(begun, draining.clone()).await {
-                            connection::serve(
-                                stream,
-                                (peer, since),
-                                builder,
-                                app,
-                                patience,
-                                draining,
-                            )
-                            .await;
+                            connection::serve(stream, peer, builder, app, patience, draining).await;
                         }
                     }
                     // In a place of its own: a connection without TLS has no room for it.
@@ -123,16 +115,10 @@ pub(crate) async fn run(
                         let served = async move {
                             let handshake = tls.accept(stream, time);
                             if let Some(stream) = or_drained(handshake, draining.clone()).await {
+                                let peer = (peer, Instant::now());
                                 let builder = versions.of_tls(stream.get_ref().1.alpn_protocol());
-                                connection::serve(
-                                    stream,
-                                    (peer, Instant::now()),
-                                    builder,
-                                    app,
-                                    patience,
-                                    draining,
-                                )
-                                .await;
+                                connection::serve(stream, peer, builder, app, patience, draining)
+                                    .await;
                             }
                         };
                         Box::pin(served).await;

@@ -126,9 +126,12 @@ for v3, and runs everywhere; that is for libcrux to change. `overhead/…` is th
 backend called directly. `from-bytes` begins with a key's bytes and checks it; `prepared` with a key \
 that was decoded before, where the library can. aws-lc-rs takes its randomness from itself, the others \
 from the operating system at each call.";
+
 #[test]
 fn a_row_of_the_bench_is_read() {
-    let row = Row::parse("kem/encapsulate/ML-KEM-768\t8.20\taws-lc-rs\t15.00\t1.83\t1.5\tlibcrux 17.00, ml-kem 75.00").unwrap();
+    let line = "kem/encapsulate/ML-KEM-768\t8.20\taws-lc-rs\t15.00\t1.83\t1.5\t\
+                libcrux 17.00, ml-kem 75.00";
+    let row = Row::parse(line).unwrap();
     assert_eq!((row.family(), row.ratio, row.goal), ("kem/encapsulate", 1.83, 1.5));
     assert_eq!((row.other.as_str(), row.other_time), ("aws-lc-rs", 15.0));
     assert_eq!(row.slower, "libcrux 17.00, ml-kem 75.00");

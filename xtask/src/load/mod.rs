@@ -69,6 +69,8 @@ struct Extent {
     rounds: usize,
     seconds: u64,
     most_keys: u64,
+    /// Over which memory shall be flat.
+    requests: u64,
 }
 
 /// What came of it.
@@ -87,11 +89,17 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     cargo("build --release")?;
     // Apart: it asks for more of the core than the server has.
     cargo("build --release --package pqc-benches --bin pqc-bare --features aws-lc")?;
-    let (place, rounds, seconds, most_keys) = match options.quick {
-        true => (target()?.join("load"), 1, 1, 10_000),
-        false => (root().join("docs"), options.rounds, options.seconds, options.most_keys),
+    let Options { rounds, seconds, most_keys, .. } = *options;
+    let (place, extent) = match options.quick {
+        true => {
+            let extent = Extent { rounds: 1, seconds: 1, most_keys: 10_000, requests: 20_000 };
+            (target()?.join("load"), extent)
+        }
+        false => {
+            let extent = Extent { rounds, seconds, most_keys, requests: REQUESTS };
+            (root().join("docs"), extent)
+        }
     };
-    let extent = Extent { rounds, seconds, most_keys };
     let folder = place.join(FOLDER);
     let is_asked = |name: &Name| options.only.is_empty() || options.only.contains(name);
     for name in Name::value_variants().iter().copied().filter(is_asked) {
@@ -166,5 +174,7 @@ fn told(program: &str, arguments: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// Enough for a leak of a few bytes each to show.
+const REQUESTS: u64 = 10_000_000;
 /// Beside the document: what it is made of, and its pictures.
 const FOLDER: &str = "benchmarks";

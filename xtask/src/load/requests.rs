@@ -25,8 +25,7 @@ pub(crate) fn measure(extent: Extent) -> anyhow::Result<Found> {
     let what = Drive { connections: CONNECTIONS, seconds: extent.seconds };
     let (address, token) = (&subject.server.address, &subject.server.root_token);
     let (mut requests, mut points) = (0, Vec::new());
-    let wanted = if extent.seconds > 1 { REQUESTS } else { FEW_REQUESTS };
-    while requests < wanted {
+    while requests < extent.requests {
         for (path, body) in &calls {
             requests += drive(address, path, token, &Body::Json(body.clone()), what)?.requests;
         }
@@ -34,7 +33,7 @@ pub(crate) fn measure(extent: Extent) -> anyhow::Result<Found> {
         eprintln!("xtask: {requests} requests: {memory:.1} MiB");
         points.push((requests as f64 / 1e6, memory));
     }
-    let early = points.iter().find(|(millions, _)| *millions >= wanted as f64 / 1e7);
+    let early = points.iter().find(|(millions, _)| *millions >= extent.requests as f64 / 1e7);
     let grown = match (early, points.last()) {
         (Some((_, early)), Some((_, late))) => Ok(late / early),
         _ => Err("not measured: no request was answered".to_owned()),
@@ -66,8 +65,5 @@ pub(crate) fn measure(extent: Extent) -> anyhow::Result<Found> {
     Ok(Found { goals: vec![goal], parts: vec![Part::Text(about), Part::Plot(plot)] })
 }
 
-const REQUESTS: u64 = 10_000_000;
-/// In a trial.
-const FEW_REQUESTS: u64 = 20_000;
 /// What of growth is none.
 const FLAT: f64 = 1.1;
