@@ -75,8 +75,11 @@ impl UnverifiedKey {
     /// # Errors
     /// [`Error::Length`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let algorithm = KemAlgorithm::of_encapsulation_key(bytes.len())?;
-        Ok(Self { algorithm, bytes: bytes.to_vec() })
+        Ok(Self { algorithm: Self::algorithm_of(bytes)?, bytes: bytes.to_vec() })
+    }
+
+    fn algorithm_of(bytes: &[u8]) -> Result<KemAlgorithm, Error> {
+        KemAlgorithm::of_encapsulation_key(bytes.len())
     }
 
     /// The parameter set.
@@ -89,6 +92,15 @@ impl UnverifiedKey {
     #[must_use]
     pub fn key_id(&self) -> KeyId {
         KeyId::of_pair(self.algorithm.name(), &self.bytes)
+    }
+}
+
+impl TryFrom<Vec<u8>> for UnverifiedKey {
+    type Error = Error;
+
+    /// As [`Self::from_bytes`], without a copy.
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Error> {
+        Ok(Self { algorithm: Self::algorithm_of(&bytes)?, bytes })
     }
 }
 

@@ -7,7 +7,7 @@ use pqc_core::secret::Wiped;
 use pqc_core::{Context, SecretVec};
 
 use crate::api::wire::{self, Undecodable};
-use crate::json::{Json, MAX_ITEMS, Object};
+use crate::json::{self, Json, MAX_ITEMS, Text};
 use crate::problem::{FieldError, Problem};
 
 /// The fields of a call.
@@ -15,6 +15,8 @@ use crate::problem::{FieldError, Problem};
 pub(crate) struct Fields {
     query: Vec<(String, Json)>,
     body: Vec<(String, Json)>,
+    /// The body's text, in which its values stand.
+    source: Wiped<String>,
 }
 
 impl Fields {
@@ -26,15 +28,23 @@ impl Fields {
             if fields.iter().any(|(known, _)| *known == name) {
                 return Err(Problem::BadRequest("A name stands twice in the query."));
             }
-            fields.push((name.into_owned(), Json::Text(Wiped::new(value.into_owned()))));
+            let value = Text::Own(Wiped::new(value.into_owned()));
+            fields.push((name.into_owned(), Json::Text(value)));
         }
-        Ok(Self { query: fields, body: Vec::new() })
+        Ok(Self { query: fields, ..Self::default() })
     }
 
     /// Adds the members of a JSON object in UTF-8.
-    pub(crate) fn with_body(mut self, bytes: &[u8]) -> Result<Self, Problem> {
+    pub(crate) fn with_body(mut self, mut bytes: Wiped<Vec<u8>>) -> Result<Self, Problem> {
         const NOT_JSON: Problem = Problem::BadRequest("The body is not a JSON object in UTF-8.");
-        self.body = serde_json::from_slice::<Object>(bytes).map_err(|_| NOT_JSON)?.0;
+        self.source = match String::from_utf8(std::mem::take(&mut bytes)) {
+            Ok(text) => Wiped::new(text),
+            Err(error) => {
+                *bytes = error.into_bytes();
+                return Err(NOT_JSON);
+            }
+        };
+        self.body = json::members(&self.source).map_err(|_| NOT_JSON)?;
         Ok(self)
     }
 
@@ -54,11 +64,8 @@ impl Fields {
 
     /// A text that may be absent.
     pub(crate) fn optional_text(&self, name: &'static str) -> Result<Option<&str>, FieldError> {
-        match self.find(name) {
-            None => Ok(None),
-            Some((_, Json::Text(text))) => Ok(Some(text)),
-            Some((place, _)) => Err(wrong_type(place, name, "a string")),
-        }
+        let Some((place, value)) = self.find(name) else { return Ok(None) };
+        self.as_text(value).map(Some).ok_or_else(|| wrong_type(place, name, "a string"))
     }
 
     /// A text.
@@ -66,21 +73,30 @@ impl Fields {
         self.optional_text(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// A text that is secret, moved out of the fields.
+    /// A text that is secret, moved out of the fields with the body that it stands in, so that it
+    /// need not be copied. It is taken last: the body's other texts leave with it.
     pub(crate) fn take_secret_text(&mut self, name: &'static str) -> Result<SecretVec, FieldError> {
         self.text(name)?;
         let text = self.body.iter_mut().find(|(key, _)| key == name).map(|(_, value)| value);
-        match text {
-            Some(Json::Text(text)) => Ok(SecretVec::from(std::mem::take(text))),
-            _ => Err(self.missing(name)),
-        }
+        let text = match text {
+            Some(Json::Text(Text::Own(text))) => std::mem::take(text),
+            Some(Json::Text(Text::Within(range))) => {
+                let mut text = std::mem::take(&mut self.source);
+                text.truncate(range.end);
+                text.drain(..range.start);
+                text
+            }
+            _ => return Err(self.missing(name)),
+        };
+        Ok(SecretVec::from(text))
     }
 
-    /// Leaves an empty text in the place of a long one that was read.
-    pub(crate) fn wipe(&mut self, name: &'static str) {
-        for (_, value) in self.body.iter_mut().filter(|(key, _)| key == name) {
+    /// Wipes the body's texts, once they are read: one of them may be long.
+    pub(crate) fn wipe_texts(&mut self) {
+        self.source = Wiped::default();
+        for (_, value) in &mut self.body {
             if let Json::Text(text) = value {
-                *text = Wiped::default();
+                *text = Text::Own(Wiped::default());
             }
         }
     }
@@ -91,8 +107,9 @@ impl Fields {
         match self.find(name) {
             None => Ok(None),
             Some((_, Json::Count(count))) => Ok(Some(*count)),
-            Some(("query", Json::Text(digits))) => {
-                digits.parse().map(Some).map_err(|_| wrong("query"))
+            Some(("query", digits)) => {
+                let count = self.as_text(digits).and_then(|digits| digits.parse().ok());
+                count.map(Some).ok_or_else(|| wrong("query"))
             }
             Some((place, _)) => Err(wrong(place)),
         }
@@ -106,12 +123,11 @@ impl Fields {
         let wrong = |place| wrong_type(place, name, "a list of strings");
         let texts: Vec<_> = match self.find(name) {
             None => return Ok(None),
-            Some(("query", Json::Text(list))) => list.split(',').collect(),
+            Some(("query", list)) => {
+                self.as_text(list).ok_or_else(|| wrong("query"))?.split(',').collect()
+            }
             Some((place, Json::List(items))) => {
-                let texts = items.iter().map(|item| match item {
-                    Json::Text(text) => Ok(text.as_str()),
-                    _ => Err(wrong(place)),
-                });
+                let texts = items.iter().map(|item| self.as_text(item).ok_or_else(|| wrong(place)));
                 texts.collect::<Result<_, _>>()?
             }
             Some((place, _)) => return Err(wrong(place)),
@@ -123,8 +139,8 @@ impl Fields {
         Ok(Some(texts))
     }
 
-    /// A value of one of these lengths in bytes.
-    pub(crate) fn bytes(
+    /// A secret value of one of these lengths in bytes.
+    pub(crate) fn secret_bytes(
         &self,
         name: &'static str,
         lengths: &[usize],
@@ -133,12 +149,33 @@ impl Fields {
         wire::decode_fixed(text, lengths).map_err(|wrong| self.undecodable(name, wrong, lengths))
     }
 
+    /// A secret value of one of these lengths in bytes that may be absent.
+    pub(crate) fn optional_secret_bytes(
+        &self,
+        name: &'static str,
+        lengths: &[usize],
+    ) -> Result<Option<Wiped<Vec<u8>>>, FieldError> {
+        match self.optional_text(name)? {
+            None => Ok(None),
+            Some(_) => self.secret_bytes(name, lengths).map(Some),
+        }
+    }
+
+    /// A value of one of these lengths in bytes, for the key or signature that it is to become.
+    pub(crate) fn bytes(
+        &self,
+        name: &'static str,
+        lengths: &[usize],
+    ) -> Result<Vec<u8>, FieldError> {
+        self.secret_bytes(name, lengths).map(|mut bytes| std::mem::take(&mut *bytes))
+    }
+
     /// A value of one of these lengths in bytes that may be absent.
     pub(crate) fn optional_bytes(
         &self,
         name: &'static str,
         lengths: &[usize],
-    ) -> Result<Option<Wiped<Vec<u8>>>, FieldError> {
+    ) -> Result<Option<Vec<u8>>, FieldError> {
         match self.optional_text(name)? {
             None => Ok(None),
             Some(_) => self.bytes(name, lengths).map(Some),
@@ -146,9 +183,10 @@ impl Fields {
     }
 
     /// A value of any length.
-    pub(crate) fn any_bytes(&self, name: &'static str) -> Result<Wiped<Vec<u8>>, FieldError> {
+    pub(crate) fn any_bytes(&self, name: &'static str) -> Result<Vec<u8>, FieldError> {
         let text = self.text(name)?;
-        wire::decode_any(text).map_err(|wrong| self.undecodable(name, wrong, &[]))
+        let bytes = wire::decode_any(text).map_err(|wrong| self.undecodable(name, wrong, &[]));
+        bytes.map(|mut bytes| std::mem::take(&mut *bytes))
     }
 
     /// The message to sign or verify: UTF-8 text, or bytes as `encoding` says.
@@ -218,6 +256,11 @@ impl Fields {
         }
     }
 
+    fn as_text<'a>(&'a self, value: &'a Json) -> Option<&'a str> {
+        let Json::Text(text) = value else { return None };
+        text.read(&self.source)
+    }
+
     /// The body's word counts before the query's.
     fn find(&self, name: &str) -> Option<(&'static str, &Json)> {
         let places = [("body", &self.body), ("query", &self.query)];
@@ -274,7 +317,7 @@ mod tests {
     use super::*;
 
     fn body(json: &str) -> Result<Fields, Problem> {
-        Fields::default().with_body(json.as_bytes())
+        Fields::default().with_body(Wiped::new(json.as_bytes().to_vec()))
     }
 
     fn from_query(query: &str) -> Fields {
@@ -296,7 +339,8 @@ mod tests {
             assert!(matches!(body(json), Err(Problem::BadRequest(_))), "{json}");
         }
         assert!(body("{}").is_ok());
-        assert!(Fields::default().with_body(b"{\"a\":\"\xff\"}").is_err());
+        let latin = Wiped::new(b"{\"a\":\"\xff\"}".to_vec());
+        assert!(Fields::default().with_body(latin).is_err());
     }
 
     #[test]
@@ -309,12 +353,29 @@ mod tests {
 
     #[test]
     fn null_is_absent_and_the_body_goes_before_the_query() {
-        let fields = from_query("a=q&n=5&l=x,y").with_body(br#"{"a":null}"#).unwrap();
+        let with = |query, body: &str| {
+            from_query(query).with_body(Wiped::new(body.as_bytes().to_vec())).unwrap()
+        };
+        let fields = with("a=q&n=5&l=x,y", r#"{"a":null}"#);
         assert_eq!(fields.text("a").unwrap(), "q");
         assert_eq!(fields.optional_count("n").unwrap(), Some(5));
         assert_eq!(fields.optional_list("l").unwrap().unwrap(), ["x", "y"]);
-        let fields = from_query("a=q").with_body(br#"{"a":"b"}"#).unwrap();
+        let fields = with("a=q", r#"{"a":"b"}"#);
         assert_eq!(fields.text("a").unwrap(), "b");
+    }
+
+    #[test]
+    fn a_secret_text_leaves_with_its_body_and_what_was_in_it() {
+        let mut fields = body(r#"{"b":"other","a":"text é"}"#).unwrap();
+        assert_eq!(fields.take_secret_text("a").unwrap().expose_bytes(), "text é".as_bytes());
+        assert!(fields.take_secret_text("a").is_err());
+        assert_eq!(fields.text("b").unwrap_err().loc, ["body", "b"]);
+        // One with escapes was by itself.
+        let mut fields = body(r#"{"b":"other","a":"two\nlines"}"#).unwrap();
+        assert_eq!(fields.take_secret_text("a").unwrap().expose_bytes(), b"two\nlines");
+        assert_eq!(fields.text("b").unwrap(), "other");
+        let mut fields = from_query("a=q");
+        assert!(fields.take_secret_text("a").is_err(), "no secret comes from a query");
     }
 
     #[test]

@@ -22,6 +22,7 @@ use pqc_service::{Admitted, Authorized};
 use serde::Serialize;
 use tracing::Instrument;
 
+use crate::api::wire::HexFormatter;
 use crate::app::{App, Config};
 use crate::around::{RequestId, other_method, without_body};
 use crate::auth::{authenticate, authenticate_again};
@@ -123,7 +124,8 @@ impl Answer {
     /// Writes a value of the wire.
     pub(crate) fn json(value: &impl Serialize) -> Result<Self, Problem> {
         let mut json = Wiped::new(Vec::with_capacity(ANSWER_CAPACITY));
-        serde_json::to_writer(&mut *json, value).map_err(|_| Problem::Internal)?;
+        let mut serializer = serde_json::Serializer::with_formatter(&mut *json, HexFormatter);
+        value.serialize(&mut serializer).map_err(|_| Problem::Internal)?;
         Ok(Self(json))
     }
 

@@ -47,7 +47,7 @@ pub(crate) async fn receive<O: Operation>(
         return Ok((fields, digest));
     }
     room.take(received.len().saturating_mul(O::WORKING_COPIES))?;
-    let fields = off_the_runtime(received.len(), move || fields.with_body(&received)).await?;
+    let fields = off_the_runtime(received.len(), move || fields.with_body(received)).await?;
     Ok((fields, digest))
 }
 

@@ -28,8 +28,11 @@ impl Ciphertext {
     /// # Errors
     /// [`Error::Length`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let algorithm = KemAlgorithm::of_ciphertext(bytes.len())?;
-        Ok(Self { algorithm, bytes: bytes.to_vec() })
+        Ok(Self { algorithm: Self::algorithm_of(bytes)?, bytes: bytes.to_vec() })
+    }
+
+    fn algorithm_of(bytes: &[u8]) -> Result<KemAlgorithm, Error> {
+        KemAlgorithm::of_ciphertext(bytes.len())
     }
 
     /// The parameter set.
@@ -42,6 +45,15 @@ impl Ciphertext {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+impl TryFrom<Vec<u8>> for Ciphertext {
+    type Error = Error;
+
+    /// As [`Self::from_bytes`], without a copy.
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Error> {
+        Ok(Self { algorithm: Self::algorithm_of(&bytes)?, bytes })
     }
 }
 

@@ -63,6 +63,11 @@ impl EncapsulationKey {
     /// [`Error::Length`]; [`Error::EncapsulationKeyModulus`] (FIPS 203, Section 7.2);
     /// [`Error::LowOrder`]: the X25519 part of an X-Wing key.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        Ok(Self { algorithm: Self::algorithm_of(bytes)?, bytes: bytes.to_vec() })
+    }
+
+    /// The parameter set of a key that passes the check.
+    fn algorithm_of(bytes: &[u8]) -> Result<KemAlgorithm, Error> {
         let algorithm = KemAlgorithm::of_encapsulation_key(bytes.len())?;
         match algorithm.parameter_set() {
             None => hybrid::check_encapsulation_key::<Active>(bytes)?,
@@ -71,7 +76,7 @@ impl EncapsulationKey {
             }
             Some(_) => {}
         }
-        Ok(Self { algorithm, bytes: bytes.to_vec() })
+        Ok(algorithm)
     }
 
     /// ML-KEM.Encaps (FIPS 203, Algorithm 20), or Encapsulate of X-Wing, to a key that nobody
@@ -163,6 +168,15 @@ impl EncapsulationKey {
     #[must_use]
     pub fn key_id(&self) -> KeyId {
         KeyId::of_pair(self.algorithm.name(), &self.bytes)
+    }
+}
+
+impl TryFrom<Vec<u8>> for EncapsulationKey {
+    type Error = Error;
+
+    /// As [`Self::from_bytes`], without a copy.
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Error> {
+        Ok(Self { algorithm: Self::algorithm_of(&bytes)?, bytes })
     }
 }
 

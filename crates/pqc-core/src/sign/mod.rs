@@ -110,12 +110,15 @@ impl Signature {
     /// # Errors
     /// [`Error::Length`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let algorithm = SignatureAlgorithm::of_length(
+        Ok(Self { algorithm: Self::algorithm_of(bytes)?, bytes: bytes.to_vec() })
+    }
+
+    fn algorithm_of(bytes: &[u8]) -> Result<SignatureAlgorithm, Error> {
+        SignatureAlgorithm::of_length(
             Field::Signature,
             SignatureAlgorithm::signature_bytes,
             bytes.len(),
-        )?;
-        Ok(Self { algorithm, bytes: bytes.to_vec() })
+        )
     }
 
     /// The parameter set.
@@ -128,6 +131,15 @@ impl Signature {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+impl TryFrom<Vec<u8>> for Signature {
+    type Error = Error;
+
+    /// As [`Self::from_bytes`], without a copy.
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Error> {
+        Ok(Self { algorithm: Self::algorithm_of(&bytes)?, bytes })
     }
 }
 

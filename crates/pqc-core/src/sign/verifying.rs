@@ -44,12 +44,15 @@ impl VerifyingKey {
     /// # Errors
     /// [`Error::Length`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let algorithm = SignatureAlgorithm::of_length(
+        Ok(Self { algorithm: Self::algorithm_of(bytes)?, bytes: bytes.to_vec() })
+    }
+
+    fn algorithm_of(bytes: &[u8]) -> Result<SignatureAlgorithm, Error> {
+        SignatureAlgorithm::of_length(
             Field::VerifyingKey,
             SignatureAlgorithm::verifying_key_bytes,
             bytes.len(),
-        )?;
-        Ok(Self { algorithm, bytes: bytes.to_vec() })
+        )
     }
 
     /// ML-DSA.Verify (FIPS 204, Algorithm 3). A signature of another parameter set is a wrong one.
@@ -123,5 +126,14 @@ impl VerifyingKey {
     #[must_use]
     pub fn key_id(&self) -> KeyId {
         KeyId::of_pair(self.algorithm.name(), &self.bytes)
+    }
+}
+
+impl TryFrom<Vec<u8>> for VerifyingKey {
+    type Error = Error;
+
+    /// As [`Self::from_bytes`], without a copy.
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Error> {
+        Ok(Self { algorithm: Self::algorithm_of(&bytes)?, bytes })
     }
 }

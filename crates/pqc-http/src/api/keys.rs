@@ -16,7 +16,7 @@ use pqc_service::{KeyInfo, Service};
 use serde::Serialize;
 
 use super::root;
-use super::wire::{decode_fixed, to_hex};
+use super::wire::{Hex, decode_fixed};
 use crate::app::App;
 use crate::fields::{All, Fields};
 use crate::operation::{Answer, from_service};
@@ -103,12 +103,12 @@ fn whole(
     key: &KeyInfo,
     issuer: Option<&VerifyingKey>,
 ) -> Result<Answer, Problem> {
-    let hex = |bytes: &[u8]| (!bytes.is_empty()).then(|| to_hex(bytes));
+    let given = |bytes| Some(Hex(bytes)).filter(|hex| !hex.0.is_empty());
     Answer::json(&WholeKey {
         key: Key::new(service, key),
-        pk: hex(&key.public_key),
-        verification_signature: hex(&key.attestation),
-        verification_key: issuer.map(|issuer| to_hex(issuer.as_bytes())),
+        pk: given(&key.public_key),
+        verification_signature: given(&key.attestation),
+        verification_key: issuer.map(|issuer| Hex(issuer.as_bytes())),
     })
 }
 
@@ -135,11 +135,11 @@ struct WholeKey<'a> {
     #[serde(flatten)]
     key: Key<'a>,
     /// A symmetric key has none.
-    pk: Option<String>,
+    pk: Option<Hex<'a>>,
     /// The issuer's word, for KEM key pairs.
-    verification_signature: Option<String>,
+    verification_signature: Option<Hex<'a>>,
     /// Whose word it is, if it is one of this server's issuers.
-    verification_key: Option<String>,
+    verification_key: Option<Hex<'a>>,
 }
 
 impl<'a> Key<'a> {

@@ -7,9 +7,8 @@ use pqc_core::{
 };
 use pqc_service::Admitted;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
-use super::wire::{secret_to_hex, to_hex};
+use super::wire::Hex;
 use super::{
     decapsulation_key_lengths, kem_algorithm, lengths, refused, same_algorithm,
     signature_algorithm, subject, written,
@@ -56,16 +55,16 @@ fn kem_keys_answer(key: &DecapsulationKey) -> Result<Answer, Problem> {
     let seed = key.expose_seed().ok_or(Problem::Internal)?;
     Answer::json(&KemKeysAnswer {
         algorithm: key.algorithm().name(),
-        encapsulation_key: to_hex(key.encapsulation_key().as_bytes()),
-        decapsulation_key: secret_to_hex(seed.expose_bytes()),
+        encapsulation_key: Hex(key.encapsulation_key().as_bytes()),
+        decapsulation_key: Hex(seed.expose_bytes()),
     })
 }
 
 #[derive(Serialize)]
-struct KemKeysAnswer {
+struct KemKeysAnswer<'a> {
     algorithm: &'static str,
-    encapsulation_key: String,
-    decapsulation_key: Zeroizing<String>,
+    encapsulation_key: Hex<'a>,
+    decapsulation_key: Hex<'a>,
 }
 
 /// Encapsulation to a key for which the client answers.
@@ -80,7 +79,7 @@ impl Operation for Encapsulate {
         const KEY: &str = "encapsulation_key";
         let lengths = lengths(KemAlgorithm::ALL, KemAlgorithm::encapsulation_key_bytes);
         let (given, bytes) = (kem_algorithm(&fields), fields.bytes(KEY, &lengths)).all()?;
-        let key = EncapsulationKey::from_bytes(&bytes).map_err(|e| fields.refused(KEY, &e))?;
+        let key = EncapsulationKey::try_from(bytes).map_err(|e| fields.refused(KEY, &e))?;
         same_algorithm(&fields, KEY, given, key.algorithm())?;
         let (ciphertext, secret) = app
             .service
@@ -88,16 +87,16 @@ impl Operation for Encapsulate {
             .map_err(|e| refused(&fields, name_of, e))?;
         app.metrics.was_done(Work::Encapsulate, key.algorithm().name());
         Answer::json(&EncapsulateAnswer {
-            ciphertext: to_hex(ciphertext.as_bytes()),
-            shared_secret: secret_to_hex(secret.expose_bytes()),
+            ciphertext: Hex(ciphertext.as_bytes()),
+            shared_secret: Hex(secret.expose_bytes()),
         })
     }
 }
 
 #[derive(Serialize)]
-struct EncapsulateAnswer {
-    ciphertext: String,
-    shared_secret: Zeroizing<String>,
+struct EncapsulateAnswer<'a> {
+    ciphertext: Hex<'a>,
+    shared_secret: Hex<'a>,
 }
 
 /// Decapsulation by the client's key.
@@ -113,11 +112,11 @@ impl Operation for Decapsulate {
         let (given, ciphertext, key) = (
             kem_algorithm(&fields),
             fields.bytes("ciphertext", &lengths),
-            fields.bytes("decapsulation_key", &decapsulation_key_lengths()),
+            fields.secret_bytes("decapsulation_key", &decapsulation_key_lengths()),
         )
             .all()?;
         let ciphertext =
-            Ciphertext::from_bytes(&ciphertext).map_err(|e| fields.refused("ciphertext", &e))?;
+            Ciphertext::try_from(ciphertext).map_err(|e| fields.refused("ciphertext", &e))?;
         let algorithm = ciphertext.algorithm();
         same_algorithm(&fields, "ciphertext", given, algorithm)?;
         let key = DecapsulationKey::from_seed_or_expanded(algorithm, &key)
@@ -127,13 +126,13 @@ impl Operation for Decapsulate {
             .decapsulate_with(by, &key, &ciphertext)
             .map_err(|e| refused(&fields, name_of, e))?;
         app.metrics.was_done(Work::Decapsulate, algorithm.name());
-        Answer::json(&DecapsulateAnswer { shared_secret: secret_to_hex(secret.expose_bytes()) })
+        Answer::json(&DecapsulateAnswer { shared_secret: Hex(secret.expose_bytes()) })
     }
 }
 
 #[derive(Serialize)]
-struct DecapsulateAnswer {
-    shared_secret: Zeroizing<String>,
+struct DecapsulateAnswer<'a> {
+    shared_secret: Hex<'a>,
 }
 
 /// A signing key pair.
@@ -159,16 +158,16 @@ fn signing_keys_answer(key: &SigningKey) -> Result<Answer, Problem> {
     let seed = key.expose_seed().ok_or(Problem::Internal)?;
     Answer::json(&SigningKeysAnswer {
         algorithm: key.algorithm().name(),
-        public_key: to_hex(key.verifying_key().as_bytes()),
-        secret_key: secret_to_hex(seed.expose_bytes()),
+        public_key: Hex(key.verifying_key().as_bytes()),
+        secret_key: Hex(seed.expose_bytes()),
     })
 }
 
 #[derive(Serialize)]
-struct SigningKeysAnswer {
+struct SigningKeysAnswer<'a> {
     algorithm: &'static str,
-    public_key: String,
-    secret_key: Zeroizing<String>,
+    public_key: Hex<'a>,
+    secret_key: Hex<'a>,
 }
 
 /// A signature by the client's key.
@@ -183,7 +182,7 @@ impl Operation for Sign {
         const KEY: &str = "secret_key";
         let (given, key, context) = (
             signature_algorithm(&fields),
-            fields.bytes(KEY, &[32, 2560, 4032, 4896]),
+            fields.secret_bytes(KEY, &[32, 2560, 4032, 4896]),
             fields.context(),
         )
             .all()?;
@@ -198,18 +197,18 @@ impl Operation for Sign {
             .map_err(|e| refused(&fields, name_of, e))?;
         app.metrics.was_done(Work::Sign, public.algorithm().name());
         Answer::json(&SignAnswer {
-            signature: to_hex(signature.as_bytes()),
+            signature: Hex(signature.as_bytes()),
             algorithm: public.algorithm().name(),
-            public_key: to_hex(public.as_bytes()),
+            public_key: Hex(public.as_bytes()),
         })
     }
 }
 
 #[derive(Serialize)]
-struct SignAnswer {
-    signature: String,
+struct SignAnswer<'a> {
+    signature: Hex<'a>,
     algorithm: &'static str,
-    public_key: String,
+    public_key: Hex<'a>,
 }
 
 /// Whether a signature is right.
@@ -231,9 +230,9 @@ impl Operation for Verify {
             fields.context(),
         )
             .all()?;
-        let key = VerifyingKey::from_bytes(&key).map_err(|e| fields.refused("public_key", &e))?;
+        let key = VerifyingKey::try_from(key).map_err(|e| fields.refused("public_key", &e))?;
         let signature =
-            Signature::from_bytes(&signature).map_err(|e| fields.refused("signature", &e))?;
+            Signature::try_from(signature).map_err(|e| fields.refused("signature", &e))?;
         same_algorithm(&fields, "public_key", given, key.algorithm())?;
         same_algorithm(&fields, "signature", Some(key.algorithm()), signature.algorithm())?;
         let message = fields.take_message("message")?;

@@ -1,8 +1,12 @@
 //! Binary values on the wire: hex in either case going in, lower-case going out; base64 and
 //! base64url, padded or not, wherever hex is.
 
+use std::io::{self, Write};
+
 use base64ct::{Base64, Base64Unpadded, Base64Url, Base64UrlUnpadded, Encoding};
 use pqc_core::secret::Wiped;
+use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
 use zeroize::Zeroizing;
 
 /// Why a text is not the bytes that were asked for.
@@ -73,28 +77,51 @@ pub(crate) fn decode_base64(text: &str) -> Option<Wiped<Vec<u8>>> {
 /// Up to so many characters beyond its greatest length, a value is decoded to say how long it is.
 const LONGEST_EXCESS: usize = 64 * 1024;
 
-/// Lower-case hex of a value that is not secret.
-pub(crate) fn to_hex(bytes: impl AsRef<[u8]>) -> String {
-    let bytes = bytes.as_ref();
-    let mut digits = vec![0; bytes.len() * 2];
-    let written = faster_hex::hex_encode(bytes, &mut digits).map(drop);
-    written.ok().and_then(|()| String::from_utf8(digits).ok()).unwrap_or_default()
+/// A value that an answer holds in hex.
+#[derive(Debug)]
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
+
+impl Serialize for Hex<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
 }
 
-/// Lower-case hex of a secret: wiped when the answer is written.
-pub(crate) fn secret_to_hex(bytes: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(to_hex(bytes))
+/// Writes bytes as lower-case hex, straight into the answer.
+pub(crate) struct HexFormatter;
+
+impl Formatter for HexFormatter {
+    fn write_byte_array<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        // They may be a secret's.
+        let mut digits = Zeroizing::new([0; 128]);
+        writer.write_all(b"\"")?;
+        for part in bytes.chunks(digits.len() / 2) {
+            let digits = faster_hex::hex_encode(part, &mut *digits).map_err(io::Error::other)?;
+            writer.write_all(digits.as_bytes())?;
+        }
+        writer.write_all(b"\"")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn to_hex(bytes: &[u8]) -> String {
+        let mut json = Vec::new();
+        let mut serializer = serde_json::Serializer::with_formatter(&mut json, HexFormatter);
+        Hex(bytes).serialize(&mut serializer).unwrap();
+        serde_json::from_slice(&json).unwrap()
+    }
+
     #[test]
     fn hex_is_lower_case_and_two_digits_a_byte() {
-        assert_eq!(to_hex([]), "");
-        assert_eq!(to_hex([0, 1, 0xab, 0xff]), "0001abff");
-        assert_eq!(*secret_to_hex(&[0x0f]), "0f");
+        assert_eq!(to_hex(&[]), "");
+        assert_eq!(to_hex(&[0, 1, 0xab, 0xff]), "0001abff");
     }
 
     #[test]

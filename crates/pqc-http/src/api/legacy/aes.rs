@@ -89,7 +89,7 @@ impl Operation for DecryptText {
             let read = (message_box(&fields), optional_key(&fields), fields.optional_text("aad"));
             let (sealed, key, aad) = read.all()?;
             let aad = aad.unwrap_or_default().as_bytes().to_vec();
-            fields.wipe("ciphertext");
+            fields.wipe_texts();
             Ok((fields, (sealed, key, aad)))
         })
         .await?;
@@ -110,13 +110,12 @@ impl Operation for DecryptText {
 }
 
 fn message_box(fields: &Fields) -> Result<MessageBox, FieldError> {
-    let mut bytes = fields.any_bytes("ciphertext")?;
-    let bytes = std::mem::take(&mut *bytes);
+    let bytes = fields.any_bytes("ciphertext")?;
     MessageBox::from_bytes(bytes).map_err(|e| fields.refused("ciphertext", &e))
 }
 
 fn optional_key(fields: &Fields) -> Result<Option<Secret<32>>, FieldError> {
-    let Some(bytes) = fields.optional_bytes("key", &[32])? else { return Ok(None) };
+    let Some(bytes) = fields.optional_secret_bytes("key", &[32])? else { return Ok(None) };
     let key = Secret::from_slice(Field::BoxKey, &bytes).map_err(|e| fields.refused("key", &e))?;
     Ok(Some(key))
 }

@@ -8,10 +8,9 @@ use pqc_core::{
 use pqc_service::keyring::{AttestedKey, NewKeyPair};
 use pqc_service::{Admitted, Custody};
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::{name_of, verifying_key};
-use crate::api::wire::{secret_to_hex, to_hex};
+use crate::api::wire::Hex;
 use crate::api::{
     decapsulation_key_lengths, kem_algorithm, lengths, optional_account, refused, same_algorithm,
     written,
@@ -49,31 +48,31 @@ impl Operation for GenerateKeys {
 }
 
 fn generate_keys_answer(made: &NewKeyPair) -> Result<Answer, Problem> {
-    let attestation = to_hex(made.attestation.to_bytes());
+    let attestation = made.attestation.to_bytes();
     let seed = made.client_held.as_ref().and_then(DecapsulationKey::expose_seed);
     Answer::json(&GenerateKeysAnswer {
-        pk: to_hex(made.encapsulation_key.as_bytes()),
-        verification_key: to_hex(made.issuer.as_bytes()),
-        verification_signature: &attestation,
-        signature: &attestation,
+        pk: Hex(made.encapsulation_key.as_bytes()),
+        verification_key: Hex(made.issuer.as_bytes()),
+        verification_signature: Hex(&attestation),
+        signature: Hex(&attestation),
         algorithm: made.encapsulation_key.algorithm().name(),
         key_id: made.encapsulation_key.key_id().to_string(),
         account: made.account.to_string(),
-        sk: seed.map(|seed| secret_to_hex(seed.expose_bytes())),
+        sk: seed.map(|seed| Hex(seed.expose_bytes())),
     })
 }
 
 #[derive(Serialize)]
 struct GenerateKeysAnswer<'a> {
-    pk: String,
-    verification_key: String,
-    verification_signature: &'a str,
-    signature: &'a str,
+    pk: Hex<'a>,
+    verification_key: Hex<'a>,
+    verification_signature: Hex<'a>,
+    signature: Hex<'a>,
     algorithm: &'static str,
     key_id: String,
     account: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sk: Option<Zeroizing<String>>,
+    sk: Option<Hex<'a>>,
 }
 
 /// Encapsulation, once the issuer's signature over the key is verified.
@@ -103,17 +102,17 @@ impl Operation for EncapsulateKey {
             app.service.encapsulate(by, &to).await.map_err(|e| refused(&fields, name_of, e))?;
         app.metrics.was_done(Work::Encapsulate, to.key.algorithm().name());
         Answer::json(&EncapsulateKeyAnswer {
-            cipher: to_hex(ciphertext.as_bytes()),
-            shared_key: secret_to_hex(secret.expose_bytes()),
+            cipher: Hex(ciphertext.as_bytes()),
+            shared_key: Hex(secret.expose_bytes()),
             account: account.to_string(),
         })
     }
 }
 
 #[derive(Serialize)]
-struct EncapsulateKeyAnswer {
-    cipher: String,
-    shared_key: Zeroizing<String>,
+struct EncapsulateKeyAnswer<'a> {
+    cipher: Hex<'a>,
+    shared_key: Hex<'a>,
     account: String,
 }
 
@@ -137,7 +136,7 @@ impl Operation for DecapsulateKey {
             let (ciphertext, given, sk) = (
                 ciphertext(&fields),
                 kem_algorithm(&fields),
-                fields.bytes("sk", &decapsulation_key_lengths()),
+                fields.secret_bytes("sk", &decapsulation_key_lengths()),
             )
                 .all()?;
             same_algorithm(&fields, "cipher", given, ciphertext.algorithm())?;
@@ -153,25 +152,25 @@ impl Operation for DecapsulateKey {
         };
         let secret = secret.map_err(|e| refused(&fields, name_of, e))?;
         app.metrics.was_done(Work::Decapsulate, algorithm.name());
-        Answer::json(&DecapsulateKeyAnswer { shared_key: secret_to_hex(secret.expose_bytes()) })
+        Answer::json(&DecapsulateKeyAnswer { shared_key: Hex(secret.expose_bytes()) })
     }
 }
 
 #[derive(Serialize)]
-struct DecapsulateKeyAnswer {
-    shared_key: Zeroizing<String>,
+struct DecapsulateKeyAnswer<'a> {
+    shared_key: Hex<'a>,
 }
 
 fn public_key(fields: &Fields) -> Result<UnverifiedKey, FieldError> {
     let lengths = lengths(KemAlgorithm::ALL, KemAlgorithm::encapsulation_key_bytes);
     let bytes = fields.bytes("pk", &lengths)?;
-    UnverifiedKey::from_bytes(&bytes).map_err(|e| fields.refused("pk", &e))
+    UnverifiedKey::try_from(bytes).map_err(|e| fields.refused("pk", &e))
 }
 
 fn ciphertext(fields: &Fields) -> Result<Ciphertext, FieldError> {
     let lengths = lengths(KemAlgorithm::ALL, KemAlgorithm::ciphertext_bytes);
     let bytes = fields.bytes("cipher", &lengths)?;
-    Ciphertext::from_bytes(&bytes).map_err(|e| fields.refused("cipher", &e))
+    Ciphertext::try_from(bytes).map_err(|e| fields.refused("cipher", &e))
 }
 
 fn attestation(fields: &Fields) -> Result<Attestation, FieldError> {

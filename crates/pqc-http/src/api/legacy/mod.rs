@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Routes {
 fn verifying_key(fields: &Fields, name: &'static str) -> Result<VerifyingKey, FieldError> {
     let lengths = lengths(SignatureAlgorithm::ALL, SignatureAlgorithm::verifying_key_bytes);
     let bytes = fields.bytes(name, &lengths)?;
-    VerifyingKey::from_bytes(&bytes).map_err(|e| fields.refused(name, &e))
+    VerifyingKey::try_from(bytes).map_err(|e| fields.refused(name, &e))
 }
 
 /// The wire's names of this family.

@@ -7,7 +7,7 @@ use pqc_service::keyring::SigningKeyChoice;
 use serde::Serialize;
 
 use super::{name_of, verifying_key};
-use crate::api::wire::to_hex;
+use crate::api::wire::Hex;
 use crate::api::{lengths, optional_key_id, refused, same_algorithm, signature_algorithm};
 use crate::app::App;
 use crate::fields::{All, Fields};
@@ -39,8 +39,8 @@ impl Operation for Sign {
             .map_err(|e| refused(&fields, name_of, e))?;
         app.metrics.was_done(Work::Sign, public.algorithm().name());
         Answer::json(&SignAnswer {
-            signature: to_hex(signature.as_bytes()),
-            pk: to_hex(public.as_bytes()),
+            signature: Hex(signature.as_bytes()),
+            pk: Hex(public.as_bytes()),
             algorithm: public.algorithm().name(),
             key_id: public.key_id().to_string(),
         })
@@ -48,9 +48,9 @@ impl Operation for Sign {
 }
 
 #[derive(Serialize)]
-struct SignAnswer {
-    signature: String,
-    pk: String,
+struct SignAnswer<'a> {
+    signature: Hex<'a>,
+    pk: Hex<'a>,
     algorithm: &'static str,
     key_id: String,
 }
@@ -96,7 +96,7 @@ struct VerifyAnswer {
 fn signature(fields: &Fields) -> Result<Signature, FieldError> {
     let lengths = lengths(SignatureAlgorithm::ALL, SignatureAlgorithm::signature_bytes);
     let bytes = fields.bytes("signature", &lengths)?;
-    Signature::from_bytes(&bytes).map_err(|e| fields.refused("signature", &e))
+    Signature::try_from(bytes).map_err(|e| fields.refused("signature", &e))
 }
 
 fn signing_key_choice(fields: &Fields) -> Result<SigningKeyChoice, Problem> {
