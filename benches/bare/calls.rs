@@ -111,8 +111,8 @@ fn encrypt_text(keys: &Keys, request: &EncryptText<'_>) -> Answered {
 fn decrypt_text(keys: &Keys, request: &DecryptText<'_>) -> Answered {
     let sealed = MessageBox::from_bytes(from_hex(request.ciphertext)?)?;
     let text = match request.key {
-        Some(key) => callers(key)?.open(&sealed, &[])?,
-        None => keys.text.open(&sealed, &[])?,
+        Some(key) => callers(key)?.open_in_place(sealed, &[])?,
+        None => keys.text.open_in_place(sealed, &[])?,
     };
     written(&std::str::from_utf8(text.expose_bytes())?, Change::Use)
 }

@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 use crate::backend::gcm::{self, TAG_BYTES, XAES_NONCE_BYTES as NONCE_BYTES};
 use crate::error::Error;
-use crate::secret::{Secret, SecretVec};
+use crate::secret::{Secret, SecretVec, Wiped};
 
 /// The algorithm byte that heads carry.
 pub(crate) const XAES_256_GCM: u8 = 1;
@@ -55,14 +55,19 @@ pub(crate) fn seal(
     Ok(frame)
 }
 
-/// Opens what follows the head of a frame; `None` if it does not authenticate.
+/// Opens a frame behind its head in its own buffer, whose pages are there already; `None` if it does
+/// not authenticate.
 pub(crate) fn open(
     key: &Secret<32>,
-    behind_head: &[u8],
+    frame: Vec<u8>,
+    head_bytes: usize,
     associated_data: &[u8],
 ) -> Option<SecretVec> {
-    let (nonce, sealed) = behind_head.split_first_chunk::<NONCE_BYTES>()?;
-    let mut text = SecretVec::zeroed(sealed.len().checked_sub(TAG_BYTES)?);
-    gcm::xaes_open(key, nonce, associated_data, sealed, text.expose_bytes_mut())?;
-    Some(text)
+    let mut frame = Wiped::new(frame);
+    let (nonce, sealed) = frame.get_mut(head_bytes..)?.split_first_chunk_mut::<NONCE_BYTES>()?;
+    gcm::xaes_open(key, nonce, associated_data, sealed)?;
+    let end = frame.len().checked_sub(TAG_BYTES)?;
+    frame.truncate(end);
+    frame.drain(..head_bytes.saturating_add(NONCE_BYTES).min(end));
+    Some(SecretVec::from(frame))
 }

@@ -30,8 +30,8 @@ pub const OVERHEAD_BYTES: usize = HEAD_BYTES + aead::OVERHEAD_BYTES;
 /// assert_eq!(sealed.as_bytes().len(), 4 + pqc_core::message::OVERHEAD_BYTES);
 ///
 /// let arrived = MessageBox::from_bytes(sealed.as_bytes().to_vec())?;
-/// assert_eq!(key.open(&arrived, b"its name")?.expose_bytes(), b"text");
 /// assert_eq!(key.open(&arrived, b"another").unwrap_err(), Error::BoxAuthentication);
+/// assert_eq!(key.open_in_place(arrived, b"its name")?.expose_bytes(), b"text");
 /// # Ok::<(), pqc_core::Error>(())
 /// ```
 ///
@@ -75,12 +75,26 @@ impl BoxKey {
     /// # Errors
     /// [`Error::BoxAuthentication`]: another key, other associated data, or an altered box.
     pub fn open(&self, sealed: &MessageBox, associated_data: &[u8]) -> Result<SecretVec, Error> {
+        self.open_in_place(sealed.clone(), associated_data)
+    }
+
+    /// As [`Self::open`], in the buffer of the box: for a long one, several times as fast as in a
+    /// second buffer.
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
+    pub fn open_in_place(
+        &self,
+        sealed: MessageBox,
+        associated_data: &[u8],
+    ) -> Result<SecretVec, Error> {
         let opened = || {
-            let (head, behind_head) = sealed.0.split_at_checked(HEAD_BYTES)?;
+            let head = sealed.0.get(..HEAD_BYTES)?;
             if head.get(START.len()..)? != self.key_id.as_slice() {
                 return None;
             }
-            aead::open(&self.key, behind_head, &[head, associated_data].concat())
+            let full_data = [head, associated_data].concat();
+            aead::open(&self.key, sealed.0, HEAD_BYTES, &full_data)
         };
         opened().ok_or(Error::BoxAuthentication)
     }

@@ -123,8 +123,7 @@ impl Replay {
     /// [`Error::SealBroken`]: of another token, idempotency key or request, or altered.
     pub fn open(&self, request: &RequestHash, sealed: &SealedAnswer) -> Result<SecretVec, Error> {
         let data = self.associated_data(request);
-        let behind_head = sealed.0.get(HEAD.len()..).ok_or(Error::SealBroken)?;
-        aead::open(&self.answer_key, behind_head, &data).ok_or(Error::SealBroken)
+        aead::open(&self.answer_key, sealed.0.clone(), HEAD.len(), &data).ok_or(Error::SealBroken)
     }
 
     /// Every part has a fixed length.

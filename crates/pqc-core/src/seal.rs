@@ -424,8 +424,8 @@ fn open_under(
     sealed: &SealedRecord,
 ) -> Result<SecretVec, Error> {
     let data = associated_data(name, sealed.master_version());
-    let behind_head = sealed.0.get(HEAD_BYTES..).ok_or(Error::SealBroken)?;
-    aead::open(&key_for(master, name.kind), behind_head, &data).ok_or(Error::SealBroken)
+    let key = key_for(master, name.kind);
+    aead::open(&key, sealed.0.clone(), HEAD_BYTES, &data).ok_or(Error::SealBroken)
 }
 
 /// A master key is named by its version, in four bytes.

@@ -116,14 +116,13 @@ fn primitives(checks: &mut Checks) -> Result<(), Error> {
     let mut sealed = [0; 8192 + gcm::TAG_BYTES];
     gcm::xaes_seal(&key, nonce, associated_data, &[0x5a; 8192], &mut sealed)?;
     checks.answer(XAES_256_GCM_LONG, &sha_256(&[&sealed]))?;
-    let opens = |sealed: &[u8]| {
-        let mut text = [0; 8192];
-        let opened = gcm::xaes_open(&key, nonce, associated_data, sealed, &mut text);
-        opened.is_some() && text == [0x5a; 8192]
+    let opens = |mut sealed: [u8; 8192 + gcm::TAG_BYTES]| {
+        let opened = gcm::xaes_open(&key, nonce, associated_data, &mut sealed);
+        opened.is_some() && sealed.starts_with(&[0x5a; 8192])
     };
-    checks.holds(XAES_256_GCM_LONG.0, opens(&sealed))?;
+    checks.holds(XAES_256_GCM_LONG.0, opens(sealed))?;
     flip_first_bit(sealed.first_mut());
-    checks.holds("XAES-256-GCM of a long text: an altered one is refused", !opens(&sealed))?;
+    checks.holds("XAES-256-GCM of a long text: an altered one is refused", !opens(sealed))?;
 
     let key = BoxKey::from_caller(&Secret::from(counting_from(0)));
     let mut bytes = hex::decode(BOX.1).map_err(|_| Error::SelfTest { check: BOX.0 })?;

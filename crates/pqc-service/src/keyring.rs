@@ -213,7 +213,7 @@ impl Service {
             (None, None) => return Err(pqc_core::Error::BoxAuthentication.into()),
         };
         let is_long = sealed.as_bytes().len() > LONG_TEXT_BYTES;
-        Ok(aside_if(is_long, move || box_key.open(&sealed, &associated_data)).await??)
+        Ok(aside_if(is_long, move || box_key.open_in_place(sealed, &associated_data)).await??)
     }
 
     /// Signs with one of the account's own keys, made at its first use.

@@ -39,20 +39,19 @@ pub(crate) fn xaes_seal(
     rustcrypto::xaes_seal(key, nonce, associated_data, text, sealed)
 }
 
-/// Opens `sealed` into `text`, which is [`TAG_BYTES`] shorter, by XAES-256-GCM; `None` if it does not
-/// authenticate: `text` then holds nothing of use.
+/// Opens `sealed` where it lies, by XAES-256-GCM: the text is all of it but the last [`TAG_BYTES`].
+/// `None` if it does not authenticate: it then holds nothing of use.
 pub(crate) fn xaes_open(
     key: &Secret<32>,
     nonce: &[u8; XAES_NONCE_BYTES],
     associated_data: &[u8],
-    sealed: &[u8],
-    text: &mut [u8],
+    sealed: &mut [u8],
 ) -> Option<()> {
     #[cfg(feature = "aws-lc")]
-    if text.len() >= aws_lc::LONG_BYTES {
-        return aws_lc::xaes_open(key, nonce, associated_data, sealed, text);
+    if sealed.len() >= aws_lc::LONG_BYTES + TAG_BYTES {
+        return aws_lc::xaes_open(key, nonce, associated_data, sealed);
     }
-    rustcrypto::xaes_open(key, nonce, associated_data, sealed, text)
+    rustcrypto::xaes_open(key, nonce, associated_data, sealed)
 }
 
 #[cfg(all(test, feature = "aws-lc"))]
@@ -83,15 +82,22 @@ mod tests {
             aws_lc::xaes_seal(&key, &nonce, DATA, &text, &mut by_aws).unwrap();
             rustcrypto::xaes_seal(&key, &nonce, DATA, &text, &mut by_rust).unwrap();
             prop_assert_eq!(&by_aws, &by_rust);
-            let mut opened = vec![0; text.len()];
-            prop_assert!(aws_lc::xaes_open(&key, &nonce, DATA, &by_rust, &mut opened).is_some());
-            prop_assert_eq!(&opened, &text);
+            for open in [aws_lc::xaes_open, rustcrypto::xaes_open] {
+                let mut opened = by_rust.clone();
+                prop_assert!(open(&key, &nonce, DATA, &mut opened).is_some());
+                prop_assert_eq!(&opened[..text.len()], &text);
+                let mut altered = by_rust.clone();
+                let bit = flip.index(altered.len() * 8);
+                altered[bit / 8] ^= 1 << (bit % 8);
+                prop_assert!(open(&key, &nonce, DATA, &mut altered).is_none());
+            }
 
             let nonce = nonce.first_chunk().unwrap();
             let (aws, rust) = (Aes256Gcm::new(&key).unwrap(), rustcrypto::Aes256Gcm::new(&key).unwrap());
             aws.seal(nonce, &text, &mut by_aws).unwrap();
             rust.seal(nonce, &text, &mut by_rust).unwrap();
             prop_assert_eq!(&by_aws, &by_rust);
+            let mut opened = vec![0; text.len()];
             prop_assert!(aws.open(nonce, &by_rust, &mut opened).is_some());
             prop_assert_eq!(&opened, &text);
 
@@ -113,10 +119,9 @@ mod tests {
             xaes_seal(&key, &nonce, DATA, &text, &mut sealed).unwrap();
             rustcrypto::xaes_seal(&key, &nonce, DATA, &text, &mut expected).unwrap();
             assert_eq!(sealed, expected, "{length}");
-            let mut opened = vec![0; length];
-            assert!(xaes_open(&key, &nonce, DATA, &sealed, &mut opened).is_some());
-            assert_eq!(opened, text);
-            assert!(xaes_open(&key, &nonce, b"other", &sealed, &mut opened).is_none());
+            assert!(xaes_open(&key, &nonce, b"other", &mut sealed).is_none());
+            assert!(xaes_open(&key, &nonce, DATA, &mut expected).is_some());
+            assert_eq!(expected[..length], text);
         }
     }
 
@@ -126,7 +131,8 @@ mod tests {
         let mut short = vec![0; text.len()];
         assert!(xaes_seal(&key, &[9; 24], DATA, &text, &mut short).is_err());
         assert!(rustcrypto::xaes_seal(&key, &[9; 24], DATA, &text, &mut short).is_err());
-        assert!(xaes_open(&key, &[9; 24], DATA, &text, &mut short).is_none());
-        assert!(rustcrypto::xaes_open(&key, &[9; 24], DATA, &text, &mut short).is_none());
+        for open in [aws_lc::xaes_open, rustcrypto::xaes_open] {
+            assert!(open(&key, &[9; 24], DATA, &mut [0; TAG_BYTES - 1]).is_none());
+        }
     }
 }

@@ -142,7 +142,7 @@ impl Lock {
 }
 
 fn unwrap(wrapped: &[u8; WRAPPED_BYTES], key: &Secret<32>) -> Option<Secret<32>> {
-    let file_key = aead::open(key, wrapped, &[])?;
+    let file_key = aead::open(key, wrapped.to_vec(), 0, &[])?;
     Secret::from_slice(Field::Envelope, file_key.expose_bytes()).ok()
 }
 

@@ -43,7 +43,9 @@ impl Aes256Gcm {
 
     /// Opens `sealed` into `text`, which is [`TAG_BYTES`] shorter; `None` if it does not authenticate.
     pub(crate) fn open(&self, nonce: &[u8; 12], sealed: &[u8], text: &mut [u8]) -> Option<()> {
-        self.open_with(nonce, &[], sealed, text).ok()
+        let (ciphertext, tag) = sealed.split_last_chunk::<TAG_BYTES>()?;
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        self.0.open_separate_gather(nonce, Aad::empty(), ciphertext, tag, text).ok()
     }
 
     fn seal_with(
@@ -56,18 +58,6 @@ impl Aes256Gcm {
         let (ciphertext, tag) = sealed.split_last_chunk_mut::<TAG_BYTES>().ok_or(Unspecified)?;
         let (nonce, data) = (Nonce::assume_unique_for_key(*nonce), Aad::from(associated_data));
         self.0.seal_out_of_place_scatter(nonce, data, text, ciphertext, &[], tag)
-    }
-
-    fn open_with(
-        &self,
-        nonce: &[u8; 12],
-        associated_data: &[u8],
-        sealed: &[u8],
-        text: &mut [u8],
-    ) -> Result<(), Unspecified> {
-        let (ciphertext, tag) = sealed.split_last_chunk::<TAG_BYTES>().ok_or(Unspecified)?;
-        let (nonce, data) = (Nonce::assume_unique_for_key(*nonce), Aad::from(associated_data));
-        self.0.open_separate_gather(nonce, data, ciphertext, tag, text)
     }
 }
 
@@ -89,11 +79,11 @@ pub(super) fn xaes_open(
     key: &Secret<32>,
     nonce: &[u8; XAES_NONCE_BYTES],
     associated_data: &[u8],
-    sealed: &[u8],
-    text: &mut [u8],
+    sealed: &mut [u8],
 ) -> Option<()> {
     let (cipher, nonce) = derive(key, nonce).ok()?;
-    cipher.open_with(&nonce, associated_data, sealed, text).ok()
+    let (nonce, data) = (Nonce::assume_unique_for_key(nonce), Aad::from(associated_data));
+    cipher.0.open_in_place(nonce, data, sealed).map(drop).ok()
 }
 
 /// The cipher and the nonce that C2SP's XAES-256-GCM derives.

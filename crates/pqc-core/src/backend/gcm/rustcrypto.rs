@@ -40,7 +40,9 @@ impl Aes256Gcm {
 
     /// Opens `sealed` into `text`, which is [`TAG_BYTES`] shorter; `None` if it does not authenticate.
     pub(crate) fn open(&self, nonce: &[u8; 12], sealed: &[u8], text: &mut [u8]) -> Option<()> {
-        open(&*self.0, nonce.into(), &[], sealed, text)
+        let (ciphertext, tag) = sealed.split_last_chunk::<TAG_BYTES>()?;
+        let buffer = InOutBuf::new(ciphertext, text).ok()?;
+        self.0.decrypt_inout_detached(nonce.into(), &[], buffer, tag.into()).ok()
     }
 }
 
@@ -62,11 +64,12 @@ pub(super) fn xaes_open(
     key: &Secret<32>,
     nonce: &[u8; XAES_NONCE_BYTES],
     associated_data: &[u8],
-    sealed: &[u8],
-    text: &mut [u8],
+    sealed: &mut [u8],
 ) -> Option<()> {
     let cipher = Xaes256Gcm::new(key.expose_bytes().into());
-    open(&cipher, nonce.into(), associated_data, sealed, text)
+    let (text, tag) = sealed.split_last_chunk_mut::<TAG_BYTES>()?;
+    let (tag, buffer) = ((&*tag).into(), InOutBuf::from(text));
+    cipher.decrypt_inout_detached(nonce.into(), associated_data, buffer, tag).ok()
 }
 
 fn seal<C: AeadInOut + AeadCore<TagSize = U16>>(
@@ -80,16 +83,4 @@ fn seal<C: AeadInOut + AeadCore<TagSize = U16>>(
     let buffer = InOutBuf::new(text, ciphertext).ok()?;
     *tag_place = cipher.encrypt_inout_detached(nonce, associated_data, buffer).ok()?.into();
     Some(())
-}
-
-fn open<C: AeadInOut + AeadCore<TagSize = U16>>(
-    cipher: &C,
-    nonce: &Nonce<C>,
-    associated_data: &[u8],
-    sealed: &[u8],
-    text: &mut [u8],
-) -> Option<()> {
-    let (ciphertext, tag) = sealed.split_last_chunk::<TAG_BYTES>()?;
-    let buffer = InOutBuf::new(ciphertext, text).ok()?;
-    cipher.decrypt_inout_detached(nonce, associated_data, buffer, tag.into()).ok()
 }
