@@ -46,7 +46,7 @@ pub(crate) fn rows() -> Vec<Row> {
             black_box(made);
         }
     };
-    let one = Row::new("stream/seal-32MiB/one core", 0.8, by_chunk)
+    let one = Row::new("stream/seal-by-one-core/32MiB", 0.8, by_chunk)
         .beside("RustCrypto", by_rustcrypto)
         .beside("aws-lc-rs", by_aws);
 
@@ -71,7 +71,7 @@ pub(crate) fn rows() -> Vec<Row> {
         writer.finish().unwrap();
     };
     let both =
-        Row::new("stream/seal-32MiB/all cores", 1.6, in_parallel).beside("one core", one_by_one);
+        Row::new("stream/seal-by-all-cores/32MiB", 1.6, in_parallel).beside("one core", one_by_one);
     vec![one, both]
 }
 

@@ -336,6 +336,24 @@ impl StreamSealer {
         Ok(sealed)
     }
 
+    /// As [`Self::seal_chunks`], into the front of `sealed`, whose length stays or grows: memory that is
+    /// there is not zeroed for it. Gives the length of what was sealed.
+    #[cfg(feature = "std")]
+    fn seal_chunks_into(
+        &mut self,
+        texts: &[[u8; CHUNK_BYTES]],
+        sealed: &mut Vec<u8>,
+    ) -> Result<usize, Error> {
+        let following = behind(self.next, texts.len())?;
+        let length = texts.len().saturating_mul(SEALED_CHUNK_BYTES);
+        sealed.resize(length.max(sealed.len()), 0);
+        let (places, _) = sealed.as_chunks_mut();
+        let places = places.get_mut(..texts.len()).unwrap_or_default();
+        self.cipher.seal_chunks_into(self.next, texts, places)?;
+        self.next = following;
+        Ok(length)
+    }
+
     /// Seals the last chunk: [`TAG_BYTES`] more bytes.
     ///
     /// # Errors

@@ -51,6 +51,17 @@ impl Cipher {
     ) -> Result<Vec<u8>, Error> {
         let mut sealed = vec![0; texts.len().saturating_mul(SEALED_CHUNK_BYTES)];
         let (places, _) = sealed.as_chunks_mut::<SEALED_CHUNK_BYTES>();
+        self.seal_chunks_into(first, texts, places)?;
+        Ok(sealed)
+    }
+
+    /// The same into as many `places`.
+    pub(super) fn seal_chunks_into(
+        &self,
+        first: u32,
+        texts: &[[u8; CHUNK_BYTES]],
+        places: &mut [[u8; SEALED_CHUNK_BYTES]],
+    ) -> Result<(), Error> {
         #[cfg(feature = "parallel")]
         let pairs = texts.par_iter().zip(places).enumerate();
         #[cfg(not(feature = "parallel"))]
@@ -58,8 +69,7 @@ impl Cipher {
         let seal = |(at, (text, sealed)): (usize, (&[u8; CHUNK_BYTES], &mut [u8; _]))| {
             self.seal_into(place_behind(first, at), text, sealed)
         };
-        pairs.try_for_each(seal)?;
-        Ok(sealed)
+        pairs.try_for_each(seal)
     }
 
     pub(super) fn open(&self, place: ChunkPlace, chunk: &[u8]) -> Option<SecretVec> {

@@ -58,21 +58,32 @@ impl SealingFramer {
         Ok(sealed)
     }
 
-    /// As [`Self::push`], but up to [`MANY`] chunks at once where `text` has them and none is begun.
+    /// As [`Self::push`], but up to [`MANY`] chunks at once where `text` has them and none is begun. They
+    /// go into the front of `sealed`; given is their length.
     #[cfg(feature = "std")]
-    pub(super) fn push_many(&mut self, text: &mut &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) fn push_many(
+        &mut self,
+        text: &mut &[u8],
+        sealed: &mut Vec<u8>,
+    ) -> Result<Option<usize>, Error> {
         let (chunks, rest) = text.as_chunks();
         // One that nothing follows may be the last.
         let whole = chunks.len().saturating_sub(usize::from(rest.is_empty())).min(MANY);
         let Some(chunks) = chunks.get(..whole).filter(|_| whole > 1 && self.held.bytes.is_empty())
         else {
-            return self.push(text);
+            let Some(chunk) = self.push(text)? else { return Ok(None) };
+            let length = chunk.len();
+            match sealed.get_mut(..length) {
+                Some(place) => place.copy_from_slice(&chunk),
+                None => *sealed = chunk,
+            }
+            return Ok(Some(length));
         };
         let mut sealer = self.sealer.take().ok_or(too_long())?;
-        let sealed = sealer.seal_chunks(chunks)?;
+        let length = sealer.seal_chunks_into(chunks, sealed)?;
         self.sealer = Some(sealer);
         *text = text.get(chunks.as_flattened().len()..).unwrap_or_default();
-        Ok(Some(sealed))
+        Ok(Some(length))
     }
 
     /// Seals what is held as the last chunk.

@@ -42,6 +42,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 use std::io::{self, BufRead, ErrorKind, Read, Seek, SeekFrom, Write};
 
 use rand_core::TryCryptoRng;
@@ -66,8 +67,10 @@ use crate::secret::SecretVec;
 pub struct SealingWriter<W> {
     inner: W,
     framer: SealingFramer,
-    /// What is sealed and not yet in `inner`: the header, or chunks.
-    unsent: Vec<u8>,
+    /// The header, or chunks. It stays, so that memory for chunks is got once.
+    sealed: Vec<u8>,
+    /// What of it is not yet in `inner`.
+    unsent: Range<usize>,
 }
 
 impl<W: Write> SealingWriter<W> {
@@ -94,8 +97,9 @@ impl<W: Write> SealingWriter<W> {
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<Self, Error> {
         let (sealer, header) = StreamSealer::new(key, associated_data, rng)?;
-        let unsent = [before, header.as_bytes()].concat();
-        Ok(Self { inner, framer: SealingFramer::new(sealer), unsent })
+        let sealed = [before, header.as_bytes()].concat();
+        let unsent = 0..sealed.len();
+        Ok(Self { inner, framer: SealingFramer::new(sealer), sealed, unsent })
     }
 
     /// Seals what is left as the last chunk, sends and flushes it, and gives the inner writer back.
@@ -106,33 +110,30 @@ impl<W: Write> SealingWriter<W> {
     /// [`SealingFramer::finish`].
     pub fn finish(mut self) -> io::Result<W> {
         self.send()?;
-        self.unsent = self.framer.finish()?;
-        send(&mut self.inner, &mut self.unsent)?;
+        let last = self.framer.finish()?;
+        send(&mut self.inner, &last, &mut (0..last.len()))?;
         self.inner.flush()?;
         Ok(self.inner)
     }
 
     fn send(&mut self) -> io::Result<()> {
-        send(&mut self.inner, &mut self.unsent)
+        send(&mut self.inner, &self.sealed, &mut self.unsent)
     }
 }
 
-/// Writes all of `unsent`; on an error, what `inner` did not take is still there.
-fn send(inner: &mut impl Write, unsent: &mut Vec<u8>) -> io::Result<()> {
-    let mut sent = 0;
-    let result = loop {
-        match unsent.get(sent..) {
-            None | Some([]) => break Ok(()),
+/// Writes what is `unsent` of `sealed`; on an error, what `inner` did not take is still unsent.
+fn send(inner: &mut impl Write, sealed: &[u8], unsent: &mut Range<usize>) -> io::Result<()> {
+    loop {
+        match sealed.get(unsent.clone()) {
+            None | Some([]) => return Ok(()),
             Some(rest) => match inner.write(rest) {
-                Ok(0) => break Err(ErrorKind::WriteZero.into()),
-                Ok(count) => sent += count,
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => unsent.start = unsent.start.saturating_add(count).min(unsent.end),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => break Err(error),
+                Err(error) => return Err(error),
             },
         }
-    };
-    unsent.drain(..sent.min(unsent.len()));
-    result
+    }
 }
 
 impl<W: Write> Write for SealingWriter<W> {
@@ -142,8 +143,8 @@ impl<W: Write> Write for SealingWriter<W> {
         let mut rest = text;
         while !rest.is_empty() && rest.len() == text.len() {
             self.send()?;
-            match self.framer.push_many(&mut rest)? {
-                Some(chunk) => self.unsent = chunk,
+            match self.framer.push_many(&mut rest, &mut self.sealed)? {
+                Some(length) => self.unsent = 0..length,
                 None => break,
             }
         }
