@@ -4,7 +4,7 @@ use criterion::{Criterion, Throughput};
 use getrandom::SysRng;
 use pqc_core::{BoxKey, Secret};
 
-const SIZES: [(&str, usize); 4] =
+pub(crate) const SIZES: [(&str, usize); 4] =
     [("16B", 16), ("1KiB", 1 << 10), ("16KiB", 16 << 10), ("1MiB", 1 << 20)];
 
 pub(crate) fn all(criterion: &mut Criterion) {

@@ -2,12 +2,14 @@
 //! `cargo bench -p pqc-benches -- kem/encapsulate`.
 //!
 //! Set-up (keys, decoding) is outside the loops; randomness is the operating system's, as in the
-//! server. `reference/…` is the RustCrypto backend through the seam, for comparison.
+//! server. For comparison `reference/…` is the RustCrypto backend through the seam, and `aws-lc/…` is
+//! AWS-LC, without it.
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot set itself up should stop")]
 
 mod aead;
 mod attest;
+mod aws_lc;
 mod kem;
 mod reference;
 mod sign;
@@ -25,6 +27,7 @@ criterion_group!(
     attest::all,
     token::all,
     reference::all,
+    aws_lc::all,
     selftest
 );
 criterion_main!(core);
