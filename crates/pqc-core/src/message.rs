@@ -75,6 +75,7 @@ impl BoxKey {
     /// # Errors
     /// [`Error::BoxAuthentication`]: another key, other associated data, or an altered box.
     pub fn open(&self, sealed: &MessageBox, associated_data: &[u8]) -> Result<SecretVec, Error> {
+        self.check_id(sealed)?;
         self.open_in_place(sealed.clone(), associated_data)
     }
 
@@ -88,15 +89,19 @@ impl BoxKey {
         sealed: MessageBox,
         associated_data: &[u8],
     ) -> Result<SecretVec, Error> {
-        let opened = || {
-            let head = sealed.0.get(..HEAD_BYTES)?;
-            if head.get(START.len()..)? != self.key_id.as_slice() {
-                return None;
-            }
-            let full_data = [head, associated_data].concat();
-            aead::open(&self.key, sealed.0, HEAD_BYTES, &full_data)
-        };
-        opened().ok_or(Error::BoxAuthentication)
+        self.check_id(&sealed)?;
+        let head = sealed.0.get(..HEAD_BYTES).ok_or(Error::BoxAuthentication)?;
+        let full_data = [head, associated_data].concat();
+        let opened = aead::open(&self.key, sealed.0, HEAD_BYTES, &full_data);
+        opened.ok_or(Error::BoxAuthentication)
+    }
+
+    /// One that another key sealed is not tried.
+    fn check_id(&self, sealed: &MessageBox) -> Result<(), Error> {
+        match sealed.0.get(START.len()..HEAD_BYTES) {
+            Some(id) if id == self.key_id.as_slice() => Ok(()),
+            _ => Err(Error::BoxAuthentication),
+        }
     }
 }
 

@@ -348,7 +348,8 @@ impl StreamSealer {
         let length = texts.len().saturating_mul(SEALED_CHUNK_BYTES);
         sealed.resize(length.max(sealed.len()), 0);
         let (places, _) = sealed.as_chunks_mut();
-        let places = places.get_mut(..texts.len()).unwrap_or_default();
+        let places = places.get_mut(..texts.len());
+        let places = places.ok_or(Error::Internal { what: "room for a stream's chunks" })?;
         self.cipher.seal_chunks_into(self.next, texts, places)?;
         self.next = following;
         Ok(length)

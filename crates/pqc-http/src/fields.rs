@@ -73,13 +73,17 @@ impl Fields {
         self.optional_text(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// A text that is secret, moved out of the fields with the body that it stands in, so that it
-    /// need not be copied. It is taken last: the body's other texts leave with it.
+    /// A text that is secret, moved out of the fields. It is taken last: its body's other texts leave
+    /// with it, so that one that stands there need not be copied and one that does not is not held twice.
+    /// Takes as long as to move or wipe the body.
     pub(crate) fn take_secret_text(&mut self, name: &'static str) -> Result<SecretVec, FieldError> {
         self.text(name)?;
         let text = self.body.iter_mut().find(|(key, _)| key == name).map(|(_, value)| value);
         let text = match text {
-            Some(Json::Text(Text::Own(text))) => std::mem::take(text),
+            Some(Json::Text(Text::Own(text))) => {
+                self.source = Wiped::default();
+                std::mem::take(text)
+            }
             Some(Json::Text(Text::Within(range))) => {
                 let mut text = std::mem::take(&mut self.source);
                 text.truncate(range.end);
@@ -373,7 +377,7 @@ mod tests {
         // One with escapes was by itself.
         let mut fields = body(r#"{"b":"other","a":"two\nlines"}"#).unwrap();
         assert_eq!(fields.take_secret_text("a").unwrap().expose_bytes(), b"two\nlines");
-        assert_eq!(fields.text("b").unwrap(), "other");
+        assert_eq!(fields.text("b").unwrap_err().loc, ["body", "b"]);
         let mut fields = from_query("a=q");
         assert!(fields.take_secret_text("a").is_err(), "no secret comes from a query");
     }

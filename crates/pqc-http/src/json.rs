@@ -2,7 +2,7 @@
 //!
 //! All of it is read for its form, so that a lone surrogate is refused wherever it stands; what no
 //! call takes is not kept. A text is not copied out of its source, unless it has escapes: then it is
-//! written anew, and wiped on drop.
+//! written anew (what the parser wrote it into is the parser's own), and wiped on drop.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -129,6 +129,7 @@ pub(crate) const ALL: [Operation; 15] = [
         path: "/api/kem/generate_keys",
         body: |_| Body::Nothing,
         watch: Watch::Pair,
+        over_peer: Some(OVER_PEER_KEM),
         ..WRITING
     },
     Operation {

@@ -4,6 +4,8 @@
 //! only what follows shows that a chunk is not the last.
 
 use alloc::vec::Vec;
+#[cfg(feature = "std")]
+use core::slice;
 
 use super::{
     CHUNK_BYTES, SEALED_CHUNK_BYTES, StreamOpener, StreamSealer, split_unless_last, too_long,
@@ -71,13 +73,12 @@ impl SealingFramer {
         let whole = chunks.len().saturating_sub(usize::from(rest.is_empty())).min(MANY);
         let Some(chunks) = chunks.get(..whole).filter(|_| whole > 1 && self.held.bytes.is_empty())
         else {
-            let Some(chunk) = self.push(text)? else { return Ok(None) };
-            let length = chunk.len();
-            match sealed.get_mut(..length) {
-                Some(place) => place.copy_from_slice(&chunk),
-                None => *sealed = chunk,
-            }
-            return Ok(Some(length));
+            let mut sealer = self.sealer.take().ok_or(too_long())?;
+            let length = self.held.next_chunk(text, |chunk| {
+                sealer.seal_chunks_into(slice::from_ref(chunk), sealed)
+            })?;
+            self.sealer = Some(sealer);
+            return Ok(length);
         };
         let mut sealer = self.sealer.take().ok_or(too_long())?;
         let length = sealer.seal_chunks_into(chunks, sealed)?;

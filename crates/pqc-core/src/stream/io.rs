@@ -125,7 +125,8 @@ impl<W: Write> SealingWriter<W> {
 fn send(inner: &mut impl Write, sealed: &[u8], unsent: &mut Range<usize>) -> io::Result<()> {
     loop {
         match sealed.get(unsent.clone()) {
-            None | Some([]) => return Ok(()),
+            None => return Err(io::Error::other("a range beyond its buffer")),
+            Some([]) => return Ok(()),
             Some(rest) => match inner.write(rest) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => unsent.start = unsent.start.saturating_add(count).min(unsent.end),

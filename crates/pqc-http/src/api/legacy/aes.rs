@@ -47,7 +47,11 @@ impl Operation for EncryptText {
             return Err(fields.error("unencrypted", msg, "length").into());
         }
         let aad = aad.unwrap_or_default().as_bytes().to_vec();
-        let text = fields.take_secret_text("unencrypted")?;
+        let (fields, text) = off_the_runtime(text_length, move || {
+            let text = fields.take_secret_text("unencrypted")?;
+            Ok((fields, text))
+        })
+        .await?;
         let sealed = app
             .service
             .encrypt(by, key, text, aad)
