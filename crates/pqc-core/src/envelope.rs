@@ -4,8 +4,9 @@
 //! the recipient's key (ML-KEM, FIPS 203, or X-Wing) and seals the file key under what comes of it;
 //! or one stanza alone, for a passphrase (Argon2id, RFC 9106). The stream is bound to the whole
 //! header: where a stanza was altered, added or taken away, or comes from another file, nothing
-//! opens. The ids of the recipients' keys stand in the header for all to see. Nobody vouches for
-//! who sealed it: whoever has a recipient's public key can. `docs/formats.md` has the bytes.
+//! opens. The ids of the recipients' keys stand in the header for all to see. Who sealed it is not
+//! known (whoever has a recipient's public key can), unless it is signed: with the feature `std`,
+//! `signing_writer`. `docs/formats.md` has the bytes.
 //!
 //! Nothing of the text appears before its chunk is authenticated. That the file is whole is known
 //! only when its last chunk has opened: until then a reader has a true beginning, no more.
@@ -38,6 +39,8 @@
 mod header;
 #[cfg(feature = "std")]
 mod io;
+#[cfg(feature = "std")]
+mod signed;
 mod stanza;
 
 use alloc::vec::Vec;
@@ -50,11 +53,14 @@ use crate::error::Error;
 use crate::kem::{DecapsulationKey, EncapsulationKey};
 use crate::passphrase::PassphraseParameters;
 use crate::secret::{Secret, SecretVec};
+use crate::sign::SignatureAlgorithm;
 use crate::stream::{StreamHeader, StreamKey, StreamOpener, StreamSealer};
 
 pub use header::EnvelopeHeader;
 #[cfg(feature = "std")]
 pub use io::{reader, writer};
+#[cfg(feature = "std")]
+pub use signed::{SigningWriter, VerifyingReader, signing_writer};
 
 /// The most recipients that an envelope has.
 pub const MAX_RECIPIENTS: usize = 64;
@@ -118,7 +124,8 @@ pub fn seal(
 /// Opens an envelope that is in memory; the text appears whole and authenticated, or not at all.
 ///
 /// # Errors
-/// Those of [`EnvelopeHeader::split_from`] and [`EnvelopeHeader::open`]. Of the stream
+/// Those of [`EnvelopeHeader::split_from`] and [`EnvelopeHeader::open`]. [`Error::EnvelopeSigning`]: it
+/// is signed. Of the stream
 /// [`Error::Malformed`] and [`Error::UnknownFormat`], as
 /// [`StreamHeader::split_from`](crate::StreamHeader::split_from), and [`Error::BoxAuthentication`]:
 /// other associated data, or an altered envelope.
@@ -129,6 +136,7 @@ pub fn open(
 ) -> Result<SecretVec, Error> {
     let (header, stream) = EnvelopeHeader::split_from(envelope)?;
     let key = header.open(opener)?;
+    key.check_unsigned()?;
     key.stream_key.open(stream, &key.bound_data(associated_data))
 }
 
@@ -159,24 +167,39 @@ pub struct EnvelopeKey {
     stream_key: StreamKey,
     /// SHA-256 of the header, which the stream is bound to.
     header_hash: [u8; 32],
+    /// What the text of the stream is signed with.
+    signed_with: Option<SignatureAlgorithm>,
 }
 
 impl EnvelopeKey {
     fn new(file_key: &Secret<32>, header: &EnvelopeHeader) -> Self {
         // The id is that of no account's key.
         let stream_key = StreamKey::derived_from(file_key, b"pqc/v1/envelope/stream", [0; 16]);
-        Self { stream_key, header_hash: Sha256::digest(header.as_bytes()).into() }
+        Self {
+            stream_key,
+            header_hash: Sha256::digest(header.as_bytes()).into(),
+            signed_with: header.signature_algorithm(),
+        }
+    }
+
+    /// Behind the text of a signed envelope stands what is no text.
+    fn check_unsigned(&self) -> Result<(), Error> {
+        match self.signed_with {
+            None => Ok(()),
+            Some(_) => Err(Error::EnvelopeSigning { actual: "signed" }),
+        }
     }
 
     /// Starts the one stream behind the header that was made with this key.
     ///
     /// # Errors
-    /// [`Error::Randomness`].
+    /// [`Error::Randomness`]; [`Error::EnvelopeSigning`]: it is signed.
     pub fn sealer(
         &self,
         associated_data: &[u8],
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<(StreamSealer, StreamHeader), Error> {
+        self.check_unsigned()?;
         StreamSealer::new(&self.stream_key, &self.bound_data(associated_data), rng)
     }
 
@@ -184,11 +207,13 @@ impl EnvelopeKey {
     ///
     /// # Errors
     /// [`Error::BoxAuthentication`]: other associated data, or an altered header of either kind.
+    /// [`Error::EnvelopeSigning`]: the envelope is signed.
     pub fn opener(
         &self,
         header: &StreamHeader,
         associated_data: &[u8],
     ) -> Result<StreamOpener, Error> {
+        self.check_unsigned()?;
         StreamOpener::new(&self.stream_key, header, &self.bound_data(associated_data))
     }
 

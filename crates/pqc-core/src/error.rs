@@ -138,6 +138,15 @@ pub enum Error {
         /// What would do: `a passphrase` or `a recipient's key`.
         expected: &'static str,
     },
+    /// The envelope is signed, and was to be opened as one that is not; or the other way round.
+    #[error("the envelope is {actual}")]
+    EnvelopeSigning {
+        /// What it is: `signed` or `not signed`.
+        actual: &'static str,
+    },
+    /// The signature in the envelope is not this key's over this text for these recipients.
+    #[error("the signature in the envelope is not by this key, or the envelope was altered")]
+    EnvelopeSignature,
     /// None of the envelope's stanzas is for this key.
     #[error("the envelope is not for this key, or its header was altered")]
     NotARecipient,

@@ -440,6 +440,23 @@ impl StreamOpener {
         Ok(text)
     }
 
+    /// Opens chunks from `first` on, none of which is the last, into as many places. Where one of them
+    /// does not open, nothing of their text is left there.
+    #[cfg(feature = "std")]
+    fn open_into(
+        &self,
+        first: u32,
+        chunks: &[[u8; SEALED_CHUNK_BYTES]],
+        places: &mut [[u8; CHUNK_BYTES]],
+    ) -> Result<(), Error> {
+        behind(first, chunks.len())?;
+        if self.cipher.open_chunks_into(first, chunks, places).is_none() {
+            places.as_flattened_mut().fill(0);
+            return Err(Error::BoxAuthentication);
+        }
+        Ok(())
+    }
+
     /// Opens the last chunk. Only now is the stream known to be whole.
     ///
     /// # Errors

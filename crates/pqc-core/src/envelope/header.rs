@@ -11,8 +11,9 @@ use crate::id::KeyId;
 use crate::kem::{EncapsulationKey, KemAlgorithm};
 use crate::passphrase::PassphraseParameters;
 use crate::secret::Secret;
+use crate::sign::SignatureAlgorithm;
 
-/// What an envelope begins with: at most 107,081 bytes. Not secret.
+/// What an envelope begins with: at most 107,082 bytes. Not secret.
 ///
 /// What it says is authenticated only when the stream behind it begins to open.
 ///
@@ -37,6 +38,8 @@ use crate::secret::Secret;
 pub struct EnvelopeHeader {
     bytes: Vec<u8>,
     stanzas: Vec<Stanza>,
+    /// What the text behind it is signed with.
+    signed_with: Option<SignatureAlgorithm>,
 }
 
 impl EnvelopeHeader {
@@ -51,6 +54,15 @@ impl EnvelopeHeader {
         recipients: &Recipients<'_>,
         rng: &mut (impl TryCryptoRng + ?Sized),
     ) -> Result<(Self, EnvelopeKey), Error> {
+        Self::seal_for(recipients, None, rng)
+    }
+
+    /// The same for an envelope that is signed with a key of this set.
+    pub(super) fn seal_for(
+        recipients: &Recipients<'_>,
+        signed_with: Option<SignatureAlgorithm>,
+        rng: &mut (impl TryCryptoRng + ?Sized),
+    ) -> Result<(Self, EnvelopeKey), Error> {
         let file_key = Secret::generate(rng)?;
         let stanzas = match recipients {
             Recipients::Keys(keys) => distinct(keys)?
@@ -61,16 +73,22 @@ impl EnvelopeHeader {
                 alloc::vec![Stanza::for_passphrase(&file_key, passphrase, parameters, rng)?]
             }
         };
-        let header = Self::of_stanzas(stanzas)?;
+        let header = Self::of_stanzas(stanzas, signed_with)?;
         let key = EnvelopeKey::new(&file_key, &header);
         Ok((header, key))
     }
 
-    fn of_stanzas(stanzas: Vec<Stanza>) -> Result<Self, Error> {
+    fn of_stanzas(
+        stanzas: Vec<Stanza>,
+        signed_with: Option<SignatureAlgorithm>,
+    ) -> Result<Self, Error> {
         let count = u8::try_from(stanzas.len()).map_err(|_| COUNT)?;
-        let mut bytes = [MAGIC.as_slice(), &[FORMAT_VERSION, count]].concat();
+        let mut bytes = match signed_with {
+            None => [MAGIC.as_slice(), &[UNSIGNED, count]].concat(),
+            Some(set) => [MAGIC.as_slice(), &[SIGNED, count, byte_of(set)]].concat(),
+        };
         stanzas.iter().for_each(|stanza| stanza.write_to(&mut bytes));
-        Ok(Self { bytes, stanzas })
+        Ok(Self { bytes, stanzas, signed_with })
     }
 
     /// Reads the header that `envelope` begins with; the stream is what follows.
@@ -98,7 +116,14 @@ impl EnvelopeHeader {
     ) -> Result<Self, E> {
         let mut bytes = Vec::with_capacity(START_BYTES);
         append(&mut bytes, START_BYTES)?;
-        let stanza_count = check_start(&bytes)?;
+        let (is_signed, stanza_count) = check_start(&bytes)?;
+        let mut signed_with = None;
+        if is_signed {
+            append(&mut bytes, 1)?;
+            let set = bytes.get(START_BYTES).ok_or(Error::EnvelopeTruncated)?;
+            let set = SignatureAlgorithm::ALL.into_iter().find(|known| byte_of(*known) == *set);
+            signed_with = Some(set.ok_or(Error::UnknownFormat { field: Field::Envelope })?);
+        }
         let mut stanzas = Vec::with_capacity(stanza_count);
         for _ in 0..stanza_count {
             let start = bytes.len();
@@ -110,7 +135,7 @@ impl EnvelopeHeader {
             stanzas.push(Stanza::read(kind, body.ok_or(Error::EnvelopeTruncated)?)?);
         }
         check_together(&stanzas)?;
-        Ok(Self { bytes, stanzas })
+        Ok(Self { bytes, stanzas, signed_with })
     }
 
     /// The key of the stream behind it. A passphrase takes the memory and the time that
@@ -166,6 +191,12 @@ impl EnvelopeHeader {
         })
     }
 
+    /// What the text is signed with, if it is. Whose signature it is shows only its verification.
+    #[must_use]
+    pub fn signature_algorithm(&self) -> Option<SignatureAlgorithm> {
+        self.signed_with
+    }
+
     /// How the key is derived from the passphrase, where one opens it: what it will cost.
     #[must_use]
     pub fn passphrase_parameters(&self) -> Option<&PassphraseParameters> {
@@ -190,8 +221,8 @@ fn distinct<'a>(keys: &[&'a EncapsulationKey]) -> Result<Vec<&'a EncapsulationKe
     if distinct.is_empty() { Err(COUNT) } else { Ok(distinct) }
 }
 
-/// The count of stanzas that the first nine bytes promise.
-fn check_start(bytes: &[u8]) -> Result<usize, Error> {
+/// Whether the first nine bytes promise a signature, and how many stanzas.
+fn check_start(bytes: &[u8]) -> Result<(bool, usize), Error> {
     let magic = bytes.get(..MAGIC.len()).unwrap_or(bytes);
     if !MAGIC.starts_with(magic) {
         return Err(Error::NotAnEnvelope);
@@ -200,14 +231,22 @@ fn check_start(bytes: &[u8]) -> Result<usize, Error> {
         Some([version, count @ ..]) => (*version, count.first()),
         _ => return Err(Error::EnvelopeTruncated),
     };
-    if version != FORMAT_VERSION {
+    if ![UNSIGNED, SIGNED].contains(&version) {
         return Err(Error::UnknownFormat { field: Field::Envelope });
     }
     let count = usize::from(*count.ok_or(Error::EnvelopeTruncated)?);
     if !(1..=MAX_RECIPIENTS).contains(&count) {
         return Err(Error::Malformed { field: Field::Envelope, expected: "1 to 64 stanzas" });
     }
-    Ok(count)
+    Ok((version == SIGNED, count))
+}
+
+const fn byte_of(set: SignatureAlgorithm) -> u8 {
+    match set {
+        SignatureAlgorithm::MlDsa44 => 1,
+        SignatureAlgorithm::MlDsa65 => 2,
+        SignatureAlgorithm::MlDsa87 => 3,
+    }
 }
 
 fn check_together(stanzas: &[Stanza]) -> Result<(), Error> {
@@ -233,6 +272,9 @@ const COUNT: Error =
 
 /// Tells an envelope from any other file.
 const MAGIC: [u8; 7] = *b"pqc-env";
-const FORMAT_VERSION: u8 = 1;
-/// These, the version and the count of stanzas.
+/// The version of an envelope without a signature.
+const UNSIGNED: u8 = 1;
+/// Of one with a signature: behind the count of stanzas stands the parameter set.
+const SIGNED: u8 = 2;
+/// The magic, the version and the count of stanzas.
 const START_BYTES: usize = MAGIC.len() + 2;

@@ -98,12 +98,14 @@ impl EnvelopeKey {
     /// With the feature `std`.
     ///
     /// # Errors
-    /// As [`OpeningReader::new`].
+    /// As [`OpeningReader::new`]. [`Error::EnvelopeSigning`], as [`io::Error`]: the envelope is signed:
+    /// [`Self::signed_reader`] is for it.
     pub fn reader<R: Read>(
         &self,
         inner: R,
         associated_data: &[u8],
     ) -> io::Result<OpeningReader<R>> {
+        self.check_unsigned()?;
         OpeningReader::new(inner, &self.stream_key, &self.bound_data(associated_data))
     }
 }

@@ -93,6 +93,17 @@ impl Cipher {
     ) -> Option<SecretVec> {
         let mut text = SecretVec::zeroed(chunks.len().checked_mul(CHUNK_BYTES)?);
         let (places, _) = text.expose_bytes_mut().as_chunks_mut::<CHUNK_BYTES>();
+        self.open_chunks_into(first, chunks, places)?;
+        Some(text)
+    }
+
+    /// The same into as many `places`. Where one does not open, they hold nothing of use.
+    pub(super) fn open_chunks_into(
+        &self,
+        first: u32,
+        chunks: &[[u8; SEALED_CHUNK_BYTES]],
+        places: &mut [[u8; CHUNK_BYTES]],
+    ) -> Option<()> {
         #[cfg(feature = "parallel")]
         let pairs = chunks.par_iter().zip(places).enumerate();
         #[cfg(not(feature = "parallel"))]
@@ -100,8 +111,7 @@ impl Cipher {
         let open = |(at, (chunk, text)): (usize, (&[u8; SEALED_CHUNK_BYTES], &mut [u8; _]))| {
             self.open_into(place_behind(first, at), chunk, text)
         };
-        pairs.try_for_each(open)?;
-        Some(text)
+        pairs.try_for_each(open)
     }
 }
 

@@ -169,7 +169,7 @@ impl OpeningFramer {
 
 /// 4 MiB of text.
 #[cfg(feature = "std")]
-const MANY: usize = 64;
+pub(super) const MANY: usize = 64;
 
 /// Up to `N` bytes of input, in a buffer that never moves.
 struct Held<const N: usize> {

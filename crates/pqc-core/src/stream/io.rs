@@ -49,7 +49,7 @@ use rand_core::TryCryptoRng;
 
 use super::{
     CHUNK_BYTES, ChunkPlace, SEALED_CHUNK_BYTES, SealingFramer, StreamHeader, StreamKey,
-    StreamLayout, StreamOpener, StreamSealer, following, split_unless_last,
+    StreamLayout, StreamOpener, StreamSealer, behind, following, framer::MANY, split_unless_last,
 };
 use crate::error::Error;
 use crate::secret::SecretVec;
@@ -167,7 +167,9 @@ impl<W> fmt::Debug for SealingWriter<W> {
 }
 
 /// Opens a stream from an inner reader, in constant memory: one chunk, sealed and open; the text is
-/// wiped. Secret.
+/// wiped. Secret. Who reads into a buffer of many chunks has up to 64 of them (4 MiB) opened at once and
+/// straight into it, as [`StreamOpener::open_chunks`] does: on more than one core with the feature
+/// `parallel`.
 ///
 /// It gives text of chunks that opened, and no other byte. It comes to an end (reads 0 bytes) only
 /// where the last chunk has opened, so that a stream that was cut ends with an error; until then a
@@ -181,7 +183,8 @@ pub struct OpeningReader<R> {
     state: State,
     /// The chunk that `sealed` begins with.
     index: u32,
-    /// Up to one chunk and a byte, which shows that the chunk is not the last.
+    /// Up to one chunk and a byte, which shows that the chunk is not the last; or up to so many as are
+    /// opened at once.
     sealed: Vec<u8>,
     /// Of the chunk that was opened.
     text: SecretVec,
@@ -254,6 +257,38 @@ impl<R: Read> OpeningReader<R> {
         Ok(())
     }
 
+    /// Opens the next chunks straight into `buffer`, as many as it has room for and as follow, but for
+    /// the last; gives the length of their text: 0 where one does not open, so that those before it are
+    /// opened one by one.
+    fn open_many(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.check()?;
+        let (places, _) = buffer.as_chunks_mut::<CHUNK_BYTES>();
+        let room = places.len().min(MANY);
+        let missing = (room * SEALED_CHUNK_BYTES + 1).saturating_sub(self.sealed.len());
+        self.inner.by_ref().take(missing as u64).read_to_end(&mut self.sealed)?;
+        let (chunks, rest) = self.sealed.as_chunks::<SEALED_CHUNK_BYTES>();
+        let whole = chunks.len().saturating_sub(usize::from(rest.is_empty())).min(room);
+        let (Some(chunks), Some(places)) = (chunks.get(..whole), places.get_mut(..whole)) else {
+            return Ok(0);
+        };
+        if whole == 0 || self.opener.open_into(self.index, chunks, places).is_err() {
+            return Ok(0);
+        }
+        self.index = behind(self.index, whole)?;
+        self.text_start = u64::from(self.index) * CHUNK;
+        self.text = SecretVec::zeroed(0);
+        self.sealed.drain(..whole * SEALED_CHUNK_BYTES);
+        Ok(whole * CHUNK_BYTES)
+    }
+
+    /// Whether the next chunks may be opened into a buffer of this length.
+    fn may_open_many(&self, buffer_bytes: usize) -> bool {
+        buffer_bytes >= 2 * CHUNK_BYTES
+            && self.state == State::Reading
+            && self.text_from(self.position).is_empty()
+            && self.position == u64::from(self.index) * CHUNK
+    }
+
     fn check(&self) -> io::Result<()> {
         match self.state {
             State::Reading | State::Ended => Ok(()),
@@ -287,7 +322,12 @@ impl<R: Read> BufRead for OpeningReader<R> {
 
 impl<R: Read> Read for OpeningReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = if buffer.is_empty() { 0 } else { self.fill_buf()?.read(buffer)? };
+        let many = if self.may_open_many(buffer.len()) { self.open_many(buffer)? } else { 0 };
+        let count = match many {
+            0 if buffer.is_empty() => 0,
+            0 => self.fill_buf()?.read(buffer)?,
+            many => many,
+        };
         self.consume(count);
         Ok(count)
     }

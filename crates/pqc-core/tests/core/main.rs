@@ -28,6 +28,8 @@ mod envelope;
 #[cfg(feature = "std")]
 mod envelope_io;
 mod envelope_properties;
+#[cfg(feature = "std")]
+mod envelope_signed;
 mod expanded_keys;
 mod failing_randomness;
 mod formats;
