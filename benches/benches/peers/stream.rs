@@ -50,33 +50,25 @@ pub(crate) fn rows() -> Vec<Row> {
         .beside("RustCrypto", by_rustcrypto)
         .beside("aws-lc-rs", by_aws);
 
-    // As a file is sealed: blocks through a writer.
     let key = StreamKey::from_caller(&Secret::from([7; 32]));
     let file = text.clone();
-    let in_parallel = move || {
-        let sink = std::io::sink();
-        let mut writer = SealingWriter::new(sink, &key, b"", &mut SysRng).unwrap();
-        for block in file.chunks(READ) {
-            writer.write_all(block.as_flattened()).unwrap();
-        }
-        writer.finish().unwrap();
-    };
+    let in_parallel = move || seal_in_blocks(&key, &file);
     let key = StreamKey::from_caller(&Secret::from([7; 32]));
     // The same in a pool of one thread.
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let by_one = move || {
-        alone.install(|| {
-            let sink = std::io::sink();
-            let mut writer = SealingWriter::new(sink, &key, b"", &mut SysRng).unwrap();
-            for block in text.chunks(READ) {
-                writer.write_all(block.as_flattened()).unwrap();
-            }
-            writer.finish().unwrap();
-        });
-    };
+    let by_one = move || alone.install(|| seal_in_blocks(&key, &text));
     let both =
         Row::new("stream/seal-by-all-cores/32MiB", 1.6, in_parallel).beside("one core", by_one);
     vec![one, both]
+}
+
+/// As a file is sealed: blocks through a writer.
+fn seal_in_blocks(key: &StreamKey, file: &[[u8; CHUNK_BYTES]]) {
+    let mut writer = SealingWriter::new(std::io::sink(), key, b"", &mut SysRng).unwrap();
+    for block in file.chunks(READ) {
+        writer.write_all(block.as_flattened()).unwrap();
+    }
+    writer.finish().unwrap();
 }
 
 fn nonce(number: u32) -> [u8; 12] {

@@ -46,6 +46,7 @@
 
 mod cipher;
 mod framer;
+mod header;
 #[cfg(feature = "std")]
 mod io;
 mod layout;
@@ -66,6 +67,8 @@ use crate::secret::{Secret, SecretVec};
 
 use cipher::Cipher;
 pub use framer::{OpeningFramer, SealingFramer};
+pub use header::StreamHeader;
+use header::{HEAD_BYTES, SALT_BYTES, START};
 #[cfg(feature = "std")]
 pub use io::{OpeningReader, SealingWriter};
 pub use layout::StreamLayout;
@@ -180,67 +183,6 @@ impl StreamKey {
     }
 }
 
-/// What a stream begins with: 82 bytes. Not secret.
-///
-/// ```
-/// use pqc_core::{Error, Secret, StreamHeader, StreamKey};
-/// let key = StreamKey::from_caller(&Secret::generate(&mut getrandom::SysRng)?);
-/// let stream = key.seal(b"text", b"", &mut getrandom::SysRng)?;
-/// let (header, chunks) = StreamHeader::split_from(&stream)?;
-/// assert_eq!((header.as_bytes().len(), chunks.len()), (82, 4 + 16));
-/// assert_eq!(StreamHeader::from_bytes(*header.as_bytes())?, header);
-/// assert_eq!(header.key_id(), None); // a caller's key
-/// assert!(matches!(StreamHeader::split_from(&stream[..81]), Err(Error::Malformed { .. })));
-/// # Ok::<(), Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StreamHeader([u8; Self::BYTES]);
-
-impl StreamHeader {
-    /// The length in bytes.
-    pub const BYTES: usize = HEAD_BYTES + SALT_BYTES + COMMITMENT_BYTES;
-
-    /// Reads a header of a known version and algorithm. [`StreamOpener::new`] authenticates it.
-    ///
-    /// # Errors
-    /// [`Error::UnknownFormat`]: another version or algorithm.
-    pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Result<Self, Error> {
-        if !bytes.starts_with(&START) {
-            return Err(Error::UnknownFormat { field: Field::StreamHeader });
-        }
-        Ok(Self(bytes))
-    }
-
-    /// Reads the header that `stream` begins with; the chunks are what follows.
-    ///
-    /// # Errors
-    /// [`Error::Malformed`]: too short. [`Error::UnknownFormat`]: another version or algorithm.
-    pub fn split_from(stream: &[u8]) -> Result<(Self, &[u8]), Error> {
-        let (header, chunks) = stream.split_first_chunk().ok_or(Error::Malformed {
-            field: Field::StreamHeader,
-            expected: "82 bytes: version, algorithm, key id, salt, commitment",
-        })?;
-        Ok((Self::from_bytes(*header)?, chunks))
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; Self::BYTES] {
-        &self.0
-    }
-
-    /// The account key that sealed the stream; `None` for a caller's key.
-    #[must_use]
-    pub fn key_id(&self) -> Option<[u8; 16]> {
-        let id = self.0.get(START.len()..)?.first_chunk()?;
-        (*id != [0; 16]).then_some(*id)
-    }
-
-    fn salt(&self) -> Option<&[u8; SALT_BYTES]> {
-        self.0.get(HEAD_BYTES..)?.first_chunk()
-    }
-}
-
 /// A chunk's place in its stream, which the chunk is sealed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkPlace {
@@ -330,15 +272,13 @@ impl StreamSealer {
     /// # Errors
     /// As [`Self::seal_chunk`]; then none is sealed.
     pub fn seal_chunks(&mut self, texts: &[[u8; CHUNK_BYTES]]) -> Result<Vec<u8>, Error> {
-        let following = behind(self.next, texts.len())?;
-        let sealed = self.cipher.seal_chunks(self.next, texts)?;
-        self.next = following;
+        let mut sealed = vec![0; texts.len().saturating_mul(SEALED_CHUNK_BYTES)];
+        self.seal_chunks_into(texts, &mut sealed)?;
         Ok(sealed)
     }
 
     /// As [`Self::seal_chunks`], into the front of `sealed`, whose length stays or grows: memory that is
     /// there is not zeroed for it. Gives the length of what was sealed.
-    #[cfg(feature = "std")]
     fn seal_chunks_into(
         &mut self,
         texts: &[[u8; CHUNK_BYTES]],
@@ -496,12 +436,3 @@ fn too_long() -> Error {
 fn split_unless_last<const N: usize>(bytes: &[u8]) -> Option<(&[u8; N], &[u8])> {
     bytes.split_first_chunk().filter(|(_, behind)| !behind.is_empty())
 }
-
-const FORMAT_VERSION: u8 = 1;
-/// STREAM over AES-256-GCM. XAES-256-GCM, as in boxes, is 1: none is taken for the other.
-const STREAM_AES_256_GCM: u8 = 2;
-/// What every header starts with; the key id follows.
-const START: [u8; 2] = [FORMAT_VERSION, STREAM_AES_256_GCM];
-const HEAD_BYTES: usize = START.len() + 16;
-const SALT_BYTES: usize = 32;
-const COMMITMENT_BYTES: usize = 32;

@@ -153,18 +153,6 @@ impl Fields {
         wire::decode_fixed(text, lengths).map_err(|wrong| self.undecodable(name, wrong, lengths))
     }
 
-    /// A secret value of one of these lengths in bytes that may be absent.
-    pub(crate) fn optional_secret_bytes(
-        &self,
-        name: &'static str,
-        lengths: &[usize],
-    ) -> Result<Option<Wiped<Vec<u8>>>, FieldError> {
-        match self.optional_text(name)? {
-            None => Ok(None),
-            Some(_) => self.secret_bytes(name, lengths).map(Some),
-        }
-    }
-
     /// A value of one of these lengths in bytes, for the key or signature that it is to become.
     pub(crate) fn bytes(
         &self,
@@ -174,15 +162,15 @@ impl Fields {
         self.secret_bytes(name, lengths).map(|mut bytes| std::mem::take(&mut *bytes))
     }
 
-    /// A value of one of these lengths in bytes that may be absent.
+    /// A value of one of these lengths in bytes, secret or not, that may be absent.
     pub(crate) fn optional_bytes(
         &self,
         name: &'static str,
         lengths: &[usize],
-    ) -> Result<Option<Vec<u8>>, FieldError> {
+    ) -> Result<Option<Wiped<Vec<u8>>>, FieldError> {
         match self.optional_text(name)? {
             None => Ok(None),
-            Some(_) => self.bytes(name, lengths).map(Some),
+            Some(_) => self.secret_bytes(name, lengths).map(Some),
         }
     }
 

@@ -43,33 +43,14 @@ impl Cipher {
         self.0.seal(&nonce(place), text, sealed)
     }
 
-    /// Seals chunks from `first` on, none of which is the last; in parallel where the feature is on.
-    pub(super) fn seal_chunks(
-        &self,
-        first: u32,
-        texts: &[[u8; CHUNK_BYTES]],
-    ) -> Result<Vec<u8>, Error> {
-        let mut sealed = vec![0; texts.len().saturating_mul(SEALED_CHUNK_BYTES)];
-        let (places, _) = sealed.as_chunks_mut::<SEALED_CHUNK_BYTES>();
-        self.seal_chunks_into(first, texts, places)?;
-        Ok(sealed)
-    }
-
-    /// The same into as many `places`.
+    /// Seals chunks from `first` on, none of which is the last, into as many `places`.
     pub(super) fn seal_chunks_into(
         &self,
         first: u32,
         texts: &[[u8; CHUNK_BYTES]],
         places: &mut [[u8; SEALED_CHUNK_BYTES]],
     ) -> Result<(), Error> {
-        #[cfg(feature = "parallel")]
-        let pairs = texts.par_iter().zip(places).enumerate();
-        #[cfg(not(feature = "parallel"))]
-        let mut pairs = texts.iter().zip(places).enumerate();
-        let seal = |(at, (text, sealed)): (usize, (&[u8; CHUNK_BYTES], &mut [u8; _]))| {
-            self.seal_into(place_behind(first, at), text, sealed)
-        };
-        pairs.try_for_each(seal)
+        for_each(first, texts, places, |place, text, sealed| self.seal_into(place, text, sealed))
     }
 
     pub(super) fn open(&self, place: ChunkPlace, chunk: &[u8]) -> Option<SecretVec> {
@@ -104,14 +85,10 @@ impl Cipher {
         chunks: &[[u8; SEALED_CHUNK_BYTES]],
         places: &mut [[u8; CHUNK_BYTES]],
     ) -> Option<()> {
-        #[cfg(feature = "parallel")]
-        let pairs = chunks.par_iter().zip(places).enumerate();
-        #[cfg(not(feature = "parallel"))]
-        let mut pairs = chunks.iter().zip(places).enumerate();
-        let open = |(at, (chunk, text)): (usize, (&[u8; SEALED_CHUNK_BYTES], &mut [u8; _]))| {
-            self.open_into(place_behind(first, at), chunk, text)
+        let open = |place, chunk: &[u8; _], text: &mut [u8; _]| {
+            self.open_into(place, chunk, text).ok_or(())
         };
-        pairs.try_for_each(open)
+        for_each(first, chunks, places, open).ok()
     }
 }
 
@@ -119,6 +96,20 @@ impl fmt::Debug for Cipher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
     }
+}
+
+/// Makes each of `into` of its chunk, from the one of `first` on; in parallel where the feature is on.
+fn for_each<const N: usize, const M: usize, E: Send>(
+    first: u32,
+    chunks: &[[u8; N]],
+    into: &mut [[u8; M]],
+    make: impl Fn(ChunkPlace, &[u8; N], &mut [u8; M]) -> Result<(), E> + Send + Sync,
+) -> Result<(), E> {
+    #[cfg(feature = "parallel")]
+    let pairs = chunks.par_iter().zip(into).enumerate();
+    #[cfg(not(feature = "parallel"))]
+    let mut pairs = chunks.iter().zip(into).enumerate();
+    pairs.try_for_each(|(at, (chunk, made))| make(place_behind(first, at), chunk, made))
 }
 
 /// A place that is not the last. The caller has seen that there are so many.

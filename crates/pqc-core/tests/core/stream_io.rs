@@ -337,12 +337,13 @@ fn a_writer_that_is_dropped_unfinished_leaves_no_whole_stream() {
 #[test]
 fn a_writer_goes_on_after_each_failed_call_and_loses_nothing() {
     // Chunk by chunk, and several at once.
-    for piece in [40_000, 2 * CHUNK_BYTES, 5 * CHUNK_BYTES] {
-        fails_once_at_each_call(piece);
+    for (piece, calls) in [(40_000, 6), (2 * CHUNK_BYTES, 6), (5 * CHUNK_BYTES, 3)] {
+        fails_once_at_each_call(piece, calls);
     }
 }
 
-fn fails_once_at_each_call(piece: usize) {
+/// Of at least so many.
+fn fails_once_at_each_call(piece: usize, at_least: usize) {
     let text = text(7 * CHUNK_BYTES + 1);
     let whole = key().seal(&text, DATA, &mut Repeatable::new(1)).unwrap();
     let mut failures = 0;
@@ -377,7 +378,7 @@ fn fails_once_at_each_call(piece: usize) {
             break;
         }
     }
-    assert!(failures > 2, "{failures}");
+    assert!(failures >= at_least, "{failures}");
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn message_box(fields: &Fields) -> Result<MessageBox, FieldError> {
 }
 
 fn optional_key(fields: &Fields) -> Result<Option<Secret<32>>, FieldError> {
-    let Some(bytes) = fields.optional_secret_bytes("key", &[32])? else { return Ok(None) };
+    let Some(bytes) = fields.optional_bytes("key", &[32])? else { return Ok(None) };
     let key = Secret::from_slice(Field::BoxKey, &bytes).map_err(|e| fields.refused("key", &e))?;
     Ok(Some(key))
 }
