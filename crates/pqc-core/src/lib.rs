@@ -16,6 +16,7 @@
 //! * [`message`]: one text, one AES-256 key, one self-describing box (XAES-256-GCM).
 //! * [`stream`]: the same for data of any length, chunk by chunk, in constant memory (STREAM).
 //! * [`envelope`]: a stream for the owners of some keys, or by a passphrase.
+//! * [`manifest`]: a list of files with their hashes, which is signed in their place.
 //! * [`seal`]: secrets at rest under a master key; [`passphrase`]: one made from a passphrase.
 //! * [`token`]: token values and the policy that admits or refuses a call; [`replay`]: the same
 //!   answer again for who repeats one.
@@ -116,6 +117,7 @@ mod hybrid;
 pub mod id;
 pub mod kem;
 pub mod keyfile;
+pub mod manifest;
 pub mod message;
 pub mod passphrase;
 pub mod replay;
