@@ -5,10 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use pqc_core::keyfile::{PrivateKey, PublicKey};
-use pqc_core::{DecapsulationKey, EncapsulationKey, SecretVec};
+use pqc_core::{DecapsulationKey, EncapsulationKey, SecretVec, SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
-use crate::{logging, private_file};
+use crate::input_file::{self, name};
+use crate::{logging, private_file, terminal};
 
 /// The passphrase on the first line of the file; `-` is stdin.
 ///
@@ -29,7 +30,11 @@ pub(crate) fn passphrase(file: &Path) -> anyhow::Result<SecretVec> {
 /// # Errors
 /// Of the file system.
 pub(crate) fn first_line(file: &Path) -> io::Result<SecretVec> {
-    let text = read(file)?;
+    let text = if input_file::is_stdin(file) {
+        private_file::read_from(io::stdin().lock(), MAX_BYTES)?
+    } else {
+        private_file::read(file, MAX_BYTES)?
+    };
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     Ok(SecretVec::copy_of(line.strip_suffix(b"\r").unwrap_or(line)))
 }
@@ -39,21 +44,31 @@ pub(crate) fn first_line(file: &Path) -> io::Result<SecretVec> {
 /// # Errors
 /// The file cannot be read, or holds something else.
 pub(crate) fn encapsulation_key(file: &Path) -> anyhow::Result<EncapsulationKey> {
-    let text = pem(file)?;
-    match PublicKey::from_pem(&text) {
-        Ok(PublicKey::Encapsulation(key)) => Ok(key),
-        Ok(_) => bail!(
+    match public_key(file)? {
+        PublicKey::Encapsulation(key) => Ok(key),
+        _ => bail!(
             "{} holds a key that verifies signatures: give one that encapsulates (ML-KEM or X-Wing)",
             name(file)
         ),
-        Err(_) if is_secret(&text) => {
-            bail!("{} holds a secret key: give the public one", name(file))
-        }
-        Err(error) => Err(error).with_context(|| name(file)),
     }
 }
 
-/// The decapsulation key in a PEM file, which may be encrypted under a passphrase.
+/// The verifying key in a PEM file.
+///
+/// # Errors
+/// As [`encapsulation_key`].
+pub(crate) fn verifying_key(file: &Path) -> anyhow::Result<VerifyingKey> {
+    match public_key(file)? {
+        PublicKey::Verifying(key) => Ok(key),
+        _ => bail!(
+            "{} holds a key that encapsulates: give one that verifies signatures (ML-DSA)",
+            name(file)
+        ),
+    }
+}
+
+/// The decapsulation key in a PEM file, which may be encrypted under a passphrase; without one, who is
+/// at the terminal is asked for it.
 ///
 /// # Errors
 /// The file cannot be read, or holds something else; the passphrase is missing or wrong.
@@ -61,25 +76,59 @@ pub(crate) fn decapsulation_key(
     file: &Path,
     passphrase: Option<&SecretVec>,
 ) -> anyhow::Result<DecapsulationKey> {
+    match private_key(file, passphrase)? {
+        PrivateKey::Decapsulation(key) => Ok(key),
+        _ => bail!("{} holds a key that signs: give one that decapsulates", name(file)),
+    }
+}
+
+/// The signing key in a PEM file, in the same way.
+///
+/// # Errors
+/// As [`decapsulation_key`].
+pub(crate) fn signing_key(
+    file: &Path,
+    passphrase: Option<&SecretVec>,
+) -> anyhow::Result<SigningKey> {
+    match private_key(file, passphrase)? {
+        PrivateKey::Signing(key) => Ok(key),
+        _ => bail!("{} holds a key that decapsulates: give one that signs (ML-DSA)", name(file)),
+    }
+}
+
+fn public_key(file: &Path) -> anyhow::Result<PublicKey> {
     let text = pem(file)?;
-    let is_encrypted = text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----");
-    let read = match (is_encrypted, passphrase) {
-        (true, None) => bail!(
-            "{} is encrypted: give the file of its passphrase with --passphrase-file",
-            name(file)
-        ),
-        (true, Some(passphrase)) => {
-            PrivateKey::from_encrypted_pem(&text, passphrase.expose_bytes())
+    match PublicKey::from_pem(&text) {
+        Err(_) if text.contains("PRIVATE KEY-----") => {
+            bail!("{} holds a secret key: give the public one", name(file))
         }
-        (false, _) => PrivateKey::from_pem(&text),
+        read => read.with_context(|| name(file)),
+    }
+}
+
+fn private_key(file: &Path, passphrase: Option<&SecretVec>) -> anyhow::Result<PrivateKey> {
+    let text = pem(file)?;
+    let asked;
+    let read = if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
+        let passphrase = match passphrase {
+            Some(passphrase) => passphrase,
+            None if terminal::is_there() => {
+                asked = terminal::ask_passphrase(&name(file))?;
+                &asked
+            }
+            None => bail!(
+                "{} is encrypted: give the file of its passphrase with --passphrase-file",
+                name(file)
+            ),
+        };
+        PrivateKey::from_encrypted_pem(&text, passphrase.expose_bytes())
+    } else {
+        PrivateKey::from_pem(&text)
     };
     match read {
-        Ok(PrivateKey::Decapsulation(key)) => {
+        Ok(key) => {
             warn_if_open(file);
             Ok(key)
-        }
-        Ok(_) => {
-            bail!("{} holds a key that signs: give one that decapsulates", name(file))
         }
         Err(_) if text.contains("-----BEGIN PUBLIC KEY-----") => {
             bail!("{} holds a public key: give the secret one", name(file))
@@ -89,22 +138,10 @@ pub(crate) fn decapsulation_key(
 }
 
 fn pem(file: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let bytes = read(file).with_context(|| format!("cannot read {}", name(file)))?;
+    let bytes = input_file::read(file, MAX_BYTES)?;
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
         Err(_) => bail!("{} is no PEM file", name(file)),
-    }
-}
-
-fn is_secret(text: &str) -> bool {
-    text.contains("PRIVATE KEY-----")
-}
-
-fn read(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    if file == Path::new("-") {
-        private_file::read_from(io::stdin().lock(), MAX_BYTES)
-    } else {
-        private_file::read(file, MAX_BYTES)
     }
 }
 
@@ -118,17 +155,13 @@ pub(crate) fn warn_if_open(file: &Path) {
     }
 }
 
-fn name(file: &Path) -> String {
-    if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() }
-}
-
 /// Several times the largest key.
 const MAX_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pqc_core::{KemAlgorithm, SignatureAlgorithm, SigningKey};
+    use pqc_core::{KemAlgorithm, SignatureAlgorithm};
     use std::fs;
 
     #[test]
@@ -160,6 +193,8 @@ mod tests {
         }
         assert!(encapsulation_key(&path("kem.pub")).is_ok());
         assert!(decapsulation_key(&path("kem"), None).is_ok());
+        assert!(verifying_key(&path("sign.pub")).is_ok());
+        assert!(signing_key(&path("sign"), None).is_ok());
         let refused = |result: anyhow::Result<()>, why: &str| {
             let error = result.unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
@@ -168,6 +203,10 @@ mod tests {
         refused(encapsulation_key(&path("sign.pub")).map(drop), "verifies signatures");
         refused(decapsulation_key(&path("kem.pub"), None).map(drop), "a public key");
         refused(decapsulation_key(&path("sign"), None).map(drop), "a key that signs");
+        refused(verifying_key(&path("sign")).map(drop), "a secret key");
+        refused(verifying_key(&path("kem.pub")).map(drop), "a key that encapsulates");
+        refused(signing_key(&path("sign.pub"), None).map(drop), "a public key");
+        refused(signing_key(&path("kem"), None).map(drop), "a key that decapsulates");
         refused(encapsulation_key(&path("none")).map(drop), "cannot read");
     }
 }

@@ -1,4 +1,4 @@
-//! `pqc`: serve, administer, demonstrate.
+//! `pqc`: serve, administer, demonstrate; keys, signatures and files without a server.
 //!
 //! Two steps, and nothing acts before the first one ends: [`args`] is what was typed, [`commands`]
 //! does it, one file a verb. Results go to stdout, everything else to stderr ([`output`]); how a
@@ -12,13 +12,19 @@ mod config;
 mod data_dir;
 mod exit;
 mod first_start;
+mod input_file;
 mod key_files;
+mod key_pair;
 mod logging;
 mod master_key;
+mod new_file;
 mod opened;
 mod output;
 mod private_file;
 mod signals;
+mod signed_files;
+mod signing_form;
+mod terminal;
 mod traces;
 
 use std::process::ExitCode;

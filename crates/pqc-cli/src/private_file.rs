@@ -41,19 +41,31 @@ impl Unnamed {
     /// Of the file system; with [`Existing::Keep`] also [`io::ErrorKind::AlreadyExists`]; what is
     /// there is no regular file.
     pub(crate) fn beside(path: &Path, existing: Existing) -> io::Result<Self> {
-        if existing == Existing::Keep && path.symlink_metadata().is_ok() {
-            return Err(io::ErrorKind::AlreadyExists.into());
+        Self::made_by(&mut tempfile::Builder::new(), path, existing)
+    }
+
+    /// The same for a file that is no secret: whoever the umask lets may read it.
+    ///
+    /// # Errors
+    /// As [`Self::beside`].
+    pub(crate) fn for_all_beside(path: &Path, existing: Existing) -> io::Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(fs::Permissions::from_mode(0o666));
         }
-        match path.metadata() {
-            Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-            // A device or a pipe would be replaced, not written to.
-            Ok(there) if !there.is_file() => {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
-            }
-            _ => {}
-        }
-        // Mode 0600, and removed again unless it gets its name.
-        let file = tempfile::Builder::new().prefix(UNNAMED).tempfile_in(folder_of(path))?;
+        Self::made_by(&mut builder, path, existing)
+    }
+
+    /// Mode 0600 unless `builder` says otherwise, and removed again unless it gets its name.
+    fn made_by(
+        builder: &mut tempfile::Builder<'_, '_>,
+        path: &Path,
+        existing: Existing,
+    ) -> io::Result<Self> {
+        check_name(path, existing)?;
+        let file = builder.prefix(UNNAMED).tempfile_in(folder_of(path))?;
         Ok(Self { file, path: path.to_owned(), existing })
     }
 
@@ -80,6 +92,28 @@ impl Write for Unnamed {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// Whether a file may get this name, as far as can be told beforehand.
+///
+/// # Errors
+/// As [`Unnamed::beside`]; there is no such folder.
+pub(crate) fn check_name(path: &Path, existing: Existing) -> io::Result<()> {
+    let there = path.metadata();
+    if there.as_ref().is_ok_and(fs::Metadata::is_dir) {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if existing == Existing::Keep && path.symlink_metadata().is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    match there {
+        // A device or a pipe would be replaced, not written to.
+        Ok(there) if !there.is_file() => {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        _ => {}
+    }
+    folder_of(path).metadata().map(drop)
 }
 
 /// Gives a file another name in its folder, for good, unless there is one of that name.

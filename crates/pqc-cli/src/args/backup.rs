@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use pqc_core::KemAlgorithm;
-
 use super::StoreArgs;
 
 /// `pqc backup`.
@@ -40,32 +38,4 @@ pub(crate) struct RestoreArgs {
     pub(crate) reset_root_tokens: bool,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-}
-
-/// `pqc kem`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct KemArgs {
-    #[command(subcommand)]
-    pub(crate) verb: KemVerb,
-}
-
-/// What is done with KEM keys that no server holds.
-#[derive(Debug, clap::Subcommand)]
-pub(crate) enum KemVerb {
-    /// Make a key pair in two files (PKCS#8 and SPKI, PEM)
-    #[command(after_help = "Example:\n  pqc kem keygen --out backup.pem --public backup.pub.pem")]
-    Keygen {
-        /// X-Wing, ML-KEM-512, ML-KEM-768 or ML-KEM-1024
-        #[arg(long, value_name = "NAME", default_value = KemAlgorithm::MlKem768.name())]
-        algorithm: KemAlgorithm,
-        /// Where to write the secret key (mode 0600)
-        #[arg(long, value_name = "SECRET.pem")]
-        out: PathBuf,
-        /// Where to write the public key
-        #[arg(long, value_name = "PUBLIC.pem")]
-        public: PathBuf,
-        /// Put them in the place of files that are there
-        #[arg(long)]
-        force: bool,
-    },
 }

@@ -4,9 +4,12 @@
 mod audit;
 mod backup;
 mod file;
+mod kem;
+mod key_pair;
 mod keys;
 mod limits;
 mod settings;
+mod sig;
 mod usage;
 mod values;
 
@@ -17,10 +20,13 @@ use pqc_core::{KeyId, TokenId};
 use pqc_service::Custody;
 
 pub(crate) use audit::{AuditArgs, AuditVerb};
-pub(crate) use backup::{BackupArgs, KemArgs, KemVerb, RestoreArgs};
+pub(crate) use backup::{BackupArgs, RestoreArgs};
 pub(crate) use file::{Refusal, Setting, keys as setting_names, parse, unknown_setting};
+pub(crate) use kem::{KemArgs, KemVerb};
+pub(crate) use key_pair::{KeyPairArgs, SecretKeyArgs};
 pub(crate) use keys::{KeysArgs, KeysVerb, RotatedKind};
 pub(crate) use settings::{KeyPolicyArgs, PolicyArgs, ServeArgs, StoreArgs};
+pub(crate) use sig::{FormArgs, SigArgs, SigVerb, SignArgs, VerifyArgs};
 pub(crate) use usage::UsageArgs;
 pub(crate) use values::{Listen, PostgresUrl, Seconds, StoreUrl};
 
@@ -80,9 +86,12 @@ pub(crate) enum Command {
     /// second and at its end; one that is killed loses those of a second.
     #[command(after_help = "Example:\n  pqc usage --from 2026-11-01 --by month")]
     Usage(UsageArgs),
-    /// Make KEM keys that no server holds
+    /// Make KEM keys that no server holds, and shared secrets by them
     #[command(after_help = "Example:\n  pqc kem keygen --out backup.pem --public backup.pub.pem")]
     Kem(KemArgs),
+    /// Sign files by keys that no server holds, and verify what was signed
+    #[command(after_help = "Example:\n  pqc sig sign --key release.pem --out app.sig app.tar")]
+    Sig(SigArgs),
     /// Check this build's cryptography against known answers
     #[command(after_help = "Example:\n  pqc selftest")]
     Selftest,

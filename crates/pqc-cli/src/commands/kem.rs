@@ -3,53 +3,105 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::anyhow;
 use pqc_core::keyfile::PrivateKey;
-use pqc_core::{DecapsulationKey, KemAlgorithm};
+use pqc_core::{Ciphertext, DecapsulationKey, EncapsulationKey};
 use serde::Serialize;
 
-use crate::args::{KemArgs, KemVerb};
-use crate::output::{Human, Output};
-use crate::private_file::{self, Existing};
+use crate::args::{KemArgs, KemVerb, SecretKeyArgs};
+use crate::new_file::NewFile;
+use crate::output::{self, Human, Output};
+use crate::{input_file, key_files, key_pair};
 
 /// Does what was asked.
 ///
 /// # Errors
-/// A file is there already, or cannot be written.
+/// A file is there already, cannot be written or read, or holds something else.
 pub(crate) fn run(args: KemArgs, output: Output) -> anyhow::Result<()> {
-    let KemVerb::Keygen { algorithm, out, public, force } = args.verb;
-    keygen(algorithm, &out, &public, force, output)
+    match args.verb {
+        KemVerb::Keygen { algorithm, pair } => {
+            let key = DecapsulationKey::generate(algorithm, &mut getrandom::SysRng)?;
+            key_pair::write(&PrivateKey::from(key), &pair, output)
+        }
+        KemVerb::Encapsulate { public_key, ciphertext_out, shared_secret_out, force } => {
+            let ciphertext = NewFile::public(&ciphertext_out, force)?;
+            let secret = NewFile::secret(&shared_secret_out, force)?;
+            encapsulate(&public_key, ciphertext, secret, output)
+        }
+        KemVerb::Decapsulate { key, ciphertext, shared_secret_out, force } => {
+            let secret = NewFile::secret(&shared_secret_out, force)?;
+            decapsulate(&key, &ciphertext, secret, output)
+        }
+    }
 }
 
-fn keygen(
-    algorithm: KemAlgorithm,
-    out: &Path,
-    public: &Path,
-    force: bool,
+fn encapsulate(
+    public_key: &Path,
+    ciphertext_out: NewFile<'_>,
+    secret_out: NewFile<'_>,
     output: Output,
 ) -> anyhow::Result<()> {
-    let existing = if force { Existing::Replace } else { Existing::Keep };
-    if !force && public.exists() {
-        anyhow::bail!("{} is there already: --force replaces it", public.display());
-    }
-    let key = PrivateKey::from(DecapsulationKey::generate(algorithm, &mut getrandom::SysRng)?);
-    let public_key = key.public_key();
-    private_file::write(out, key.to_pem()?.as_bytes(), existing).with_context(|| {
-        format!("cannot write {} (--force replaces a file that is there)", out.display())
-    })?;
-    std::fs::write(public, public_key.to_pem()?)
-        .with_context(|| format!("cannot write {}", public.display()))?;
-    output.show(&Made { algorithm: algorithm.name(), key_id: public_key.key_id().to_string() })
+    ciphertext_out.apart_from(&secret_out)?;
+    let is_printed = ciphertext_out.is_stdout() || secret_out.is_stdout();
+    let key = key_files::encapsulation_key(public_key)?;
+    let (ciphertext, secret) = key.encapsulate_unattested(&mut getrandom::SysRng)?;
+    let secret = secret_out.fill(secret.expose_bytes())?;
+    let ciphertext = ciphertext_out.fill(ciphertext.as_bytes())?;
+    // The ciphertext last: where it is, the secret is too.
+    secret.appear()?;
+    ciphertext.appear()?;
+    show(&key, is_printed, output)
 }
 
+fn decapsulate(
+    key: &SecretKeyArgs,
+    ciphertext: &Path,
+    secret_out: NewFile<'_>,
+    output: Output,
+) -> anyhow::Result<()> {
+    let inputs = [Some(key.key.as_path()), Some(ciphertext), key.passphrase_file.as_deref()];
+    input_file::at_most_one_stdin(inputs.into_iter().flatten())?;
+    let passphrase = key.passphrase_file.as_deref().map(key_files::passphrase).transpose()?;
+    let key = key_files::decapsulation_key(&key.key, passphrase.as_ref())?;
+    let bytes = input_file::read_public(ciphertext, MAX_CIPHERTEXT_BYTES)?;
+    let cannot = |error: pqc_core::Error| {
+        let name = input_file::name(ciphertext);
+        anyhow!("{name}: {error}; give what was encapsulated to this key")
+    };
+    let ciphertext = Ciphertext::from_bytes(&bytes).map_err(cannot)?;
+    let secret = key.decapsulate(&ciphertext).map_err(cannot)?;
+    let is_printed = secret_out.is_stdout();
+    secret_out.fill(secret.expose_bytes())?.appear()?;
+    show(key.encapsulation_key(), is_printed, output)
+}
+
+fn show(key: &EncapsulationKey, is_printed: bool, output: Output) -> anyhow::Result<()> {
+    let used = Used { algorithm: key.algorithm().name(), key_id: key.key_id().to_string() };
+    if is_printed {
+        output::note(format_args!("{used}"));
+        return Ok(());
+    }
+    output.show(&used)
+}
+
+/// The key that was used.
 #[derive(Debug, Serialize)]
-struct Made {
+struct Used {
     algorithm: &'static str,
     key_id: String,
 }
 
-impl Human for Made {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}  {}", self.algorithm, self.key_id)
+impl std::fmt::Display for Used {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}  {}", self.algorithm, self.key_id)
     }
 }
+
+impl Human for Used {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{self}")
+    }
+}
+
+/// Many times the largest ciphertext, so that the refusal can say how long this one is.
+const MAX_CIPHERTEXT_BYTES: usize = 1024 * 1024;

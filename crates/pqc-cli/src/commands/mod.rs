@@ -12,6 +12,7 @@ mod master_key;
 mod restore;
 mod selftest;
 mod serve;
+mod sig;
 mod token;
 mod usage;
 
@@ -28,8 +29,13 @@ use crate::signals::unless_stopped;
 /// Whatever went wrong; [`crate::exit`] tells how the run ends.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let output = if args.json { Output::Json } else { Output::Text };
-    let has_settings =
-        !matches!(args.command, Command::Kem(_) | Command::Selftest | Command::Acvp { .. });
+    let has_settings = !matches!(
+        args.command,
+        Command::Kem(_)
+            | Command::Sig(_)
+            | Command::Selftest
+            | Command::Acvp { .. }
+    );
     if has_settings {
         check_variables(std::env::vars_os())?;
     }
@@ -46,6 +52,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Audit(args) => audit::run(args, output).await,
         Command::Usage(args) => usage::run(args, output).await,
         Command::Kem(args) => kem::run(args, output),
+        Command::Sig(args) => sig::run(args, output),
         Command::Selftest => selftest::run(output),
         Command::Acvp { prompt } => acvp::run(&prompt, output),
     }

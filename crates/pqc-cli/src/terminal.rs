@@ -1,0 +1,46 @@
+//! The person at the terminal, who is asked for passphrases.
+
+use std::io::{self, IsTerminal};
+
+use anyhow::{Context, bail};
+use pqc_core::SecretVec;
+use pqc_core::passphrase::check_passphrase;
+
+/// Whether somebody is there: what is typed or what is said goes through a terminal.
+pub(crate) fn is_there() -> bool {
+    io::stdin().is_terminal() || io::stderr().is_terminal()
+}
+
+/// Asks for the passphrase of `what`; it does not appear on the terminal.
+///
+/// # Errors
+/// The terminal is gone; nothing was typed.
+pub(crate) fn ask_passphrase(what: &str) -> anyhow::Result<SecretVec> {
+    let typed = ask(&format!("Passphrase of {what}: "))?;
+    if typed.is_empty() {
+        bail!("no passphrase was typed");
+    }
+    Ok(typed)
+}
+
+/// Asks twice for the passphrase that `what` shall have.
+///
+/// # Errors
+/// As [`ask_passphrase`]; nobody is there; the two differ; it is too short or too long.
+pub(crate) fn ask_new_passphrase(what: &str) -> anyhow::Result<SecretVec> {
+    if !is_there() {
+        bail!("there is no terminal to ask for a passphrase: give it by --passphrase-file");
+    }
+    let first = ask(&format!("New passphrase of {what}: "))?;
+    check_passphrase(first.expose_bytes())?;
+    let second = ask("The same again: ")?;
+    if first.expose_bytes() != second.expose_bytes() {
+        bail!("the two passphrases differ: nothing was made");
+    }
+    Ok(first)
+}
+
+fn ask(prompt: &str) -> anyhow::Result<SecretVec> {
+    let typed = rpassword::prompt_password(prompt).context("cannot ask on the terminal")?;
+    Ok(SecretVec::new(typed.into_bytes()))
+}
