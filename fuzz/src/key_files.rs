@@ -40,6 +40,12 @@ static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     files
 });
 
+/// The honest files.
+#[cfg(feature = "inspect")]
+pub(crate) fn honest() -> &'static [Vec<u8>] {
+    &FILES
+}
+
 /// PKCS#8 and SPKI in DER and PEM; then PKCS#8 in each of the three forms, without and with the
 /// public key beside it, where the algorithm has them.
 fn files_of(key: &PrivateKey) -> Vec<Vec<u8>> {

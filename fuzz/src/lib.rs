@@ -9,6 +9,8 @@ pub mod acvp;
 pub mod attestation;
 pub mod audit;
 pub mod envelope;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 pub mod jwk;
 pub mod key_files;
 pub mod keys;
@@ -30,6 +32,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("attestation", attestation::run),
     ("audit", audit::run),
     ("envelope", envelope::run),
+    #[cfg(feature = "inspect")]
+    ("inspect", inspect::run),
     ("jwk", jwk::run),
     ("key_files", key_files::run),
     ("keys", keys::run),

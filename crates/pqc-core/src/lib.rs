@@ -23,7 +23,8 @@
 //! * [`secret`]: the types that hold secrets; [`id`] and [`time`]: those that do not.
 //! * [`error`]: everything that can go wrong, grouped by who must act.
 //! * [`selftest`]: known answers, run before a program trusts this build.
-//! * `acvp`, with the feature of that name: answers to NIST's test vectors. `backend`, with the
+//! * `inspect`, with the feature of that name: what any of these bytes are. `acvp`, with the feature of
+//!   that name: answers to NIST's test vectors. `backend`, with the
 //!   feature `hazmat`: the seam to the implementations below, which checks no input.
 //!
 //! Every byte of the formats that are our own stands in the repository's `docs/formats.md`; what is
@@ -50,6 +51,7 @@
 //! | `libcrux` | yes | the fast backend, on x86-64 and aarch64; elsewhere, and without it, RustCrypto's does all the work |
 //! | `hazmat` | no | encapsulation with a message that the caller gives, `hazmat_encapsulate_deterministic`; the module `backend` |
 //! | `acvp` | no | the module `acvp` |
+//! | `inspect` | no | the module `inspect` |
 //! | `aws-lc` | no | AES-256-GCM of streams and long texts, and ML-DSA verification without a context, by AWS-LC, which is faster at them; needs a C compiler, and `std` |
 //! | `parallel` | no | batches of signatures, and many chunks of a stream, on all cores: in the rayon pool that the caller is in; needs `std` |
 //! | `std` | no | streams over the caller's readers and writers of `std::io` |
@@ -115,6 +117,8 @@ pub mod envelope;
 pub mod error;
 mod hybrid;
 pub mod id;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 pub mod kem;
 pub mod keyfile;
 pub mod manifest;

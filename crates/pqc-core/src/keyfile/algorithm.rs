@@ -48,6 +48,30 @@ impl KeyAlgorithm {
         }
     }
 
+    /// NIST's security category (FIPS 203, Table 3; FIPS 204, Table 1); X-Wing has none, and stands as
+    /// long as ML-KEM-768 or X25519 does.
+    ///
+    /// ```
+    /// use pqc_core::keyfile::KeyAlgorithm;
+    /// use pqc_core::{KemAlgorithm, SignatureAlgorithm};
+    /// assert_eq!(KeyAlgorithm::Signature(SignatureAlgorithm::MlDsa44).category(), Some(2));
+    /// assert_eq!(KeyAlgorithm::Kem(KemAlgorithm::XWing).category(), None);
+    /// ```
+    #[must_use]
+    pub const fn category(self) -> Option<u8> {
+        match self {
+            Self::Kem(KemAlgorithm::MlKem512) => Some(1),
+            Self::Signature(SignatureAlgorithm::MlDsa44) => Some(2),
+            Self::Kem(KemAlgorithm::MlKem768) | Self::Signature(SignatureAlgorithm::MlDsa65) => {
+                Some(3)
+            }
+            Self::Kem(KemAlgorithm::MlKem1024) | Self::Signature(SignatureAlgorithm::MlDsa87) => {
+                Some(5)
+            }
+            Self::Kem(KemAlgorithm::XWing) => None,
+        }
+    }
+
     /// The object identifier (RFC 9935, Section 3; RFC 9881, Section 2; X-Wing: the draft).
     const fn oid(self) -> ObjectIdentifier {
         ObjectIdentifier::new_unwrap(match self {
@@ -90,7 +114,7 @@ impl KeyAlgorithm {
     }
 
     /// `None`: the key has no expanded form in files.
-    pub(super) fn expanded_bytes(self) -> Option<usize> {
+    pub(crate) fn expanded_bytes(self) -> Option<usize> {
         match self {
             Self::Kem(kem) => kem.parameter_set().map(ParameterSet::expanded_key_bytes),
             Self::Signature(set) => Some(set.expanded_key_bytes()),

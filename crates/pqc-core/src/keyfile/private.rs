@@ -234,14 +234,14 @@ impl PrivateKey {
         }
     }
 
-    pub(super) fn expose_seed(&self) -> Option<&[u8]> {
+    pub(crate) fn expose_seed(&self) -> Option<&[u8]> {
         match self {
             Self::Decapsulation(key) => key.expose_seed().map(SecretVec::expose_bytes),
             Self::Signing(key) => key.expose_seed().map(|seed| seed.expose_bytes().as_slice()),
         }
     }
 
-    pub(super) fn expose_expanded(&self) -> Option<&SecretVec> {
+    pub(crate) fn expose_expanded(&self) -> Option<&SecretVec> {
         match self {
             Self::Decapsulation(key) => key.expose_expanded(),
             Self::Signing(key) => Some(key.expose_expanded()),
