@@ -26,6 +26,7 @@ mod signed_files;
 mod signing_form;
 mod terminal;
 mod traces;
+mod x509;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod file;
+mod inspect;
 mod kem;
 mod key_pair;
 mod keys;
@@ -22,6 +23,7 @@ use pqc_service::Custody;
 pub(crate) use audit::{AuditArgs, AuditVerb};
 pub(crate) use backup::{BackupArgs, RestoreArgs};
 pub(crate) use file::{Refusal, Setting, keys as setting_names, parse, unknown_setting};
+pub(crate) use inspect::InspectArgs;
 pub(crate) use kem::{KemArgs, KemVerb};
 pub(crate) use key_pair::{KeyPairArgs, SecretKeyArgs};
 pub(crate) use keys::{KeysArgs, KeysVerb, RotatedKind};
@@ -92,6 +94,12 @@ pub(crate) enum Command {
     /// Sign files by keys that no server holds, and verify what was signed
     #[command(after_help = "Example:\n  pqc sig sign --key release.pem --out app.sig app.tar")]
     Sig(SigArgs),
+    /// Tell what a file is: a key, a token, a signature, anything that this program makes or reads
+    ///
+    /// No secret is shown. What has no mark of its own, such as a signature, is guessed by its
+    /// length, and said to be. Exit status 1: the file is nothing that is known here.
+    #[command(after_help = INSPECT_HELP)]
+    Inspect(InspectArgs),
     /// Check this build's cryptography against known answers
     #[command(after_help = "Example:\n  pqc selftest")]
     Selftest,
@@ -342,6 +350,14 @@ The first start makes the account default and shows its root token once.
 
 Example:
   pqc serve --listen 127.0.0.1:8000 --data-dir ./pqc-data";
+const INSPECT_HELP: &str = "\
+--json prints an object with `file`, `bytes`, `found` and `warnings`. `found` has what the file is, or
+what it may be: objects with `what`, `certain`, `encoding`, `algorithm`, `category` (NIST's security
+category), `bytes` (without the encoding), `key_id`, `fingerprint`, `secret`, `details` (objects with
+`name` and `value`) and `use`. What is not known is null.
+
+Example:
+  pqc inspect release.pub.pem";
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ mod acvp;
 mod audit;
 mod backup;
 mod demo;
+mod inspect;
 mod issuer;
 mod kem;
 mod keys;
@@ -33,6 +34,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         args.command,
         Command::Kem(_)
             | Command::Sig(_)
+            | Command::Inspect(_)
             | Command::Selftest
             | Command::Acvp { .. }
     );
@@ -53,6 +55,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Usage(args) => usage::run(args, output).await,
         Command::Kem(args) => kem::run(args, output),
         Command::Sig(args) => sig::run(args, output),
+        Command::Inspect(args) => inspect::run(&args, output),
         Command::Selftest => selftest::run(output),
         Command::Acvp { prompt } => acvp::run(&prompt, output),
     }

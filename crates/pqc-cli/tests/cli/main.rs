@@ -15,6 +15,7 @@
     reason = "test code"
 )]
 
+mod inspect;
 mod interop;
 mod kem;
 mod run;
