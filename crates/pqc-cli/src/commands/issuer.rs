@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use pqc_core::VerifyingKey;
-use pqc_core::keyfile::Jwk;
+use pqc_core::keyfile::{Jwk, PublicKey};
 use pqc_service::By;
 use pqc_service::Service;
 use serde::{Deserialize, Serialize};
@@ -99,7 +99,11 @@ fn fingerprint(key: &VerifyingKey) -> String {
     hex::encode(key.fingerprint())
 }
 
-fn read_keys(file: &Path) -> anyhow::Result<Vec<VerifyingKey>> {
+/// The keys in a file.
+///
+/// # Errors
+/// It cannot be read, or holds something else.
+pub(super) fn read_keys(file: &Path) -> anyhow::Result<Vec<VerifyingKey>> {
     let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
     let bytes = if file == Path::new("-") {
         private_file::read_from(io::stdin().lock(), MAX_KEYS_BYTES)
@@ -110,12 +114,15 @@ fn read_keys(file: &Path) -> anyhow::Result<Vec<VerifyingKey>> {
     parse_keys(&bytes).with_context(|| name)
 }
 
-/// The keys in hex, a JWK or a JWKS. A set may hold keys of other kinds, which are passed over.
+/// The keys in PEM, hex, a JWK or a JWKS. A set may hold keys of other kinds, which are passed over.
 fn parse_keys(bytes: &[u8]) -> anyhow::Result<Vec<VerifyingKey>> {
     let text = bytes.trim_ascii();
+    if text.starts_with(b"-----BEGIN ") {
+        return Ok(vec![parse_pem(text)?]);
+    }
     if !text.starts_with(b"{") {
         let Ok(key) = hex::decode(text) else {
-            bail!("this is neither hex, a JWK nor a JWKS");
+            bail!("this is neither PEM, hex, a JWK nor a JWKS");
         };
         return Ok(vec![VerifyingKey::from_bytes(&key)?]);
     }
@@ -132,6 +139,13 @@ fn parse_keys(bytes: &[u8]) -> anyhow::Result<Vec<VerifyingKey>> {
         output::note(format_args!("{} keys of other types were passed over", others.len()));
     }
     ours.into_iter().map(parse_jwk).collect()
+}
+
+fn parse_pem(text: &[u8]) -> anyhow::Result<VerifyingKey> {
+    match PublicKey::from_pem(std::str::from_utf8(text).unwrap_or_default())? {
+        PublicKey::Verifying(key) => Ok(key),
+        _ => bail!("an issuer's key is one of ML-DSA, which this is not"),
+    }
 }
 
 fn parse_jwk(document: &Value) -> anyhow::Result<VerifyingKey> {
@@ -202,11 +216,12 @@ mod tests {
     }
 
     #[test]
-    fn hex_a_jwk_and_a_jwks_say_the_same() {
+    fn pem_hex_a_jwk_and_a_jwks_say_the_same() {
         let key = key();
         let jwk = serde_json::to_string(&Jwk::from(&key)).unwrap();
         let other = r#"{"kty":"OKP","crv":"Ed25519","x":""}"#;
         for text in [
+            PublicKey::from(key.clone()).to_pem().unwrap(),
             hex::encode(key.as_bytes()),
             hex::encode_upper(key.as_bytes()) + "\n",
             jwk.clone(),
@@ -228,6 +243,7 @@ mod tests {
         for text in [
             String::new(),
             "hunter2".to_owned(),
+            "-----BEGIN hunter2-----".to_owned(),
             "00".repeat(32),
             "{hunter2".to_owned(),
             "{}".to_owned(),
