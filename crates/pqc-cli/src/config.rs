@@ -196,12 +196,18 @@ pub(crate) fn check_variables(
     for (name, value) in all {
         let Some(name) = name.to_str() else { continue };
         let Some(key) = name.strip_prefix("PQC_").map(str::to_lowercase) else { continue };
-        if key != "config" && !known.contains(&key) && !is_service_link(name, &value) {
+        if OTHERS.contains(&key.as_str()) || known.contains(&key) {
+            continue;
+        }
+        if !is_service_link(name, &value) {
             bail!("{name} in the environment: {}", unknown_setting(&key, &known));
         }
     }
     Ok(())
 }
+
+/// Variables that are no settings: the one that names their file, and those of `pqc remote`.
+const OTHERS: [&str; 3] = ["config", "server", "token_file"];
 
 /// Whether Kubernetes made it for a service whose name begins with `pqc`.
 fn is_service_link(name: &str, value: &OsStr) -> bool {
@@ -238,6 +244,8 @@ mod tests {
         assert!(check("PQC_PORT", "8080").is_err());
         for (name, value) in [
             ("PQCX", ""),
+            ("PQC_SERVER", "https://pqc.example"),
+            ("PQC_TOKEN_FILE", "token"),
             ("PQC_PORT", "tcp://10.0.0.1:8443"),
             ("PQC_PORT_8443_TCP_ADDR", "10.0.0.1"),
             ("PQC_SERVICE_HOST", "10.0.0.1"),

@@ -9,6 +9,7 @@ mod kem;
 mod key_pair;
 mod keys;
 mod limits;
+mod remote;
 mod settings;
 mod sig;
 mod usage;
@@ -27,6 +28,11 @@ pub(crate) use inspect::InspectArgs;
 pub(crate) use kem::{KemArgs, KemVerb};
 pub(crate) use key_pair::{KeyPairArgs, SecretKeyArgs};
 pub(crate) use keys::{KeysArgs, KeysVerb, RotatedKind};
+pub(crate) use remote::{
+    Keeper, REMOTE_HELP, RemoteAesArgs, RemoteAesVerb, RemoteArgs, RemoteDecapsulateArgs,
+    RemoteEncapsulateArgs, RemoteGenerateArgs, RemoteKemVerb, RemoteOptions, RemoteSignArgs,
+    RemoteTokenArgs, RemoteTokenVerb, RemoteVerb, RemoteVerifyArgs,
+};
 pub(crate) use settings::{KeyPolicyArgs, PolicyArgs, ServeArgs, StoreArgs};
 pub(crate) use sig::{FormArgs, SigArgs, SigVerb, SignArgs, VerifyArgs};
 pub(crate) use usage::UsageArgs;
@@ -39,6 +45,8 @@ pub(crate) struct Args {
     /// Print the result as one JSON object on one line
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) remote: RemoteOptions,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -100,6 +108,9 @@ pub(crate) enum Command {
     /// length, and said to be. Exit status 1: the file is nothing that is known here.
     #[command(after_help = INSPECT_HELP)]
     Inspect(InspectArgs),
+    /// Ask a server, with a token: keys, shared secrets, texts, signatures
+    #[command(after_help = REMOTE_HELP)]
+    Remote(Box<RemoteArgs>),
     /// Check this build's cryptography against known answers
     #[command(after_help = "Example:\n  pqc selftest")]
     Selftest,
@@ -184,7 +195,7 @@ pub(crate) enum IssuerVerb {
     #[command(after_help = "Example:\n  curl -s https://other.example/.well-known/jwks.json | \
                             pqc issuer trust -")]
     Trust {
-        /// The public key in hex, a JWK or a JWKS; - is stdin
+        /// The public key in PEM or hex, a JWK or a JWKS; - is stdin
         file: PathBuf,
     },
     /// List the issuers of other servers that are trusted here

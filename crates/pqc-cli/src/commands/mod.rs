@@ -10,6 +10,7 @@ mod issuer;
 mod kem;
 mod keys;
 mod master_key;
+mod remote;
 mod restore;
 mod selftest;
 mod serve;
@@ -30,11 +31,15 @@ use crate::signals::unless_stopped;
 /// Whatever went wrong; [`crate::exit`] tells how the run ends.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let output = if args.json { Output::Json } else { Output::Text };
+    if !matches!(args.command, Command::Remote(_)) {
+        args.remote.refuse()?;
+    }
     let has_settings = !matches!(
         args.command,
         Command::Kem(_)
             | Command::Sig(_)
             | Command::Inspect(_)
+            | Command::Remote(_)
             | Command::Selftest
             | Command::Acvp { .. }
     );
@@ -56,6 +61,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Kem(args) => kem::run(args, output),
         Command::Sig(args) => sig::run(args, output),
         Command::Inspect(args) => inspect::run(&args, output),
+        Command::Remote(verb) => unless_stopped(remote::run(*verb, args.remote, output)).await,
         Command::Selftest => selftest::run(output),
         Command::Acvp { prompt } => acvp::run(&prompt, output),
     }

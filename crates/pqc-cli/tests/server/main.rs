@@ -49,6 +49,7 @@ mod order_of_checks;
 mod overload;
 mod postgres;
 mod quotas;
+mod remote;
 mod repeated_calls;
 mod request_log;
 mod security_model;

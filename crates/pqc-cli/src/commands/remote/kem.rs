@@ -1,0 +1,169 @@
+//! `pqc remote kem`: key pairs that the server makes and an issuer attests, and shared secrets.
+
+use std::io::{self, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail};
+use pqc_client::{Custody, Error, NewKeyPair, VerifiedKey};
+use pqc_core::keyfile::{PrivateKey, PublicKey};
+use pqc_core::{Attestation, Ciphertext, EncapsulationKey, Timestamp};
+use serde::Serialize;
+
+use super::failure::told;
+use super::opened::Remote;
+use super::place::{Place, Report};
+use crate::args::{Keeper, RemoteDecapsulateArgs, RemoteEncapsulateArgs, RemoteGenerateArgs};
+use crate::output::{Human, Output};
+
+/// Makes a key pair.
+///
+/// # Errors
+/// The server says no, or cannot be asked; its key is attested by another issuer than those that are
+/// pinned; a file is there already.
+pub(super) async fn generate(
+    remote: &Remote,
+    args: RemoteGenerateArgs,
+    output: Output,
+) -> anyhow::Result<()> {
+    let public = Place::public(&args.public, args.force)?;
+    let attestation = Place::public(&args.attestation_out, args.force)?;
+    let secret_out = match &args.secret_out {
+        Some(file) => Some(Place::secret(file, args.force)?),
+        None => None,
+    };
+    let mut places = vec![&public, &attestation];
+    places.extend(&secret_out);
+    let report = Report::beside(&places, output)?;
+
+    let issuers = remote.issuers().await?;
+    let request = NewKeyPair {
+        algorithm: args.algorithm,
+        custody: args.custody.map(|keeper| match keeper {
+            Keeper::Server => Custody::Server,
+            Keeper::Client => Custody::Client,
+        }),
+    };
+    let pair = remote.client.generate_key_pair(&request, &issuers.keys).await.map_err(told)?;
+    let custody = if pair.secret.is_some() { "client" } else { "server" };
+    match (pair.secret, secret_out) {
+        (Some(secret), Some(place)) => {
+            place.write(PrivateKey::from(secret).to_pem()?.as_bytes())?;
+        }
+        (Some(_), None) => bail!(
+            "the account keeps its secret keys itself, and there is no --secret-out for this one: \
+             nothing was written, and nobody has it"
+        ),
+        // The place is gone, and no file is made.
+        (None, _) => {}
+    }
+    public.write(PublicKey::from(pair.key.key().clone()).to_pem()?.as_bytes())?;
+    attestation.write(&pair.key.attestation().to_bytes())?;
+    report.show(&Attested::new(&pair.key, issuers.pinned, Some(custody)))
+}
+
+/// Encapsulates to a key.
+///
+/// # Errors
+/// As [`generate`]; a file cannot be read, or holds something else.
+pub(super) async fn encapsulate(
+    remote: &mut Remote,
+    args: RemoteEncapsulateArgs,
+    output: Output,
+) -> anyhow::Result<()> {
+    let key = remote.input.encapsulation_key(&args.public_key)?;
+    let what = "the attestation";
+    let attestation = remote.input.bytes(&args.attestation, what, MAX_BYTES)?;
+    let attestation = Attestation::from_bytes(&attestation)
+        .with_context(|| remote.input.name(&args.attestation))?;
+    let ciphertext = Place::public(&args.ciphertext_out, args.force)?;
+    let shared_secret = Place::secret(&args.shared_secret_out, args.force)?;
+    let report = Report::beside(&[&ciphertext, &shared_secret], output)?;
+
+    let issuers = remote.issuers().await?;
+    let key = VerifiedKey::verify(&key, &attestation, &issuers.keys, args.account, now())
+        .map_err(Error::Attestation)
+        .map_err(told)?;
+    let made = remote.client.encapsulate(&key).await.map_err(told)?;
+    shared_secret.write(made.shared_key.expose_bytes())?;
+    ciphertext.write(made.ciphertext.as_bytes())?;
+    report.show(&Attested::new(&key, issuers.pinned, None))
+}
+
+/// Decapsulates by a key that the server keeps.
+///
+/// # Errors
+/// As [`encapsulate`].
+pub(super) async fn decapsulate(
+    remote: &mut Remote,
+    args: RemoteDecapsulateArgs,
+    output: Output,
+) -> anyhow::Result<()> {
+    let key = remote.input.encapsulation_key(&args.public_key)?;
+    let ciphertext = remote.input.bytes(&args.ciphertext, "the ciphertext", MAX_BYTES)?;
+    let ciphertext =
+        Ciphertext::from_bytes(&ciphertext).with_context(|| remote.input.name(&args.ciphertext))?;
+    let shared_secret = Place::secret(&args.shared_secret_out, args.force)?;
+    let report = Report::beside(&[&shared_secret], output)?;
+
+    let shared_key = remote.client.decapsulate(&ciphertext, &key).await.map_err(told)?;
+    shared_secret.write(shared_key.expose_bytes())?;
+    report.show(&Key::from(&key))
+}
+
+#[derive(Debug, Serialize)]
+struct Key {
+    algorithm: &'static str,
+    key_id: String,
+}
+
+impl From<&EncapsulationKey> for Key {
+    fn from(key: &EncapsulationKey) -> Self {
+        Self { algorithm: key.algorithm().name(), key_id: key.key_id().to_string() }
+    }
+}
+
+impl Human for Key {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}  {}", self.algorithm, self.key_id)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Attested {
+    #[serde(flatten)]
+    key: Key,
+    account: String,
+    issuer: String,
+    pinned: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custody: Option<&'static str>,
+}
+
+impl Attested {
+    fn new(key: &VerifiedKey, pinned: bool, custody: Option<&'static str>) -> Self {
+        Self {
+            key: key.key().into(),
+            account: key.account().to_string(),
+            issuer: hex::encode(key.issuer().fingerprint()),
+            pinned,
+            custody,
+        }
+    }
+}
+
+impl Human for Attested {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.key.write(out)?;
+        let how = if self.pinned { "pinned" } else { "not pinned" };
+        writeln!(out, "account {}, attested by issuer {} ({how})", self.account, self.issuer)
+    }
+}
+
+/// A clock before 1970 is one that knows nothing.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_seconds(since.as_secs())
+}
+
+/// Several times the longest attestation or ciphertext.
+const MAX_BYTES: usize = 64 * 1024;

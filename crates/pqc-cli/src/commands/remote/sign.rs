@@ -1,0 +1,108 @@
+//! `pqc remote sign` and `verify`: ML-DSA by the account's stored key, and of anyone.
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use pqc_client::SigningKeyChoice;
+use pqc_core::keyfile::PublicKey;
+use pqc_core::{Signature, VerifyingKey};
+use serde::Serialize;
+
+use super::failure::told;
+use super::opened::Remote;
+use super::place::{Place, Report};
+use crate::args::{RemoteSignArgs, RemoteVerifyArgs};
+use crate::exit::Refused;
+use crate::output::{Human, Output};
+
+/// Signs a file.
+///
+/// # Errors
+/// The server says no, or cannot be asked; a file cannot be read, or is there already.
+pub(super) async fn sign(
+    remote: &mut Remote,
+    args: RemoteSignArgs,
+    output: Output,
+) -> anyhow::Result<()> {
+    pqc_core::Context::new(args.context.as_bytes())?;
+    let data = remote.input.bytes(&args.file, "what is signed", MAX_DATA_BYTES)?;
+    let signature = Place::public(&args.out, args.force)?;
+    let public = match &args.public {
+        Some(file) => Some(Place::public(file, args.force)?),
+        None => None,
+    };
+    let mut places = vec![&signature];
+    places.extend(&public);
+    let report = Report::beside(&places, output)?;
+
+    let by = SigningKeyChoice { key_id: args.key_id, algorithm: args.algorithm };
+    let signed = remote.client.sign(&data, &args.context, &by).await.map_err(told)?;
+    if let Some(public) = public {
+        public.write(PublicKey::from(signed.key.clone()).to_pem()?.as_bytes())?;
+    }
+    signature.write(signed.signature.as_bytes())?;
+    report.show(&Key::from(&signed.key))
+}
+
+/// Verifies a signature.
+///
+/// # Errors
+/// It is not genuine; and as [`sign`].
+pub(super) async fn verify(
+    remote: &mut Remote,
+    args: RemoteVerifyArgs,
+    output: Output,
+) -> anyhow::Result<()> {
+    pqc_core::Context::new(args.context.as_bytes())?;
+    let key = remote.input.verifying_key(&args.public_key)?;
+    let signature = remote.input.bytes(&args.signature, "the signature", MAX_SIGNATURE_BYTES)?;
+    let signature =
+        Signature::from_bytes(&signature).with_context(|| remote.input.name(&args.signature))?;
+    let data = remote.input.bytes(&args.file, "what was signed", MAX_DATA_BYTES)?;
+
+    let verified = remote.client.verify(&data, &args.context, &key, &signature).await;
+    if !verified.map_err(told)? {
+        let file = remote.input.name(&args.file);
+        let why = format!(
+            "the signature is not genuine: not this key's, of {file}, in this context (--context)"
+        );
+        return Err(Refused(why).into());
+    }
+    output.show(&Genuine { verified: true, key: Key::from(&key) })
+}
+
+#[derive(Debug, Serialize)]
+struct Key {
+    algorithm: &'static str,
+    key_id: String,
+}
+
+impl From<&VerifyingKey> for Key {
+    fn from(key: &VerifyingKey) -> Self {
+        Self { algorithm: key.algorithm().name(), key_id: key.key_id().to_string() }
+    }
+}
+
+impl Human for Key {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}  {}", self.algorithm, self.key_id)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Genuine {
+    verified: bool,
+    #[serde(flatten)]
+    key: Key,
+}
+
+impl Human for Genuine {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "genuine: {}  {}", self.key.algorithm, self.key.key_id)
+    }
+}
+
+/// More than a server takes: how much that is, it says itself.
+const MAX_DATA_BYTES: usize = 1024 * 1024;
+/// Several times the longest signature.
+const MAX_SIGNATURE_BYTES: usize = 64 * 1024;
