@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
 
@@ -59,6 +60,7 @@ pub(crate) fn cargo_told(arguments: &str, environment: &[(&str, &str)]) -> anyho
 fn run(arguments: &str, environment: &[(&str, &str)], printed: Stdio) -> anyhow::Result<Vec<u8>> {
     let command = format!("cargo {arguments}");
     eprintln!("xtask: {command}");
+    let start = Instant::now();
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let ran = Command::new(cargo)
         .args(arguments.split_whitespace())
@@ -70,6 +72,7 @@ fn run(arguments: &str, environment: &[(&str, &str)], printed: Stdio) -> anyhow:
         .output()
         .with_context(|| format!("`{command}` can't be started"))?;
     ensure!(ran.status.success(), Failed { command, status: ran.status });
+    eprintln!("xtask: {command}: {} s", start.elapsed().as_secs());
     Ok(ran.stdout)
 }
 

@@ -1,5 +1,5 @@
-//! The core's tests by its features: none, the default, all; its unit tests with each of the others; and a
-//! program without the standard library.
+//! The core by its features: tested with none and with its default, linted with each alone; and a program
+//! without the standard library. With all features it is tested in the workspace, which turns them on.
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 
 use crate::command::{cargo, cargo_with, root};
 
-/// Tests the core with no feature, each and all; builds and runs `examples/no_std` on either backend.
+/// Tests and lints the core by its features; builds and runs `examples/no_std` on either backend.
 ///
 /// # Errors
 /// The first command that fails.
@@ -17,16 +17,16 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let manifest: toml::Table = manifest.parse()?;
     let features = manifest.get("features").and_then(toml::Value::as_table);
     let features = features.context("the core has no features")?;
-    let core = "test --package pqc-core --no-default-features";
-    // How many cases the backends are compared on is for `cargo xtask test` to say.
-    let test = |what: &str| cargo_with(&format!("{core} {what}"), &[("PQC_CASES", "102")]);
-    test("--lib --tests")?;
+    let core = "--package pqc-core --no-default-features --lib --tests";
     for feature in features.keys().filter(|feature| *feature != "default") {
-        // The default by itself is a build that people link; the others come on top of it.
-        let tests = if feature == "libcrux" { "--tests" } else { "" };
-        test(&format!("--lib {tests} --features {feature}"))?;
+        cargo(&format!("clippy {core} --features {feature} -- -D warnings"))?;
     }
-    test("--lib --tests --all-features")?;
+    cargo(&format!("clippy {core} -- -D warnings"))?;
+    // Those that people link by themselves. How many cases the backends are compared on is for
+    // `cargo xtask test` to say.
+    for features in ["", "--features libcrux"] {
+        cargo_with(&format!("test {core} {features}"), &[("PQC_CASES", "102")])?;
+    }
     for backend in ["", "--no-default-features"] {
         cargo(&format!(
             "build --locked --manifest-path examples/no_std/Cargo.toml --target-dir target/no_std {backend}"
@@ -34,6 +34,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
         let ran = Command::new(root().join("target/no_std/debug/pqc-no-std")).status()?;
         ensure!(ran.success(), "the program without the standard library: {ran}");
     }
-    println!("none, {} alone, all: tested; without std: linked and run", features.len() - 1);
+    println!(
+        "none and each of {} alone: linted; none and the default: tested; without std: linked and run",
+        features.len() - 1
+    );
     Ok(())
 }

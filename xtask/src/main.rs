@@ -64,7 +64,7 @@ enum Task {
     Coverage,
     /// Run the core's operations on secrets under valgrind (needs valgrind and libclang).
     Ct,
-    /// Test the core with no feature, each and all; link and run it without std.
+    /// Test and lint the core by its features; link and run it without std.
     Features,
     /// Run every fuzz target, the first crash ends it (needs cargo-fuzz and a C++ compiler).
     Fuzz {

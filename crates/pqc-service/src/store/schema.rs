@@ -1,11 +1,23 @@
 //! Which of this program's migrations a database has had.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use sqlx::migrate::{Migration, Migrator};
+use sqlx::SqlStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use super::sql::Columns;
 use crate::error::Error;
+
+/// Migrations by their names and texts, numbered from 1. The library's macro would make the same of their
+/// files, but builds both databases' drivers twice for it.
+pub(super) fn migrations<const N: usize>(texts: [(&'static str, &'static str); N]) -> Migrator {
+    let numbered = (1..).zip(texts).map(|(version, (name, text))| {
+        let (kind, text) = (MigrationType::Simple, SqlStr::from_static(text));
+        Migration::new(version, Cow::Borrowed(name), kind, text, false)
+    });
+    Migrator::with_migrations(numbered.collect())
+}
 
 /// A schema of this program's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! A store that an older version made is brought up to date, and loses nothing by it.
 
+use std::path::Path;
+
 use crate::support::usage;
 use pqc_core::token::Refusal;
 use pqc_service::By;
@@ -8,8 +10,11 @@ use sqlx::migrate::{Migrate, Migrator};
 use crate::ground::{Ground, on_every_ground};
 use crate::support::{account, account_id, hash, key_pair, token_id};
 
-static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+/// The files, as the library reads them.
+async fn migrations(of: &str) -> Migrator {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/migrations");
+    Migrator::new(Path::new(folder).join(of)).await.unwrap()
+}
 
 /// Makes the schema as it was when only the first migration was there.
 async fn make_first_version(ground: &Ground) {
@@ -24,10 +29,11 @@ async fn make_first_version(ground: &Ground) {
             let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path());
             let options = options.create_if_missing(true);
             let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
-            apply(&mut connection, &SQLITE, "_sqlx_migrations").await;
+            apply(&mut connection, &migrations("sqlite").await, "_sqlx_migrations").await;
         }
         Ground::Postgres(database) => {
-            apply(&mut database.raw().await, &POSTGRES, "pqc_migrations").await;
+            let migrations = migrations("postgres").await;
+            apply(&mut database.raw().await, &migrations, "pqc_migrations").await;
         }
     }
 }
@@ -76,12 +82,12 @@ async fn a_store_of_the_first_version_goes_on() {
 }
 
 /// What has landed is what stores were made with: it is not edited.
-#[test]
-fn the_first_migrations_are_as_they_were() {
+#[tokio::test]
+async fn the_first_migrations_are_as_they_were() {
     let checksum = |migrator: &Migrator, version: i64| {
         let found = migrator.iter().find(|migration| migration.version == version).unwrap();
         hex::encode(&found.checksum[..8])
     };
-    assert_eq!(checksum(&SQLITE, 1), "db0a7262797f9409");
-    assert_eq!(checksum(&POSTGRES, 1), "0eead3d07f82a08b");
+    assert_eq!(checksum(&migrations("sqlite").await, 1), "db0a7262797f9409");
+    assert_eq!(checksum(&migrations("postgres").await, 1), "0eead3d07f82a08b");
 }

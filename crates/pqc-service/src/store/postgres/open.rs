@@ -1,5 +1,7 @@
 //! Opening the database: whose it is, of which version, and its schema brought up to date.
 
+use std::sync::LazyLock;
+
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection, Row};
@@ -167,7 +169,15 @@ fn migration_error(cause: MigrateError) -> Error {
     }
 }
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    schema::migrations([
+        ("initial", include_str!("../migrations/postgres/0001_initial.sql")),
+        ("lives", include_str!("../migrations/postgres/0002_lives.sql")),
+        ("audit", include_str!("../migrations/postgres/0003_audit.sql")),
+        ("usage", include_str!("../migrations/postgres/0004_usage.sql")),
+        ("replays", include_str!("../migrations/postgres/0005_replays.sql")),
+    ])
+});
 
 /// Where the library keeps what was applied. Its name tells this store from other programs' tables.
 const MIGRATIONS_TABLE: &str = "pqc_migrations";

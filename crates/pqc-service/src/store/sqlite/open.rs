@@ -1,6 +1,7 @@
 //! Opening the file: whose it is, of which version, and how its connections behave.
 
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
@@ -250,7 +251,15 @@ impl From<MigrateError> for OpenError {
     }
 }
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    schema::migrations([
+        ("initial", include_str!("../migrations/sqlite/0001_initial.sql")),
+        ("lives", include_str!("../migrations/sqlite/0002_lives.sql")),
+        ("audit", include_str!("../migrations/sqlite/0003_audit.sql")),
+        ("usage", include_str!("../migrations/sqlite/0004_usage.sql")),
+        ("replays", include_str!("../migrations/sqlite/0005_replays.sql")),
+    ])
+});
 
 /// Where the library keeps what was applied.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
