@@ -65,6 +65,12 @@ pub use signed::{SigningWriter, VerifyingReader, signing_writer};
 /// The most recipients that an envelope has.
 pub const MAX_RECIPIENTS: usize = 64;
 
+/// The line in front of an envelope that is written as text: base64 in lines of 64 characters (RFC
+/// 7468) follows it.
+pub const ARMOR_BEGIN: &str = "-----BEGIN PQC ENCRYPTED FILE-----";
+/// The line behind it.
+pub const ARMOR_END: &str = "-----END PQC ENCRYPTED FILE-----";
+
 /// Whom an envelope is for.
 ///
 /// ```

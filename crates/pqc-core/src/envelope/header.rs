@@ -43,6 +43,9 @@ pub struct EnvelopeHeader {
 }
 
 impl EnvelopeHeader {
+    /// The greatest length in bytes: of 64 recipients with ML-KEM-1024, signed.
+    pub const MOST_BYTES: usize = START_BYTES + 1 + MAX_RECIPIENTS * 1673;
+
     /// Draws a file key, and wraps it for each recipient. One stream is sealed behind it, by the
     /// [`EnvelopeKey`].
     ///
@@ -58,7 +61,7 @@ impl EnvelopeHeader {
     }
 
     /// The same for an envelope that is signed with a key of this set.
-    pub(super) fn seal_for(
+    pub(crate) fn seal_for(
         recipients: &Recipients<'_>,
         signed_with: Option<SignatureAlgorithm>,
         rng: &mut (impl TryCryptoRng + ?Sized),

@@ -21,7 +21,7 @@ pub struct Description {
     pub algorithm: Option<&'static str>,
     /// NIST's security category.
     pub category: Option<u8>,
-    /// Its length without the encoding.
+    /// Its length without the encoding; of an armored envelope, to within three bytes.
     pub bytes: u64,
     /// The id of the key pair, or of the symmetric key.
     pub key_id: Option<KeyId>,
@@ -102,10 +102,10 @@ macro_rules! kinds {
 kinds! {
     /// A public key of ML-KEM or X-Wing.
     EncapsulationKey: "encapsulation key",
-        "public: who has it sends its owner secrets (pqc kem encapsulate --public-key, pqc backup --recipient)";
+        "public: who has it sends its owner secrets (pqc encrypt -r, pqc kem encapsulate --public-key, pqc backup --recipient)";
     /// A private key of ML-KEM or X-Wing. Secret.
     DecapsulationKey: "decapsulation key",
-        "secret: it opens what was sent to its owner (pqc kem decapsulate --key, pqc restore --identity)";
+        "secret: it opens what was sent to its owner (pqc decrypt -i, pqc kem decapsulate --key, pqc restore --identity)";
     /// A public key of ML-DSA.
     VerifyingKey: "verifying key",
         "public: it shows what its owner signed (pqc sig verify --public-key)";
@@ -141,7 +141,7 @@ kinds! {
         "it is opened with the key that sealed it";
     /// A stream for recipients or a passphrase; a backup is one too.
     Envelope: "envelope",
-        "it is opened with a recipient's secret key or the passphrase; a backup is one too (pqc restore)";
+        "a recipient's secret key or the passphrase opens it (pqc decrypt -i, --passphrase-file; a backup: pqc restore)";
     /// An issuer's word for an encapsulation key.
     Attestation: "attestation",
         "public: it goes with its encapsulation key and the issuer's key (verification_signature on the wire)";

@@ -31,7 +31,9 @@ mod key_file;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::envelope::EnvelopeHeader;
+use base64ct::{Base64Unpadded, Encoding as _};
+
+use crate::envelope::{ARMOR_BEGIN, ARMOR_END, EnvelopeHeader};
 use crate::error::Error;
 use crate::manifest::Manifest;
 use crate::secret::SecretVec;
@@ -45,7 +47,9 @@ pub use description::{Description, Detail, Encoding, Kind};
 #[must_use]
 pub fn inspect(start: &[u8], length: u64) -> Vec<Description> {
     let is_whole = u64::try_from(start.len()).is_ok_and(|bytes| bytes == length);
-    if let Some(envelope) = envelope(start, length) {
+    if let Some(envelope) =
+        armored_envelope(start, length).or_else(|| envelope(start, length, Encoding::Binary))
+    {
         return vec![envelope];
     }
     if !is_whole {
@@ -82,15 +86,42 @@ fn of_text(text: &str) -> Vec<Description> {
     manifest(bytes).into_iter().collect()
 }
 
-fn envelope(start: &[u8], length: u64) -> Option<Description> {
+/// An envelope between the two lines of its armor.
+fn armored_envelope(start: &[u8], length: u64) -> Option<Description> {
+    let body = start.strip_prefix(ARMOR_BEGIN.as_bytes())?;
+    // The header is at the front, and no longer than this.
+    let most = EnvelopeHeader::MOST_BYTES << 1;
+    let mut digits: Vec<u8> = body.iter().take(most).copied().filter(is_base64).collect();
+    digits.truncate(digits.len() & !3);
+    let text = core::str::from_utf8(&digits).unwrap_or_default();
+    let decoded = Base64Unpadded::decode_vec(text).unwrap_or_default();
+    // Of 65 bytes of a line, 64 are digits, and four of those are three bytes.
+    let frame = ARMOR_BEGIN.len() + 1 + ARMOR_END.len() + 2;
+    let digits = length.saturating_sub(u64::try_from(frame).unwrap_or(u64::MAX));
+    let lines = digits.div_ceil(65);
+    let bytes = digits.saturating_sub(lines.saturating_sub(1)).saturating_mul(3) >> 2;
+    envelope(&decoded, bytes, Encoding::Pem).or_else(|| {
+        let broken = Description::new(Kind::Envelope, Encoding::Pem, bytes);
+        Some(broken.with_fault(&Error::NotAnEnvelope))
+    })
+}
+
+fn is_base64(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
+}
+
+fn envelope(start: &[u8], length: u64, encoding: Encoding) -> Option<Description> {
     let described = |header: &EnvelopeHeader| {
-        let mut found = Description::new(Kind::Envelope, Encoding::Binary, length);
+        let mut found = Description::new(Kind::Envelope, encoding, length);
         for (kem, id) in header.recipients() {
             found.add("recipient", alloc::format!("{kem} {id}"));
         }
         if let Some(parameters) = header.passphrase_parameters() {
             let (memory, passes) = (parameters.memory_kib(), parameters.iterations());
             found.add("passphrase", alloc::format!("Argon2id, {memory} KiB, {passes} passes"));
+        }
+        if let Some(set) = header.signature_algorithm() {
+            found.add("signature", alloc::format!("{}, within", set.name()));
         }
         found
     };
@@ -99,9 +130,7 @@ fn envelope(start: &[u8], length: u64) -> Option<Description> {
         // So few bytes may begin anything.
         Err(Error::EnvelopeTruncated) if start.len() < 7 => None,
         Err(Error::NotAnEnvelope) => None,
-        Err(error) => {
-            Some(Description::new(Kind::Envelope, Encoding::Binary, length).with_fault(&error))
-        }
+        Err(error) => Some(Description::new(Kind::Envelope, encoding, length).with_fault(&error)),
     }
 }
 

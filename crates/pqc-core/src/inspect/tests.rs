@@ -1,7 +1,7 @@
 //! Each kind, by what this crate makes.
 
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -218,6 +218,26 @@ fn what_the_core_seals_is_told() {
     assert_eq!((found[0].kind, found[0].bytes), (Kind::Envelope, 1 << 40));
     let cut = look(&file[..100]);
     assert_eq!(detail(&cut[0], "fault"), Some("the envelope ends within its header"));
+    let armored = |envelope: &[u8]| {
+        let text = base64ct::Base64::encode_string(envelope);
+        let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+        alloc::format!("{ARMOR_BEGIN}\n{}\n{ARMOR_END}\n", lines.join("\n"))
+    };
+    for behind in 0..70 {
+        let file = [&file[..], &[7; 70][..behind]].concat();
+        let found = certain(armored(&file).as_bytes(), Kind::Envelope, Encoding::Pem);
+        assert_eq!(detail(&found, "recipient"), Some(&*format!("X-Wing {}", key.key_id())));
+        assert!((0..3).contains(&(found.bytes - file.len() as u64)), "{}", found.bytes);
+    }
+    let broken = certain(armored(b"text").as_bytes(), Kind::Envelope, Encoding::Pem);
+    assert_eq!(detail(&broken, "fault"), Some(&*Error::NotAnEnvelope.to_string()));
+
+    let signer = Some(SignatureAlgorithm::MlDsa65);
+    let (header, _) = EnvelopeHeader::seal_for(&Recipients::Keys(&[key]), signer, rng).unwrap();
+    let found = inspect(header.as_bytes(), 1 << 20);
+    assert_eq!(detail(&found[0], "signature"), Some("ML-DSA-65, within"));
+    assert!(header.as_bytes().len() < EnvelopeHeader::MOST_BYTES);
+
     let parameters = PassphraseParameters::new(19 << 10, 1, 1, [7; 16]).unwrap();
     let recipients = Recipients::Passphrase(b"a longer sentence", parameters);
     let file = envelope::seal(b"text", &recipients, b"", rng).unwrap();

@@ -8,9 +8,11 @@ use pqc_core::{
     SigningKey, VerifyingKey,
 };
 use proptest::prelude::*;
+use serde_json::json;
 
 use crate::envelope::{DATA, key_of};
-use crate::support::Repeatable;
+use crate::interop::PYTHON;
+use crate::support::{Repeatable, say};
 
 fn signer(set: SignatureAlgorithm, seed: u8) -> SigningKey {
     SigningKey::from_seed(set, Secret::from([seed; 32]))
@@ -158,4 +160,45 @@ proptest! {
         }
         prop_assert!(back == text);
     }
+}
+
+/// `docs/formats.md` is enough: a script that was written from it verifies ours and makes its own.
+#[test]
+fn a_program_made_from_the_documented_format_agrees() {
+    let seed = [7; 32];
+    let receiver = DecapsulationKey::from_seed_bytes(KemAlgorithm::XWing, &seed).unwrap();
+    let text = text_of(70_000);
+    let signers = SignatureAlgorithm::ALL.map(|set| signer(set, 3));
+    let ours = signers.each_ref().map(|signer| {
+        let envelope = signed(&text, &[receiver.encapsulation_key()], signer, 1000);
+        json!({
+            "algorithm": KemAlgorithm::XWing.name(),
+            "seed": hex::encode(seed),
+            "signer_algorithm": signer.algorithm().name(),
+            "signer": hex::encode(signer.verifying_key().as_bytes()),
+            "text": hex::encode(&text),
+            "data": hex::encode(DATA),
+            "envelope": hex::encode(envelope),
+        })
+    });
+    let request = json!({ "signed_envelopes": ours });
+    let Some(answer) = PYTHON.run("formats.py", &request) else { return };
+    let theirs = answer["signed_envelopes"].as_array().unwrap();
+    assert_eq!(theirs.len(), 3);
+    for (theirs, ours) in theirs.iter().zip(&signers) {
+        let part = |name: &str| hex::decode(theirs[name].as_str().unwrap()).unwrap();
+        let their_key = VerifyingKey::from_bytes(&part("signer")).unwrap();
+        let open = |name: &str, by| opened(&part(name), &receiver, Some(by), DATA);
+        let (read, ended) = open("envelope", &their_key);
+        ended.unwrap();
+        assert!(read == text);
+        for (name, by) in [
+            ("envelope", ours.verifying_key()),
+            ("without_header", &their_key),
+            ("without_signature", &their_key),
+        ] {
+            assert_eq!(why(open(name, by).1), Error::EnvelopeSignature, "{name}");
+        }
+    }
+    say(&format!("signed envelopes: formats.py {} and we exchanged 3", answer["version"]));
 }

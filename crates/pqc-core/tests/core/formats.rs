@@ -151,6 +151,38 @@ fn an_envelope_for_a_passphrase() {
     assert_eq!(opened.expose_bytes(), TEXT.as_bytes());
 }
 
+/// Of each, its length and SHA-256; the recipient's key and the signer's are those of the seeds 00, 01, ….
+#[cfg(feature = "std")]
+#[test]
+fn signed_envelopes() {
+    use std::io::{Read, Write};
+
+    let frozen = [
+        (3734, "e8b0f9894798f51dee2805b3ae96f499fd46c53a740a6e7deddfceb1b60d1ea2"),
+        (4623, "6a7b952e48109c2d281e0c2b90672eb14121b13ba7822915d09b7eb82307766a"),
+        (5941, "7d08132a6fe416c9b71a8d4c53fc1cb6d0dd2604b6e1a9f6a83817074b913652"),
+    ];
+    let receiver = DecapsulationKey::from_seed(ParameterSet::MlKem768, Secret::from(counting()));
+    let recipients = Recipients::Keys(&[receiver.encapsulation_key()]);
+    for (set, (bytes, sha_256)) in SignatureAlgorithm::ALL.into_iter().zip(frozen) {
+        let signer = SigningKey::from_seed(set, Secret::from(counting()));
+        let rng = &mut Counting::from_zero();
+        let mut writer =
+            envelope::signing_writer(Vec::new(), &recipients, &signer, b"aad", rng).unwrap();
+        writer.write_all(TEXT.as_bytes()).unwrap();
+        let envelope = writer.finish(rng).unwrap();
+        assert_eq!(envelope.len(), bytes);
+        assert_eq!(hex::encode(Sha256::digest(&envelope)), sha_256);
+
+        let (header, stream) = envelope::EnvelopeHeader::split_from(&envelope).unwrap();
+        let key = header.open(&Opener::Key(&receiver)).unwrap();
+        let mut text = String::new();
+        let mut reader = key.signed_reader(stream, Some(signer.verifying_key()), b"aad").unwrap();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, TEXT);
+    }
+}
+
 #[test]
 fn a_sealed_decapsulation_key() {
     const FROZEN: &str = "010100000007000102030405060708090a0b0c0d0e0f1011121314151617d7d260fe5f80\

@@ -4,7 +4,7 @@ answers, by PyPI cryptography (OpenSSL).
 
 Reads one JSON object from standard input and writes one to standard output; bytes are hex. Exit
 status 77: cryptography is missing or too old, and nothing was checked. Run by
-tests/core/formats_interop.rs.
+tests/core/formats_interop.rs and envelope_signed.rs, each of which asks for some formats.
 """
 
 import base64
@@ -37,27 +37,30 @@ PRIVATE_KEYS = {
     "ML-DSA-65": mldsa.MLDSA65PrivateKey,
     "ML-DSA-87": mldsa.MLDSA87PrivateKey,
 }
+SIGNATURES = {"ML-DSA-44": (1, 2420), "ML-DSA-65": (2, 3309), "ML-DSA-87": (3, 4627)}
 CHUNK = 65536
 
 
 def main():
     request = json.load(sys.stdin, object_hook=decode)
+    each = lambda format, answered: [answered(ours) for ours in request.get(format, [])]
     answer = {
         "version": cryptography.__version__,
-        "attestations": [attestation(each) for each in request["attestations"]],
-        "boxes": [box(each, request["key"]) for each in request["boxes"]],
-        "streams": [stream(each, request["key"]) for each in request["streams"]],
-        "envelopes": [envelope(each) for each in request["envelopes"]],
-        "records": [record(each, request["master"]) for each in request["records"]],
-        "passphrases": [passphrase(each) for each in request["passphrases"]],
-        "answers": [kept_answer(each) for each in request["answers"]],
+        "attestations": each("attestations", attestation),
+        "boxes": each("boxes", lambda ours: box(ours, request["key"])),
+        "streams": each("streams", lambda ours: stream(ours, request["key"])),
+        "envelopes": each("envelopes", envelope),
+        "signed_envelopes": each("signed_envelopes", signed_envelope),
+        "records": each("records", lambda ours: record(ours, request["master"])),
+        "passphrases": each("passphrases", passphrase),
+        "answers": each("answers", kept_answer),
     }
     json.dump(answer, sys.stdout, default=bytes.hex)
 
 
 def decode(parts):
     """Names are text, numbers are numbers, and all else is bytes in hex."""
-    names = ("issuer_algorithm", "algorithm", "kind", "parameters")
+    names = ("issuer_algorithm", "signer_algorithm", "algorithm", "kind", "parameters")
     return {
         name: bytes.fromhex(value) if isinstance(value, str) and name not in names else value
         for name, value in parts.items()
@@ -181,7 +184,39 @@ def envelope(ours):
     for altered in [flipped(sealed[: len(header)]) + sealed[len(header) :], sealed[:-1], sealed + b"x"]:
         refuses(InvalidTag, envelope_open, ours, altered, data)
     refuses(InvalidTag, envelope_open, ours, sealed, b"")
+    return envelope_seal(ours, b"pqc-env\x01\x01", lambda header: text)
 
+
+def signed_envelope(ours):
+    """Opens and verifies ours; seals the same text, signed by a key of its own, and by none of ours."""
+    set_name, data = ours["signer_algorithm"], ours["data"]
+    set_code, signature_bytes = SIGNATURES[set_name]
+    signer = PUBLIC_KEYS[set_name].from_public_bytes(ours["signer"])
+    start, context = b"pqc-env\x02\x01" + bytes([set_code]), b"pqc/v1/envelope/signature"
+    signed = lambda header, text: hashlib.sha256(header).digest() + hashlib.sha256(data).digest() + text
+
+    header, _ = envelope_split(ours["envelope"])
+    assert header.startswith(start)
+    opened = envelope_open(ours, ours["envelope"], data)
+    text, signature = opened[:-signature_bytes], opened[-signature_bytes:]
+    assert text == ours["text"]
+    signer.verify(signature, signed(header, text), context)
+    refuses(InvalidSignature, signer.verify, signature, signed(flipped(header), text), context)
+    refuses(InvalidSignature, signer.verify, signature, signed(header, text), b"")
+
+    theirs = PRIVATE_KEYS[set_name].generate()
+    by_us = lambda header: text + theirs.sign(signed(header, text), context)
+    return {
+        "signer": theirs.public_key().public_bytes_raw(),
+        "envelope": envelope_seal(ours, start, by_us),
+        "without_header": envelope_seal(ours, start, lambda _: by_us(b"")),
+        "without_signature": envelope_seal(ours, start, lambda _: text),
+    }
+
+
+def envelope_seal(ours, start, text_of):
+    """For who `ours` is for; the text may say something of the header."""
+    data = ours["data"]
     file_key = os.urandom(32)
     if "seed" in ours:
         kind, public = key_pair(ours)
@@ -193,9 +228,9 @@ def envelope(ours):
         salt = os.urandom(16)
         head = bytes([0x10]) + b"".join(cost.to_bytes(4) for cost in costs) + salt
         wrapping_key = by_passphrase(ours["passphrase"], costs, salt, head)
-    header = b"pqc-env\x01\x01" + head + xaes_seal(wrapping_key, file_key, b"")
+    header = start + head + xaes_seal(wrapping_key, file_key, b"")
     stream_data = hashlib.sha256(header).digest() + data
-    return header + stream_seal(hkdf(file_key, b"pqc/v1/envelope/stream"), text, stream_data)
+    return header + stream_seal(hkdf(file_key, b"pqc/v1/envelope/stream"), text_of(header), stream_data)
 
 
 def envelope_open(ours, sealed, data):
@@ -219,8 +254,8 @@ def envelope_open(ours, sealed, data):
 
 def envelope_split(sealed):
     """The header, and of each stanza head and wrapped key."""
-    assert sealed[:8] == b"pqc-env\x01" and 1 <= sealed[8] <= 64
-    stanzas, at = [], 9
+    assert sealed[:7] == b"pqc-env" and sealed[7] in (1, 2) and 1 <= sealed[8] <= 64
+    stanzas, at = [], 9 if sealed[7] == 1 else 10
     for _ in range(sealed[8]):
         head_bytes = 29 if sealed[at] == 0x10 else 33 + KEMS[sealed[at]][1]
         stanza, at = sealed[at : at + head_bytes + 72], at + head_bytes + 72
