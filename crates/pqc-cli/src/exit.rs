@@ -36,23 +36,65 @@ impl From<Exit> for ExitCode {
 #[error("{0}")]
 pub(crate) struct Refused(pub(crate) String);
 
+/// What a person is told in the place of an error that stands beneath it: [`Detail::Chain`] shows that too.
+#[derive(Debug, thiserror::Error)]
+#[error("{line}")]
+pub(crate) struct Told {
+    pub(crate) line: String,
+    /// Whether the operation said no.
+    pub(crate) is_no: bool,
+}
+
+/// How much is said of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// One line.
+    Line,
+    /// And a line for each cause beneath it.
+    Chain,
+}
+
 /// Whoever read our output has gone away, and wants no more of it.
 #[derive(Debug, thiserror::Error)]
 #[error("the output was closed")]
 pub(crate) struct OutputClosed;
 
-/// Says on one line of stderr what went wrong, and gives the status.
-pub(crate) fn report(error: &anyhow::Error) -> Exit {
+/// Whoever read our output has gone away before it was whole: it may have missed a signature that is
+/// not right.
+#[derive(Debug, thiserror::Error)]
+#[error("the output was closed before its end")]
+pub(crate) struct OutputCut;
+
+/// Says on stderr what went wrong, and gives the status.
+pub(crate) fn report(error: &anyhow::Error, detail: Detail) -> Exit {
     if error.is::<OutputClosed>() {
         return Exit::Done;
     }
-    output::note(format_args!("pqc: {}", one_line(&format!("{error:#}"))));
+    if error.is::<OutputCut>() {
+        return Exit::Signal(128 + 13); // SIGPIPE
+    }
+    output::note(format_args!("pqc: {}", in_words(error, detail)));
     status(error)
+}
+
+fn in_words(error: &anyhow::Error, detail: Detail) -> String {
+    let line = if error.is::<Told>() { error.to_string() } else { format!("{error:#}") };
+    let mut words = one_line(&line);
+    if detail == Detail::Chain {
+        for cause in error.chain().skip(1) {
+            words.push_str("\n  by: ");
+            words.push_str(&one_line(&cause.to_string()));
+        }
+    }
+    words
 }
 
 fn status(error: &anyhow::Error) -> Exit {
     if error.is::<Refused>() {
         return Exit::No;
+    }
+    if let Some(told) = error.downcast_ref::<Told>() {
+        return if told.is_no { Exit::No } else { Exit::Bad };
     }
     if let Some(stopped) = error.downcast_ref::<Stopped>() {
         return Exit::Signal(stopped.status());
@@ -73,8 +115,10 @@ fn status(error: &anyhow::Error) -> Exit {
     }
 }
 
+/// The words in one line. Names of files may hold anything: nothing of them shall steer a terminal.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    output::harmless(&words)
 }
 
 #[cfg(test)]
@@ -121,7 +165,26 @@ mod tests {
     }
 
     #[test]
+    fn a_chain_is_shown_where_it_is_asked_for() {
+        let error = anyhow::anyhow!("reset\nby peer").context("no answer");
+        assert_eq!(in_words(&error, Detail::Line), "no answer: reset by peer");
+        assert_eq!(
+            in_words(&error, Detail::Chain),
+            "no answer: reset by peer\n  by: reset by peer"
+        );
+        let told = |is_no| error_of_a_server().context(Told { line: "try later".into(), is_no });
+        assert_eq!(in_words(&told(false), Detail::Line), "try later");
+        assert_eq!(in_words(&told(false), Detail::Chain), "try later\n  by: 503\n  by: overload");
+        assert_eq!((status(&told(false)), status(&told(true))), (Exit::Bad, Exit::No));
+    }
+
+    fn error_of_a_server() -> anyhow::Error {
+        anyhow::anyhow!("overload").context("503")
+    }
+
+    #[test]
     fn an_error_is_one_line() {
         assert_eq!(one_line("first\n  |\n1 | second\n"), "first | 1 | second");
+        assert_eq!(one_line("no \u{1b}[2J file"), r"no \u{1b}[2J file");
     }
 }

@@ -68,15 +68,16 @@ pub(crate) fn verifying_key(file: &Path) -> anyhow::Result<VerifyingKey> {
 }
 
 /// The decapsulation key in a PEM file, which may be encrypted under a passphrase; without one, who is
-/// at the terminal is asked for it.
+/// at the terminal is asked for it. `option` is that by which it could have been given.
 ///
 /// # Errors
 /// The file cannot be read, or holds something else; the passphrase is missing or wrong.
 pub(crate) fn decapsulation_key(
     file: &Path,
     passphrase: Option<&SecretVec>,
+    option: &str,
 ) -> anyhow::Result<DecapsulationKey> {
-    match private_key(file, passphrase)? {
+    match private_key(file, passphrase, option)? {
         PrivateKey::Decapsulation(key) => Ok(key),
         _ => bail!("{} holds a key that signs: give one that decapsulates", name(file)),
     }
@@ -89,8 +90,9 @@ pub(crate) fn decapsulation_key(
 pub(crate) fn signing_key(
     file: &Path,
     passphrase: Option<&SecretVec>,
+    option: &str,
 ) -> anyhow::Result<SigningKey> {
-    match private_key(file, passphrase)? {
+    match private_key(file, passphrase, option)? {
         PrivateKey::Signing(key) => Ok(key),
         _ => bail!("{} holds a key that decapsulates: give one that signs (ML-DSA)", name(file)),
     }
@@ -106,30 +108,35 @@ fn public_key(file: &Path) -> anyhow::Result<PublicKey> {
     }
 }
 
-fn private_key(file: &Path, passphrase: Option<&SecretVec>) -> anyhow::Result<PrivateKey> {
+fn private_key(
+    file: &Path,
+    passphrase: Option<&SecretVec>,
+    option: &str,
+) -> anyhow::Result<PrivateKey> {
     let text = pem(file)?;
+    let is_encrypted = text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----");
     let asked;
-    let read = if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
+    let read = if is_encrypted {
         let passphrase = match passphrase {
             Some(passphrase) => passphrase,
             None if terminal::is_there() => {
                 asked = terminal::ask_passphrase(&name(file))?;
                 &asked
             }
-            None => bail!(
-                "{} is encrypted: give the file of its passphrase with --passphrase-file",
-                name(file)
-            ),
+            None => {
+                bail!("{} is encrypted: give the file of its passphrase with {option}", name(file))
+            }
         };
         PrivateKey::from_encrypted_pem(&text, passphrase.expose_bytes())
     } else {
         PrivateKey::from_pem(&text)
     };
     match read {
-        Ok(key) => {
-            warn_if_open(file);
-            Ok(key)
+        // Under a passphrase it is not open.
+        Ok(_) if !is_encrypted && is_open_to_others(file) => {
+            bail!("{0} can be read by others: run chmod 600 {0}", name(file))
         }
+        Ok(key) => Ok(key),
         Err(_) if text.contains("-----BEGIN PUBLIC KEY-----") => {
             bail!("{} holds a public key: give the secret one", name(file))
         }
@@ -147,7 +154,7 @@ fn pem(file: &Path) -> anyhow::Result<Zeroizing<String>> {
 
 /// Says so where others than its owner can read a secret file.
 pub(crate) fn warn_if_open(file: &Path) {
-    if private_file::is_open_to_others(file) {
+    if is_open_to_others(file) {
         logging::warn(format_args!(
             "{} can be read by others: run chmod 600 on it",
             file.display()
@@ -155,6 +162,12 @@ pub(crate) fn warn_if_open(file: &Path) {
     }
 }
 
+fn is_open_to_others(file: &Path) -> bool {
+    !input_file::is_stdin(file) && private_file::is_open_to_others(file)
+}
+
+/// The option of most verbs for the passphrase of their secret key.
+pub(crate) const PASSPHRASE_FILE: &str = "--passphrase-file";
 /// Several times the largest key.
 const MAX_BYTES: usize = 64 * 1024;
 
@@ -192,21 +205,30 @@ mod tests {
             fs::write(path(&format!("{name}.pub")), public).unwrap();
         }
         assert!(encapsulation_key(&path("kem.pub")).is_ok());
-        assert!(decapsulation_key(&path("kem"), None).is_ok());
+        assert!(decapsulation_key(&path("kem"), None, PASSPHRASE_FILE).is_ok());
         assert!(verifying_key(&path("sign.pub")).is_ok());
-        assert!(signing_key(&path("sign"), None).is_ok());
+        assert!(signing_key(&path("sign"), None, PASSPHRASE_FILE).is_ok());
         let refused = |result: anyhow::Result<()>, why: &str| {
             let error = result.unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         };
         refused(encapsulation_key(&path("kem")).map(drop), "a secret key");
         refused(encapsulation_key(&path("sign.pub")).map(drop), "verifies signatures");
-        refused(decapsulation_key(&path("kem.pub"), None).map(drop), "a public key");
-        refused(decapsulation_key(&path("sign"), None).map(drop), "a key that signs");
+        refused(
+            decapsulation_key(&path("kem.pub"), None, PASSPHRASE_FILE).map(drop),
+            "a public key",
+        );
+        refused(
+            decapsulation_key(&path("sign"), None, PASSPHRASE_FILE).map(drop),
+            "a key that signs",
+        );
         refused(verifying_key(&path("sign")).map(drop), "a secret key");
         refused(verifying_key(&path("kem.pub")).map(drop), "a key that encapsulates");
-        refused(signing_key(&path("sign.pub"), None).map(drop), "a public key");
-        refused(signing_key(&path("kem"), None).map(drop), "a key that decapsulates");
+        refused(signing_key(&path("sign.pub"), None, PASSPHRASE_FILE).map(drop), "a public key");
+        refused(
+            signing_key(&path("kem"), None, PASSPHRASE_FILE).map(drop),
+            "a key that decapsulates",
+        );
         refused(encapsulation_key(&path("none")).map(drop), "cannot read");
     }
 }

@@ -9,8 +9,8 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::args::KeyPairArgs;
-use crate::new_file::NewFile;
-use crate::output::{self, Human, Output};
+use crate::new_file::{NewFile, Report};
+use crate::output::{Human, Output};
 use crate::{key_files, terminal};
 
 /// Writes both halves, the secret one under a passphrase if one is asked for, and shows what was
@@ -21,8 +21,7 @@ use crate::{key_files, terminal};
 pub(crate) fn write(key: &PrivateKey, args: &KeyPairArgs, output: Output) -> anyhow::Result<()> {
     let secret = NewFile::secret(&args.out, args.force)?;
     let public = NewFile::public(&args.public, args.force)?;
-    secret.apart_from(&public)?;
-    let is_printed = secret.is_stdout() || public.is_stdout();
+    let report = Report::beside(&[&secret, &public], output)?;
 
     let passphrase = new_passphrase(args)?;
     let pem = match &passphrase {
@@ -37,16 +36,11 @@ pub(crate) fn write(key: &PrivateKey, args: &KeyPairArgs, output: Output) -> any
     secret.appear()?;
     public.appear()?;
 
-    let made = Made {
+    report.show(&Made {
         algorithm: key.algorithm().name(),
         key_id: public_key.key_id().to_string(),
         encrypted: passphrase.is_some(),
-    };
-    if is_printed {
-        output::note(format_args!("{made}"));
-        return Ok(());
-    }
-    output.show(&made)
+    })
 }
 
 fn new_passphrase(args: &KeyPairArgs) -> anyhow::Result<Option<SecretVec>> {
@@ -67,14 +61,8 @@ struct Made {
     encrypted: bool,
 }
 
-impl std::fmt::Display for Made {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}  {}", self.algorithm, self.key_id)
-    }
-}
-
 impl Human for Made {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{self}")
+        writeln!(out, "{}  {}", self.algorithm, self.key_id)
     }
 }

@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod armor;
 mod certificate;
 mod commands;
 mod config;
 mod data_dir;
+mod destination;
 mod exit;
 mod first_start;
 mod input_file;
@@ -21,9 +23,11 @@ mod new_file;
 mod opened;
 mod output;
 mod private_file;
+mod progress;
 mod signals;
 mod signed_files;
 mod signing_form;
+mod source;
 mod terminal;
 mod traces;
 mod x509;
@@ -34,7 +38,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::args::Refusal;
-use crate::exit::Exit;
+use crate::exit::{Detail, Exit};
 
 fn main() -> ExitCode {
     logging::keep_panics_silent();
@@ -45,8 +49,9 @@ fn main() -> ExitCode {
             let _ = refusal.print();
             return if refusal.use_stderr() { Exit::Bad } else { Exit::Done }.into();
         }
-        Err(Refusal::File(error)) => return exit::report(&error).into(),
+        Err(Refusal::File(error)) => return exit::report(&error, Detail::Line).into(),
     };
+    let detail = if args.verbose { Detail::Chain } else { Detail::Line };
     // One more than works at a time: one of them never waits for the embedded store's disk.
     let threads = std::thread::available_parallelism().map_or(1, usize::from).saturating_add(1);
     let done = tokio::runtime::Builder::new_multi_thread()
@@ -65,7 +70,7 @@ fn main() -> ExitCode {
         });
     match done {
         Ok(()) => Exit::Done,
-        Err(error) => exit::report(&error),
+        Err(error) => exit::report(&error, detail),
     }
     .into()
 }

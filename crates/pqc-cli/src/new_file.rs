@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use pqc_core::SecretVec;
+use serde::Serialize;
 
+use crate::exit::OutputCut;
 use crate::input_file;
-use crate::private_file::{self, Existing, Unnamed};
+use crate::output::{self, Human, Output};
+use crate::private_file::{Existing, Unnamed, folder_of};
 
 /// A file that is not written yet.
 #[derive(Debug)]
@@ -51,7 +54,8 @@ impl<'a> NewFile<'a> {
         let existing = if force { Existing::Replace } else { Existing::Keep };
         let file = Self { path, existing, is_secret };
         if !file.is_stdout() {
-            private_file::check_name(path, existing).map_err(|error| cannot(path, &error))?;
+            // Gone again at once: it was only to be seen that there can be one.
+            Unnamed::beside(path, existing).map_err(|error| cannot_write(path, &error))?;
         }
         Ok(file)
     }
@@ -61,17 +65,12 @@ impl<'a> NewFile<'a> {
         input_file::is_stdin(self.path)
     }
 
-    /// Refuses two that are one.
-    ///
-    /// # Errors
-    /// They are.
-    pub(crate) fn apart_from(&self, other: &Self) -> anyhow::Result<()> {
-        if self.path == other.path {
-            let name =
-                if self.is_stdout() { "stdout".into() } else { self.path.display().to_string() };
-            bail!("two outputs cannot both go to {name}: give another file for one");
-        }
-        Ok(())
+    /// Whether both are one file, by whatever names.
+    fn is(&self, other: &Self) -> bool {
+        let folder = |path: &Path| folder_of(path).canonicalize().ok();
+        self.path == other.path
+            || self.path.file_name() == other.path.file_name()
+                && folder(self.path).is_some_and(|ours| folder(other.path) == Some(ours))
     }
 
     /// Writes all of it.
@@ -87,7 +86,7 @@ impl<'a> NewFile<'a> {
             file.write_all(bytes)?;
             Ok(file)
         });
-        let file = filled.map_err(|error| cannot(self.path, &error))?;
+        let file = filled.map_err(|error| cannot_write(self.path, &error))?;
         Ok(Filled::File(file, self.path.to_owned()))
     }
 }
@@ -99,27 +98,99 @@ impl Filled {
     /// Of the file system.
     pub(crate) fn appear(self) -> anyhow::Result<()> {
         match self {
-            Self::File(file, path) => file.name().map_err(|error| cannot(&path, &error)),
+            Self::File(file, path) => file.name().map_err(|error| cannot_write(&path, &error)),
             Self::Stdout(bytes) => {
                 let mut stdout = io::stdout().lock();
                 let written = stdout.write_all(bytes.expose_bytes()).and_then(|()| stdout.flush());
-                written.context("cannot write to stdout")
+                match written {
+                    Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(OutputCut.into()),
+                    written => written.context("cannot write to stdout"),
+                }
             }
         }
     }
 }
 
-fn cannot(path: &Path, error: &io::Error) -> anyhow::Error {
-    let path = path.display();
+/// What is said of new files beside them.
+#[derive(Debug)]
+pub(crate) enum Report {
+    Stdout(Output),
+    /// One of the files goes to stdout.
+    Stderr,
+    /// A pipe is no place for words.
+    Nowhere,
+}
+
+impl Report {
+    /// Of these files.
+    ///
+    /// # Errors
+    /// Two of them are one; one goes to stdout, which `--json` wants for the object.
+    pub(crate) fn beside(files: &[&NewFile<'_>], output: Output) -> anyhow::Result<Self> {
+        for (at, file) in files.iter().enumerate() {
+            if files.iter().skip(at.saturating_add(1)).any(|other| file.is(other)) {
+                let name = output_name(file.path);
+                bail!("two outputs cannot both go to {name}: give another file for one");
+            }
+        }
+        let is_printed = files.iter().any(|file| file.is_stdout());
+        Self::unless_printed(is_printed, output, Self::Stderr)
+    }
+
+    /// Of one output in a pipeline, which may be stdout.
+    ///
+    /// # Errors
+    /// It is, and `--json` wants stdout for the object.
+    pub(crate) fn of_stream(path: &Path, output: Output) -> anyhow::Result<Self> {
+        Self::unless_printed(input_file::is_stdin(path), output, Self::Nowhere)
+    }
+
+    fn unless_printed(is_printed: bool, output: Output, instead: Self) -> anyhow::Result<Self> {
+        match (is_printed, output) {
+            (false, output) => Ok(Self::Stdout(output)),
+            (true, Output::Text) => Ok(instead),
+            (true, Output::Json) => {
+                bail!("with --json stdout is for the object: give a file in the place of -")
+            }
+        }
+    }
+
+    /// Says it.
+    ///
+    /// # Errors
+    /// As [`Output::show`].
+    pub(crate) fn show(self, what: &(impl Human + Serialize)) -> anyhow::Result<()> {
+        match self {
+            Self::Stdout(output) => output.show(what),
+            Self::Stderr => {
+                let mut words = Vec::new();
+                what.write(&mut words)?;
+                output::note(format_args!("{}", String::from_utf8_lossy(&words).trim_end()));
+                Ok(())
+            }
+            Self::Nowhere => Ok(()),
+        }
+    }
+}
+
+/// A file or stdout, for people.
+pub(crate) fn output_name(path: &Path) -> String {
+    if input_file::is_stdin(path) { "stdout".to_owned() } else { path.display().to_string() }
+}
+
+/// An error of writing to it, in words.
+pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> anyhow::Error {
+    let name = output_name(path);
     match error.kind() {
-        ErrorKind::AlreadyExists => anyhow!("{path} is there already: --force replaces it"),
-        _ => anyhow!("cannot write {path}: {error}"),
+        ErrorKind::AlreadyExists => anyhow!("{name} is there already: --force replaces it"),
+        _ => anyhow!("cannot write {name}: {error}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::private_file;
     use std::fs;
 
     #[test]
@@ -166,9 +237,18 @@ mod tests {
         let refused = |path: &Path| NewFile::secret(path, true).unwrap_err().to_string();
         assert!(refused(folder.path()).contains("directory"));
         assert!(refused(&folder.path().join("none/file")).contains("No such file"));
-        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
-        let new = |path| NewFile::public(path, false).unwrap();
-        assert!(new(&a).apart_from(&new(&b)).is_ok());
-        assert!(new(&a).apart_from(&new(&a)).is_err());
+    }
+
+    #[test]
+    fn two_results_are_not_one_file_and_stdout_is_one_things() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a", "b", "./a"].map(|name| folder.path().join(name));
+        let [a, b, also_a] = paths.each_ref().map(|path| NewFile::public(path, false).unwrap());
+        let stdout = NewFile::public(Path::new("-"), false).unwrap();
+        let beside = |files: &[&NewFile<'_>], output| Report::beside(files, output).is_ok();
+        assert!(beside(&[&a, &b], Output::Json) && beside(&[&a, &stdout], Output::Text));
+        assert!(!beside(&[&a, &also_a], Output::Text) && !beside(&[&b, &a, &a], Output::Text));
+        assert!(!beside(&[&stdout, &stdout], Output::Text));
+        assert!(!beside(&[&a, &stdout], Output::Json));
     }
 }

@@ -160,6 +160,24 @@ pub(crate) fn note(text: fmt::Arguments<'_>) {
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
+/// The text without what steers a terminal: control characters, and those that turn the direction of
+/// writing, are shown by their numbers.
+pub(crate) fn harmless(text: &str) -> String {
+    let steers = |char: char| {
+        char.is_control()
+            || matches!(char, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        if steers(char) {
+            shown.extend(char.escape_unicode());
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
 /// Writes rows in aligned columns, the first row being the heads.
 pub(crate) fn write_table<const N: usize>(
     out: &mut dyn Write,
@@ -206,6 +224,14 @@ mod tests {
         let rows = [["NAME", "ID"], ["zażółć", "1"], ["b", ""]].map(|row| row.map(str::to_owned));
         write_table(&mut out, &rows).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "NAME    ID\nzażółć  1\nb\n");
+    }
+
+    #[test]
+    fn nothing_steers_a_terminal() {
+        assert_eq!(
+            harmless("zażółć 1\u{1b}[2J\u{202e}txt.\n"),
+            r"zażółć 1\u{1b}[2J\u{202e}txt.\u{a}"
+        );
     }
 
     #[test]

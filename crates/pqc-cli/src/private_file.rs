@@ -69,6 +69,14 @@ impl Unnamed {
         Ok(Self { file, path: path.to_owned(), existing })
     }
 
+    /// Another handle on it, to write by.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub(crate) fn handle(&self) -> io::Result<File> {
+        self.file.as_file().try_clone()
+    }
+
     /// Gives it its name, for good.
     ///
     /// # Errors
@@ -98,7 +106,7 @@ impl Write for Unnamed {
 ///
 /// # Errors
 /// As [`Unnamed::beside`]; there is no such folder.
-pub(crate) fn check_name(path: &Path, existing: Existing) -> io::Result<()> {
+fn check_name(path: &Path, existing: Existing) -> io::Result<()> {
     let there = path.metadata();
     if there.as_ref().is_ok_and(fs::Metadata::is_dir) {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -226,7 +234,8 @@ pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// Where a file of this name lies.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -103,6 +103,11 @@ impl Hangup {
 pub(crate) struct Stopped(Signal);
 
 impl Stopped {
+    /// Somebody at the terminal did.
+    pub(crate) fn by_interrupt() -> Self {
+        Self(Signal::Interrupt)
+    }
+
     /// The status that a shell gives to a process that died of the signal.
     pub(crate) fn status(&self) -> u8 {
         self.0.status()

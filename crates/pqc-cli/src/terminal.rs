@@ -6,6 +6,8 @@ use anyhow::{Context, bail};
 use pqc_core::SecretVec;
 use pqc_core::passphrase::check_passphrase;
 
+use crate::signals::Stopped;
+
 /// Whether somebody is there: what is typed or what is said goes through a terminal.
 pub(crate) fn is_there() -> bool {
     io::stdin().is_terminal() || io::stderr().is_terminal()
@@ -41,6 +43,11 @@ pub(crate) fn ask_new_passphrase(what: &str) -> anyhow::Result<SecretVec> {
 }
 
 fn ask(prompt: &str) -> anyhow::Result<SecretVec> {
-    let typed = rpassword::prompt_password(prompt).context("cannot ask on the terminal")?;
-    Ok(SecretVec::new(typed.into_bytes()))
+    match rpassword::prompt_password(prompt) {
+        Ok(typed) => Ok(SecretVec::new(typed.into_bytes())),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            Err(Stopped::by_interrupt().into())
+        }
+        Err(error) => Err(error).context("cannot ask on the terminal"),
+    }
 }

@@ -106,6 +106,30 @@ impl KeyKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Files come from anybody.
+        #[test]
+        fn no_certificate_that_was_altered_is_a_panic(
+            edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+            end: prop::sample::Index,
+            is_cut: bool,
+            is_pem: bool,
+        ) {
+            let made = rcgen::generate_simple_self_signed(["name.example".to_owned()]).unwrap();
+            let mut bytes = if is_pem { made.cert.pem().into_bytes() } else { made.cert.der().to_vec() };
+            for (at, byte) in edits {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if is_cut {
+                bytes.truncate(end.index(bytes.len()));
+            }
+            let chain = read(&bytes).unwrap_or_default();
+            prop_assert!(chain.iter().all(|one| one.bytes <= bytes.len()));
+        }
+    }
 
     /// One element of DER: tag, length, content.
     fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {

@@ -20,8 +20,9 @@ pub(crate) enum KemVerb {
     /// Make a key pair in two files (PKCS#8 and SPKI, PEM)
     #[command(after_help = "Example:\n  pqc kem keygen --out backup.pem --public backup.pub.pem")]
     Keygen {
-        /// X-Wing, ML-KEM-512, ML-KEM-768 or ML-KEM-1024
-        #[arg(long, value_name = "NAME", default_value = KemAlgorithm::MlKem768.name())]
+        /// X-Wing (X25519 and ML-KEM-768, as strong as the stronger of them), ML-KEM-512, ML-KEM-768 or
+        /// ML-KEM-1024
+        #[arg(long, value_name = "NAME", default_value = KemAlgorithm::XWing.name())]
         algorithm: KemAlgorithm,
         #[command(flatten)]
         pair: KeyPairArgs,

@@ -3,12 +3,14 @@
 
 mod audit;
 mod backup;
+mod crypt;
 mod file;
 mod inspect;
 mod kem;
 mod key_pair;
 mod keys;
 mod limits;
+mod manual;
 mod remote;
 mod settings;
 mod sig;
@@ -23,11 +25,13 @@ use pqc_service::Custody;
 
 pub(crate) use audit::{AuditArgs, AuditVerb};
 pub(crate) use backup::{BackupArgs, RestoreArgs};
+pub(crate) use crypt::{DecryptArgs, EncryptArgs};
 pub(crate) use file::{Refusal, Setting, keys as setting_names, parse, unknown_setting};
 pub(crate) use inspect::InspectArgs;
 pub(crate) use kem::{KemArgs, KemVerb};
 pub(crate) use key_pair::{KeyPairArgs, SecretKeyArgs};
 pub(crate) use keys::{KeysArgs, KeysVerb, RotatedKind};
+pub(crate) use manual::{Against, BenchArgs, CompletionsArgs, HelpArgs, ManArgs};
 pub(crate) use remote::{
     Keeper, REMOTE_HELP, RemoteAesArgs, RemoteAesVerb, RemoteArgs, RemoteDecapsulateArgs,
     RemoteEncapsulateArgs, RemoteGenerateArgs, RemoteKemVerb, RemoteOptions, RemoteSignArgs,
@@ -40,11 +44,20 @@ pub(crate) use values::{Listen, PostgresUrl, Seconds, StoreUrl};
 
 /// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "pqc", version, about = ABOUT, after_help = AFTER_HELP)]
+#[command(
+    name = "pqc",
+    version,
+    about = ABOUT,
+    after_help = AFTER_HELP,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Args {
     /// Print the result as one JSON object on one line
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Name also the causes beneath an error, each on a line
+    #[arg(long, global = true)]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) remote: RemoteOptions,
     #[command(subcommand)]
@@ -99,6 +112,20 @@ pub(crate) enum Command {
     /// Make KEM keys that no server holds, and shared secrets by them
     #[command(after_help = "Example:\n  pqc kem keygen --out backup.pem --public backup.pub.pem")]
     Kem(KemArgs),
+    /// Encrypt a file of any length to the owners of public keys, and sign it if you like
+    ///
+    /// It is read once and held in memory only piece by piece, so a pipe without an end will do too. What
+    /// is encrypted can be read by each recipient alone; who encrypted it shows only a signature.
+    #[command(after_help = ENCRYPT_HELP)]
+    Encrypt(Box<EncryptArgs>),
+    /// Decrypt what `pqc encrypt` made
+    ///
+    /// Nothing comes out that is not authenticated. A file appears only when all of it is, and its
+    /// signature if --verify-with is given. A pipe gets piece after piece of the text, each once it is
+    /// authentic: if the end is not, this says so and exits with 1, and what came out is to be thrown
+    /// away. With --verify-with the last 64 KiB, and so a short text as a whole, wait for the signature.
+    #[command(after_help = "Example:\n  pqc decrypt -i me.pem -o photos.tar photos.tar.pqc")]
+    Decrypt(Box<DecryptArgs>),
     /// Sign files by keys that no server holds, and verify what was signed
     #[command(after_help = "Example:\n  pqc sig sign --key release.pem --out app.sig app.tar")]
     Sig(SigArgs),
@@ -124,6 +151,21 @@ pub(crate) enum Command {
         /// The prompt, at most 16 MiB of JSON; - is stdin
         prompt: PathBuf,
     },
+    /// Measure every operation on this machine
+    #[command(after_help = "Example:\n  pqc bench --against reference")]
+    Bench(BenchArgs),
+    /// Print the script by which a shell completes what you type
+    #[command(after_help = "Example:\n  pqc completions bash > \
+                            ~/.local/share/bash-completion/completions/pqc")]
+    Completions(CompletionsArgs),
+    /// Print the manual, as man reads it
+    #[command(
+        after_help = "Example:\n  pqc man | man -l -\n  pqc man --out ~/.local/share/man/man1"
+    )]
+    Man(ManArgs),
+    /// Explain a verb, or one of these: custody, files, issuer, json, tokens
+    #[command(after_help = "Example:\n  pqc help tokens\n  pqc help token temp")]
+    Help(HelpArgs),
 }
 
 /// `pqc account`.
@@ -349,9 +391,15 @@ const AFTER_HELP: &str = "\
 Results go to stdout, everything else to stderr.
 Exit status: 0 done, 1 the operation says no, 2 bad usage or input.
 
-Example:
+Examples:
   pqc serve &
-  pqc token temp --expiry 15m --attempts 1";
+  pqc token temp --expiry 15m --attempts 1
+  pqc kem keygen --out me.pem --public me.pub.pem
+  tar -c photos | pqc encrypt -r me.pub.pem -o photos.tar.pqc";
+const ENCRYPT_HELP: &str = "\
+Example:
+  pqc encrypt -r alice.pub.pem -r bob.pub.pem -o photos.tar.pqc photos.tar
+  tar -c photos | pqc encrypt -r alice.pub.pem --sign-with me.pem -o - | ssh backup 'cat > photos.pqc'";
 const SERVE_HELP: &str = "\
 Each option is also a key of the TOML file (--max-text is max_text) and an environment variable
 (PQC_MAX_TEXT); the command line wins over the environment, the environment over the file. Paths

@@ -89,13 +89,11 @@ pub(crate) enum RemoteVerb {
     /// Sign by the account's stored key
     ///
     /// The file travels to the server, which takes about 500 KiB of it: of a longer one sign the list
-    /// of digests that sha256sum prints. --json: algorithm, key_id.
+    /// of digests that sha256sum prints.
     #[command(after_help = "Example:\n  pqc remote sign --public signer.pub.pem --out notes.sig \
                             notes.txt")]
     Sign(RemoteSignArgs),
     /// Verify a signature; exit status 1 if it is not genuine
-    ///
-    /// --json: verified, algorithm, key_id.
     #[command(
         after_help = "Example:\n  pqc remote verify --public-key signer.pub.pem --signature \
                             notes.sig notes.txt"
@@ -107,15 +105,10 @@ pub(crate) enum RemoteVerb {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RemoteTokenVerb {
     /// Mint a temporary token by a root token, and print it, this once
-    ///
-    /// --json: token, expires_at (seconds since 1970), attempts.
     #[command(after_help = "Example:\n  pqc --server https://pqc.example --token-file root-token \
                             remote token new --attempts 3 > lent.token")]
     New(RemoteTokenArgs),
     /// Show what the token is, and what is left of it; spends nothing
-    ///
-    /// --json: id, kind, account, label, operations, key_id, created_at, expires_at, attempts,
-    /// attempts_left.
     #[command(name = "self", after_help = "Example:\n  pqc remote token self")]
     Itself,
 }
@@ -146,13 +139,11 @@ pub(crate) enum RemoteKemVerb {
     /// Make a key pair for the account; what its sender needs is written to two files
     ///
     /// The attestation is the issuer's word for the public key, checked by --issuer before anything is
-    /// written. --json: algorithm, key_id, account, issuer (SHA-256 of its key), pinned, custody.
+    /// written.
     #[command(after_help = "Example:\n  pqc --issuer issuer.jwks remote kem generate --public \
                             me.pub.pem --attestation-out me.att")]
     Generate(RemoteGenerateArgs),
     /// Encapsulate to a key that a pinned issuer attested
-    ///
-    /// --json: algorithm, key_id, account, issuer (SHA-256 of its key), pinned.
     #[command(
         after_help = "Example:\n  pqc --issuer issuer.jwks remote kem encapsulate --public-key \
                             me.pub.pem --attestation me.att --ciphertext-out c --shared-secret-out k"
@@ -161,7 +152,6 @@ pub(crate) enum RemoteKemVerb {
     /// Decapsulate with the secret key that the server keeps
     ///
     /// A ciphertext that was made for another key gives another shared secret, and no error (FIPS 203).
-    /// --json: algorithm, key_id.
     #[command(after_help = "Example:\n  pqc remote kem decapsulate --public-key me.pub.pem \
                             --ciphertext c --shared-secret-out k")]
     Decapsulate(RemoteDecapsulateArgs),
@@ -241,13 +231,9 @@ pub(crate) struct RemoteDecapsulateArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RemoteAesVerb {
     /// Encrypt a text by AES-256
-    ///
-    /// --json: bytes (of what is written), key_id (of the account's own key).
     #[command(after_help = "Example:\n  pqc remote aes encrypt --key k --out note.box note.txt")]
     Encrypt(RemoteAesArgs),
     /// Decrypt what `remote aes encrypt` wrote; exit status 1 if it does not authenticate
-    ///
-    /// --json: bytes (of the text).
     #[command(after_help = "Example:\n  pqc remote aes decrypt --key k --out note.txt note.box")]
     Decrypt(RemoteAesArgs),
 }

@@ -130,7 +130,7 @@ fn closed(error: io::Error) -> anyhow::Error {
 async fn checkpoint(service: &Service, output: Output) -> anyhow::Result<()> {
     let last = service.note_checkpoint().await?;
     let last = last.context("nothing was signed")?;
-    output.show(&Line { line: line::checkpoint_line(&last)? })
+    output.show(&Line(serde_json::from_str(&line::checkpoint_line(&last)?)?))
 }
 
 async fn keys(service: &Service, output: Output) -> anyhow::Result<()> {
@@ -225,15 +225,14 @@ impl Human for Told {
     }
 }
 
+/// A line of an export, which is an object in any case.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
-struct Line {
-    line: String,
-}
+struct Line(serde_json::Value);
 
 impl Human for Line {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}", self.line)
+        writeln!(out, "{}", self.0)
     }
 }
 

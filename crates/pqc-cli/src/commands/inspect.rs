@@ -22,7 +22,7 @@ use crate::{input_file, logging, private_file};
 /// [`Refused`]: it is nothing that is known. Otherwise it cannot be read.
 pub(crate) fn run(args: &InspectArgs, output: Output) -> anyhow::Result<()> {
     let file = args.file.as_path();
-    let name = input_file::name(file);
+    let name = output::harmless(&input_file::name(file));
     let (start, bytes) = read(file).with_context(|| format!("cannot read {name}"))?;
     let found = describe(&start, bytes);
     let warnings = warnings(file, &found);
@@ -63,8 +63,8 @@ fn read(file: &Path) -> io::Result<(Wiped<Vec<u8>>, u64)> {
 fn describe(start: &[u8], bytes: u64) -> Vec<Found> {
     match x509::read(start) {
         Some(chain) if !chain.is_empty() => {
-            let encoding =
-                if start.trim_ascii_start().starts_with(&[0x30]) { "DER" } else { "PEM" };
+            let is_der = start.starts_with(&[0x30]) && std::str::from_utf8(start).is_err();
+            let encoding = if is_der { "DER" } else { "PEM" };
             chain.into_iter().map(|one| Found::of_certificate(one, encoding)).collect()
         }
         _ => inspect(start, bytes).into_iter().map(Found::new).collect(),
@@ -72,7 +72,7 @@ fn describe(start: &[u8], bytes: u64) -> Vec<Found> {
 }
 
 fn warnings(file: &Path, found: &[Found]) -> Vec<String> {
-    let name = input_file::name(file);
+    let name = output::harmless(&input_file::name(file));
     let mut warnings = Vec::new();
     let Some(secret) = found.iter().find(|found| found.secret) else { return warnings };
     if secret.certain {
@@ -173,11 +173,9 @@ impl Found {
 }
 
 impl Fact {
-    /// What a file says may hold anything: nothing of it shall steer a terminal.
+    /// What a file says may hold anything.
     fn new(name: &'static str, value: &str) -> Self {
-        let is_plain = !value.chars().any(char::is_control);
-        let value = if is_plain { value.to_owned() } else { value.escape_debug().to_string() };
-        Self { name, value }
+        Self { name, value: output::harmless(value) }
     }
 }
 

@@ -9,8 +9,8 @@ use pqc_core::{Ciphertext, DecapsulationKey, EncapsulationKey};
 use serde::Serialize;
 
 use crate::args::{KemArgs, KemVerb, SecretKeyArgs};
-use crate::new_file::NewFile;
-use crate::output::{self, Human, Output};
+use crate::new_file::{NewFile, Report};
+use crate::output::{Human, Output};
 use crate::{input_file, key_files, key_pair};
 
 /// Does what was asked.
@@ -41,8 +41,7 @@ fn encapsulate(
     secret_out: NewFile<'_>,
     output: Output,
 ) -> anyhow::Result<()> {
-    ciphertext_out.apart_from(&secret_out)?;
-    let is_printed = ciphertext_out.is_stdout() || secret_out.is_stdout();
+    let report = Report::beside(&[&ciphertext_out, &secret_out], output)?;
     let key = key_files::encapsulation_key(public_key)?;
     let (ciphertext, secret) = key.encapsulate_unattested(&mut getrandom::SysRng)?;
     let secret = secret_out.fill(secret.expose_bytes())?;
@@ -50,7 +49,7 @@ fn encapsulate(
     // The ciphertext last: where it is, the secret is too.
     secret.appear()?;
     ciphertext.appear()?;
-    show(&key, is_printed, output)
+    report.show(&Used::of(&key))
 }
 
 fn decapsulate(
@@ -59,10 +58,12 @@ fn decapsulate(
     secret_out: NewFile<'_>,
     output: Output,
 ) -> anyhow::Result<()> {
+    let report = Report::beside(&[&secret_out], output)?;
     let inputs = [Some(key.key.as_path()), Some(ciphertext), key.passphrase_file.as_deref()];
     input_file::at_most_one_stdin(inputs.into_iter().flatten())?;
     let passphrase = key.passphrase_file.as_deref().map(key_files::passphrase).transpose()?;
-    let key = key_files::decapsulation_key(&key.key, passphrase.as_ref())?;
+    let key =
+        key_files::decapsulation_key(&key.key, passphrase.as_ref(), key_files::PASSPHRASE_FILE)?;
     let bytes = input_file::read_public(ciphertext, MAX_CIPHERTEXT_BYTES)?;
     let cannot = |error: pqc_core::Error| {
         let name = input_file::name(ciphertext);
@@ -70,18 +71,8 @@ fn decapsulate(
     };
     let ciphertext = Ciphertext::from_bytes(&bytes).map_err(cannot)?;
     let secret = key.decapsulate(&ciphertext).map_err(cannot)?;
-    let is_printed = secret_out.is_stdout();
     secret_out.fill(secret.expose_bytes())?.appear()?;
-    show(key.encapsulation_key(), is_printed, output)
-}
-
-fn show(key: &EncapsulationKey, is_printed: bool, output: Output) -> anyhow::Result<()> {
-    let used = Used { algorithm: key.algorithm().name(), key_id: key.key_id().to_string() };
-    if is_printed {
-        output::note(format_args!("{used}"));
-        return Ok(());
-    }
-    output.show(&used)
+    report.show(&Used::of(key.encapsulation_key()))
 }
 
 /// The key that was used.
@@ -91,15 +82,15 @@ struct Used {
     key_id: String,
 }
 
-impl std::fmt::Display for Used {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}  {}", self.algorithm, self.key_id)
+impl Used {
+    fn of(key: &EncapsulationKey) -> Self {
+        Self { algorithm: key.algorithm().name(), key_id: key.key_id().to_string() }
     }
 }
 
 impl Human for Used {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{self}")
+        writeln!(out, "{}  {}", self.algorithm, self.key_id)
     }
 }
 

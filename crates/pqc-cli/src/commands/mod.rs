@@ -4,11 +4,15 @@ mod account;
 mod acvp;
 mod audit;
 mod backup;
+mod bench;
+mod decrypt;
 mod demo;
+mod encrypt;
 mod inspect;
 mod issuer;
 mod kem;
 mod keys;
+mod manual;
 mod master_key;
 mod remote;
 mod restore;
@@ -38,10 +42,16 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         args.command,
         Command::Kem(_)
             | Command::Sig(_)
+            | Command::Encrypt(_)
+            | Command::Decrypt(_)
             | Command::Inspect(_)
             | Command::Remote(_)
             | Command::Selftest
             | Command::Acvp { .. }
+            | Command::Bench(_)
+            | Command::Completions(_)
+            | Command::Man(_)
+            | Command::Help(_)
     );
     if has_settings {
         check_variables(std::env::vars_os())?;
@@ -58,12 +68,18 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Restore(args) => unless_stopped(restore::run(*args, output)).await,
         Command::Audit(args) => audit::run(args, output).await,
         Command::Usage(args) => usage::run(args, output).await,
-        Command::Kem(args) => kem::run(args, output),
-        Command::Sig(args) => sig::run(args, output),
+        Command::Kem(args) => unless_stopped(async { kem::run(args, output) }).await,
+        Command::Encrypt(args) => unless_stopped(encrypt::run(*args, output)).await,
+        Command::Decrypt(args) => unless_stopped(decrypt::run(*args, output)).await,
+        Command::Sig(args) => unless_stopped(async { sig::run(args, output) }).await,
         Command::Inspect(args) => inspect::run(&args, output),
         Command::Remote(verb) => unless_stopped(remote::run(*verb, args.remote, output)).await,
         Command::Selftest => selftest::run(output),
         Command::Acvp { prompt } => acvp::run(&prompt, output),
+        Command::Bench(args) => bench::run(&args, output),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args, output),
+        Command::Help(args) => manual::help(&args),
     }
 }
 

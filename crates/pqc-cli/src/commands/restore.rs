@@ -65,7 +65,11 @@ fn open(args: &RestoreArgs) -> anyhow::Result<OpeningReader<Box<dyn Read + Send>
     }
     let passphrase = args.passphrase_file.as_deref().map(key_files::passphrase).transpose()?;
     let key = match &args.identity {
-        Some(file) => Some(key_files::decapsulation_key(file, passphrase.as_ref())?),
+        Some(file) => Some(key_files::decapsulation_key(
+            file,
+            passphrase.as_ref(),
+            key_files::PASSPHRASE_FILE,
+        )?),
         None => None,
     };
     let opener = match (&key, &passphrase) {

@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::args::{SigArgs, SigVerb, SignArgs, VerifyArgs};
 use crate::exit::Refused;
-use crate::new_file::NewFile;
-use crate::output::{self, Human, Output};
+use crate::new_file::{NewFile, Report};
+use crate::output::{Human, Output};
 use crate::signed_files::{self, Comparison, Fault};
 use crate::signing_form::SigningForm;
 use crate::{input_file, key_files, key_pair};
@@ -38,20 +38,18 @@ fn sign(args: &SignArgs, output: Output) -> anyhow::Result<()> {
     let signature_out = NewFile::public(&args.out, args.force)?;
     let manifest_out = args.manifest.as_deref().map(|path| NewFile::public(path, args.force));
     let manifest_out = manifest_out.transpose()?;
-    if let Some(manifest) = &manifest_out {
-        signature_out.apart_from(manifest)?;
-    }
+    let made: Vec<_> = manifest_out.iter().chain([&signature_out]).collect();
+    let report = Report::beside(&made, output)?;
     let inputs = [Some(args.key.key.as_path()), args.key.passphrase_file.as_deref()];
     let files = args.files.iter().map(|file| file.as_path());
     input_file::at_most_one_stdin(inputs.into_iter().flatten().chain(files))?;
-    let is_printed =
-        signature_out.is_stdout() || manifest_out.as_ref().is_some_and(NewFile::is_stdout);
     if manifest_out.is_none() {
         check_alone(&args.files)?;
     }
 
     let passphrase = args.key.passphrase_file.as_deref().map(key_files::passphrase).transpose()?;
-    let key = key_files::signing_key(&args.key.key, passphrase.as_ref())?;
+    let key =
+        key_files::signing_key(&args.key.key, passphrase.as_ref(), key_files::PASSPHRASE_FILE)?;
     let sign = |message: &mut dyn io::Read| form.sign(&key, message, args.deterministic);
     let mut filled = Vec::new();
     let signature = match (manifest_out, args.files.as_slice()) {
@@ -69,17 +67,12 @@ fn sign(args: &SignArgs, output: Output) -> anyhow::Result<()> {
     filled.push(signature_out.fill(signature.as_bytes())?);
     filled.into_iter().try_for_each(|file| file.appear())?;
 
-    let signed = Signed {
+    report.show(&Signed {
         algorithm: key.algorithm().name(),
         form: form.name(),
         key_id: key.verifying_key().key_id().to_string(),
         files: args.files.len(),
-    };
-    if is_printed {
-        output::note(format_args!("{signed}"));
-        return Ok(());
-    }
-    output.show(&signed)
+    })
 }
 
 fn verify(args: &VerifyArgs, output: Output) -> anyhow::Result<()> {
@@ -178,15 +171,9 @@ struct Signed {
     files: usize,
 }
 
-impl std::fmt::Display for Signed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "signed  {}  {}", self.algorithm, self.key_id)
-    }
-}
-
 impl Human for Signed {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{self}")
+        writeln!(out, "signed  {}  {}", self.algorithm, self.key_id)
     }
 }
 

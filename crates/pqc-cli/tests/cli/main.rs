@@ -15,8 +15,12 @@
     reason = "test code"
 )]
 
+#[cfg(unix)]
+mod encrypted_files;
+mod examples;
 mod inspect;
 mod interop;
+mod json;
 mod kem;
 mod run;
 mod sig;

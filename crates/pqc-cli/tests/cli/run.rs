@@ -55,7 +55,8 @@ impl Folder {
     /// The program with these arguments, in the folder.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pqc"));
-        command.args(args).current_dir(self.0.path()).env_remove("RUST_BACKTRACE");
+        command.args(args).current_dir(self.0.path());
+        without_settings(&mut command);
         command
     }
 
@@ -78,9 +79,12 @@ impl Folder {
         let mut command = self.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // Who reads nothing may be gone already.
-        let _ = child.stdin.take().unwrap().write_all(stdin);
-        child.wait_with_output().unwrap()
+        let mut input = child.stdin.take().unwrap();
+        std::thread::scope(|scope| {
+            // Who reads nothing may be gone already; who prints much waits for a reader.
+            scope.spawn(move || input.write_all(stdin));
+            child.wait_with_output().unwrap()
+        })
     }
 
     /// Asserts that it ends with `code`, prints nothing, and says `why` on one line.
@@ -92,5 +96,15 @@ impl Folder {
         assert_eq!(output.stdout, b"", "{args:?}");
         assert!(said.contains(why), "it does not say {why:?}: {said}");
         assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+/// Those of the tests are none of the program's.
+pub fn without_settings(command: &mut Command) {
+    command.env_remove("RUST_BACKTRACE");
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PQC_") {
+            command.env_remove(name);
+        }
     }
 }

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::failure::told;
 use super::opened::Remote;
-use super::place::{Place, Report};
 use crate::args::RemoteAesArgs;
+use crate::new_file::{NewFile, Report};
 use crate::output::{Human, Output};
 
 /// Encrypts a text.
@@ -26,11 +26,11 @@ pub(super) async fn encrypt(
     let text = remote.input.bytes(&args.file, "the text", MAX_TEXT_BYTES)?;
     let text = std::str::from_utf8(&text)
         .with_context(|| format!("{} is no text in UTF-8", remote.input.name(&args.file)))?;
-    let place = Place::public(&args.out, args.force)?;
-    let report = Report::beside(&[&place], output)?;
+    let file = NewFile::public(&args.out, args.force)?;
+    let report = Report::beside(&[&file], output)?;
 
     let sealed = remote.client.encrypt_text(text, key.as_ref(), &args.aad).await.map_err(told)?;
-    place.write(sealed.as_bytes())?;
+    file.fill(sealed.as_bytes())?.appear()?;
     let key_id = sealed.key_id().map(hex::encode);
     report.show(&Encrypted { bytes: sealed.as_bytes().len(), key_id })
 }
@@ -48,11 +48,11 @@ pub(super) async fn decrypt(
     let sealed = remote.input.bytes(&args.file, "the encrypted text", MAX_BOX_BYTES)?;
     let sealed =
         MessageBox::from_bytes(sealed.to_vec()).with_context(|| remote.input.name(&args.file))?;
-    let place = Place::secret(&args.out, args.force)?;
-    let report = Report::beside(&[&place], output)?;
+    let file = NewFile::secret(&args.out, args.force)?;
+    let report = Report::beside(&[&file], output)?;
 
     let text = remote.client.decrypt_text(&sealed, key.as_ref(), &args.aad).await.map_err(told)?;
-    place.write(text.as_bytes())?;
+    file.fill(text.as_bytes())?.appear()?;
     report.show(&Decrypted { bytes: text.len() })
 }
 

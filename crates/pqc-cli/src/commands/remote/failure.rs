@@ -3,19 +3,24 @@
 
 use pqc_client::{Attempt, Error, Refusal};
 
-use crate::exit::Refused;
+use crate::exit::Told;
 
 /// The error of a call as that of a verb: status 1 if the server or the check of its answer says no,
 /// 2 if there is nobody who could say anything, or what is asked for cannot be.
 pub(super) fn told(error: Error) -> anyhow::Error {
     let is_no = match &error {
         Error::Attestation(_) => true,
-        Error::Refused(refusal) => matches!(refusal.status, 401 | 403 | 404 | 409 | 422),
+        // Of a pqc server: others say 404 too.
+        Error::Refused(refusal) => {
+            let is_ours = !matches!(refusal.slug(), None | Some("no-route"));
+            is_ours && matches!(refusal.status, 401 | 403 | 404 | 409 | 422)
+        }
         _ => false,
     };
     let may_be_done = error.attempt() == Attempt::Unknown && !matches!(error, Error::Tls { .. });
     let next = next_step(&error);
-    let mut line = format!("{:#}", anyhow::Error::new(error));
+    let error = anyhow::Error::new(error);
+    let mut line = format!("{error:#}");
     if may_be_done {
         line += "; it may have been carried out, and its attempt spent";
     }
@@ -23,7 +28,7 @@ pub(super) fn told(error: Error) -> anyhow::Error {
         line += ": ";
         line += next;
     }
-    if is_no { Refused(line).into() } else { anyhow::anyhow!(line) }
+    error.context(Told { line, is_no })
 }
 
 fn next_step(error: &Error) -> Option<&'static str> {
@@ -68,12 +73,16 @@ fn after_refusal(refusal: &Refusal) -> Option<&'static str> {
 mod tests {
     use super::*;
 
+    fn is_no(error: &anyhow::Error) -> bool {
+        error.downcast_ref::<Told>().unwrap().is_no
+    }
+
     #[test]
     fn a_no_is_told_from_nobody_answering() {
         let no = told(Error::Attestation(pqc_core::Error::UntrustedIssuer));
-        assert!(no.is::<Refused>() && no.to_string().contains("--issuer has to be"), "{no}");
+        assert!(is_no(&no) && no.to_string().contains("--issuer has to be"), "{no}");
         let plain = told(Error::PlainHttp { host: "pqc.example".to_owned() });
-        assert!(!plain.is::<Refused>() && plain.to_string().ends_with("give an https:// URL"));
+        assert!(!is_no(&plain) && plain.to_string().ends_with("give an https:// URL"));
         let gone = Error::Connection { attempt: Attempt::Unknown, cause: "reset".into() };
         let gone = told(gone).to_string();
         assert!(gone.contains("reset; it may have been carried out"), "{gone}");

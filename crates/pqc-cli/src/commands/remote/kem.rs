@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use super::failure::told;
 use super::opened::Remote;
-use super::place::{Place, Report};
 use crate::args::{Keeper, RemoteDecapsulateArgs, RemoteEncapsulateArgs, RemoteGenerateArgs};
+use crate::new_file::{Filled, NewFile, Report};
 use crate::output::{Human, Output};
 
 /// Makes a key pair.
@@ -25,15 +25,14 @@ pub(super) async fn generate(
     args: RemoteGenerateArgs,
     output: Output,
 ) -> anyhow::Result<()> {
-    let public = Place::public(&args.public, args.force)?;
-    let attestation = Place::public(&args.attestation_out, args.force)?;
+    let public = NewFile::public(&args.public, args.force)?;
+    let attestation = NewFile::public(&args.attestation_out, args.force)?;
     let secret_out = match &args.secret_out {
-        Some(file) => Some(Place::secret(file, args.force)?),
+        Some(file) => Some(NewFile::secret(file, args.force)?),
         None => None,
     };
-    let mut places = vec![&public, &attestation];
-    places.extend(&secret_out);
-    let report = Report::beside(&places, output)?;
+    let made: Vec<_> = secret_out.iter().chain([&public, &attestation]).collect();
+    let report = Report::beside(&made, output)?;
 
     let issuers = remote.issuers().await?;
     let request = NewKeyPair {
@@ -45,19 +44,21 @@ pub(super) async fn generate(
     };
     let pair = remote.client.generate_key_pair(&request, &issuers.keys).await.map_err(told)?;
     let custody = if pair.secret.is_some() { "client" } else { "server" };
+    let mut filled = Vec::new();
     match (pair.secret, secret_out) {
-        (Some(secret), Some(place)) => {
-            place.write(PrivateKey::from(secret).to_pem()?.as_bytes())?;
+        (Some(secret), Some(file)) => {
+            filled.push(file.fill(PrivateKey::from(secret).to_pem()?.as_bytes())?);
         }
         (Some(_), None) => bail!(
             "the account keeps its secret keys itself, and there is no --secret-out for this one: \
              nothing was written, and nobody has it"
         ),
-        // The place is gone, and no file is made.
+        // The server keeps it, and no file is made.
         (None, _) => {}
     }
-    public.write(PublicKey::from(pair.key.key().clone()).to_pem()?.as_bytes())?;
-    attestation.write(&pair.key.attestation().to_bytes())?;
+    filled.push(public.fill(PublicKey::from(pair.key.key().clone()).to_pem()?.as_bytes())?);
+    filled.push(attestation.fill(&pair.key.attestation().to_bytes())?);
+    filled.into_iter().try_for_each(Filled::appear)?;
     report.show(&Attested::new(&pair.key, issuers.pinned, Some(custody)))
 }
 
@@ -75,8 +76,8 @@ pub(super) async fn encapsulate(
     let attestation = remote.input.bytes(&args.attestation, what, MAX_BYTES)?;
     let attestation = Attestation::from_bytes(&attestation)
         .with_context(|| remote.input.name(&args.attestation))?;
-    let ciphertext = Place::public(&args.ciphertext_out, args.force)?;
-    let shared_secret = Place::secret(&args.shared_secret_out, args.force)?;
+    let ciphertext = NewFile::public(&args.ciphertext_out, args.force)?;
+    let shared_secret = NewFile::secret(&args.shared_secret_out, args.force)?;
     let report = Report::beside(&[&ciphertext, &shared_secret], output)?;
 
     let issuers = remote.issuers().await?;
@@ -84,8 +85,10 @@ pub(super) async fn encapsulate(
         .map_err(Error::Attestation)
         .map_err(told)?;
     let made = remote.client.encapsulate(&key).await.map_err(told)?;
-    shared_secret.write(made.shared_key.expose_bytes())?;
-    ciphertext.write(made.ciphertext.as_bytes())?;
+    let shared_secret = shared_secret.fill(made.shared_key.expose_bytes())?;
+    let ciphertext = ciphertext.fill(made.ciphertext.as_bytes())?;
+    shared_secret.appear()?;
+    ciphertext.appear()?;
     report.show(&Attested::new(&key, issuers.pinned, None))
 }
 
@@ -102,11 +105,11 @@ pub(super) async fn decapsulate(
     let ciphertext = remote.input.bytes(&args.ciphertext, "the ciphertext", MAX_BYTES)?;
     let ciphertext =
         Ciphertext::from_bytes(&ciphertext).with_context(|| remote.input.name(&args.ciphertext))?;
-    let shared_secret = Place::secret(&args.shared_secret_out, args.force)?;
+    let shared_secret = NewFile::secret(&args.shared_secret_out, args.force)?;
     let report = Report::beside(&[&shared_secret], output)?;
 
     let shared_key = remote.client.decapsulate(&ciphertext, &key).await.map_err(told)?;
-    shared_secret.write(shared_key.expose_bytes())?;
+    shared_secret.fill(shared_key.expose_bytes())?.appear()?;
     report.show(&Key::from(&key))
 }
 

@@ -8,7 +8,6 @@ mod failure;
 mod input;
 mod kem;
 mod opened;
-mod place;
 mod profile;
 mod sign;
 mod token;

@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::failure::told;
 use super::opened::Remote;
-use super::place::{Place, Report};
 use crate::args::{RemoteSignArgs, RemoteVerifyArgs};
 use crate::exit::Refused;
+use crate::new_file::{Filled, NewFile, Report};
 use crate::output::{Human, Output};
 
 /// Signs a file.
@@ -26,21 +26,22 @@ pub(super) async fn sign(
 ) -> anyhow::Result<()> {
     pqc_core::Context::new(args.context.as_bytes())?;
     let data = remote.input.bytes(&args.file, "what is signed", MAX_DATA_BYTES)?;
-    let signature = Place::public(&args.out, args.force)?;
+    let signature = NewFile::public(&args.out, args.force)?;
     let public = match &args.public {
-        Some(file) => Some(Place::public(file, args.force)?),
+        Some(file) => Some(NewFile::public(file, args.force)?),
         None => None,
     };
-    let mut places = vec![&signature];
-    places.extend(&public);
-    let report = Report::beside(&places, output)?;
+    let made: Vec<_> = public.iter().chain([&signature]).collect();
+    let report = Report::beside(&made, output)?;
 
     let by = SigningKeyChoice { key_id: args.key_id, algorithm: args.algorithm };
     let signed = remote.client.sign(&data, &args.context, &by).await.map_err(told)?;
+    let mut filled = Vec::new();
     if let Some(public) = public {
-        public.write(PublicKey::from(signed.key.clone()).to_pem()?.as_bytes())?;
+        filled.push(public.fill(PublicKey::from(signed.key.clone()).to_pem()?.as_bytes())?);
     }
-    signature.write(signed.signature.as_bytes())?;
+    filled.push(signature.fill(signed.signature.as_bytes())?);
+    filled.into_iter().try_for_each(Filled::appear)?;
     report.show(&Key::from(&signed.key))
 }
 
@@ -61,14 +62,16 @@ pub(super) async fn verify(
     let data = remote.input.bytes(&args.file, "what was signed", MAX_DATA_BYTES)?;
 
     let verified = remote.client.verify(&data, &args.context, &key, &signature).await;
-    if !verified.map_err(told)? {
+    let verified = verified.map_err(told)?;
+    output.show(&Verdict { verified, key: Key::from(&key) })?;
+    if !verified {
         let file = remote.input.name(&args.file);
         let why = format!(
             "the signature is not genuine: not this key's, of {file}, in this context (--context)"
         );
         return Err(Refused(why).into());
     }
-    output.show(&Genuine { verified: true, key: Key::from(&key) })
+    Ok(())
 }
 
 #[derive(Debug, Serialize)]
@@ -90,14 +93,17 @@ impl Human for Key {
 }
 
 #[derive(Debug, Serialize)]
-struct Genuine {
+struct Verdict {
     verified: bool,
     #[serde(flatten)]
     key: Key,
 }
 
-impl Human for Genuine {
+impl Human for Verdict {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if !self.verified {
+            return Ok(()); // The error says it.
+        }
         writeln!(out, "genuine: {}  {}", self.key.algorithm, self.key.key_id)
     }
 }
