@@ -78,8 +78,16 @@ pub(crate) fn report(error: &anyhow::Error, detail: Detail) -> Exit {
 }
 
 fn in_words(error: &anyhow::Error, detail: Detail) -> String {
-    let line = if error.is::<Told>() { error.to_string() } else { format!("{error:#}") };
-    let mut words = one_line(&line);
+    let told = error.downcast_ref::<Told>().map(ToString::to_string);
+    let mut line: Vec<_> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        let is_told = told.as_ref() == Some(&cause);
+        line.push(cause);
+        if is_told {
+            break; // It says all that is beneath.
+        }
+    }
+    let mut words = one_line(&line.join(": "));
     if detail == Detail::Chain {
         for cause in error.chain().skip(1) {
             words.push_str("\n  by: ");
@@ -175,6 +183,8 @@ mod tests {
         let told = |is_no| error_of_a_server().context(Told { line: "try later".into(), is_no });
         assert_eq!(in_words(&told(false), Detail::Line), "try later");
         assert_eq!(in_words(&told(false), Detail::Chain), "try later\n  by: 503\n  by: overload");
+        let of_a_file = told(false).context("ca.pem");
+        assert_eq!(in_words(&of_a_file, Detail::Line), "ca.pem: try later");
         assert_eq!((status(&told(false)), status(&told(true))), (Exit::Bad, Exit::No));
     }
 

@@ -193,6 +193,7 @@ mod tests {
 
     #[test]
     fn a_key_of_another_kind_is_named() {
+        use crate::private_file::Existing;
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let rng = &mut getrandom::SysRng;
@@ -200,7 +201,8 @@ mod tests {
         let sign = SigningKey::generate(SignatureAlgorithm::MlDsa44, rng).unwrap();
         let sign = PrivateKey::from(sign);
         for (name, key) in [("kem", &kem), ("sign", &sign)] {
-            fs::write(path(name), key.to_pem().unwrap().as_bytes()).unwrap();
+            let pem = key.to_pem().unwrap();
+            private_file::write(&path(name), pem.as_bytes(), Existing::Keep).unwrap();
             let public = key.public_key().to_pem().unwrap();
             fs::write(path(&format!("{name}.pub")), public).unwrap();
         }

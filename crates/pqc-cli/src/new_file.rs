@@ -137,10 +137,18 @@ impl Report {
         Self::unless_printed(is_printed, output, Self::Stderr)
     }
 
-    /// Of one output in a pipeline, which may be stdout.
+    /// Beside one output, which may be stdout.
     ///
     /// # Errors
     /// It is, and `--json` wants stdout for the object.
+    pub(crate) fn beside_stream(path: &Path, output: Output) -> anyhow::Result<Self> {
+        Self::unless_printed(input_file::is_stdin(path), output, Self::Stderr)
+    }
+
+    /// The same, of an output in a pipeline, which wants no words.
+    ///
+    /// # Errors
+    /// As [`Self::beside_stream`].
     pub(crate) fn of_stream(path: &Path, output: Output) -> anyhow::Result<Self> {
         Self::unless_printed(input_file::is_stdin(path), output, Self::Nowhere)
     }

@@ -432,7 +432,8 @@ mod tests {
     fn every_verb_has_an_example_in_its_help() {
         fn check(command: &clap::Command) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains("Example:\n  "), "{} has no example", command.get_name());
+            let has_example = ["Example:\n  ", "Examples:\n  "].iter().any(|it| help.contains(it));
+            assert!(has_example, "{} has no example", command.get_name());
             command.get_subcommands().for_each(check);
         }
         check(&Args::command());

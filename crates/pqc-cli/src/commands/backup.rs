@@ -1,11 +1,9 @@
 //! `pqc backup`: all of a store in one encrypted file, while servers serve.
 
-use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::io::{self, Write};
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use pqc_core::envelope::{self, Recipients};
-use pqc_core::stream::SealingWriter;
 use pqc_core::{EncapsulationKey, PassphraseParameters};
 use pqc_service::By;
 use pqc_service::backup::Contents;
@@ -15,11 +13,13 @@ use super::keys::kind_name;
 use super::rfc3339;
 use crate::args::BackupArgs;
 use crate::config::StoreConfig;
+use crate::destination::Destination;
 use crate::exit::Refused;
 use crate::key_files;
+use crate::new_file::Report;
 use crate::opened::Opened;
 use crate::output::{self, Human, Output};
-use crate::private_file::{Existing, Unnamed};
+use crate::private_file::Unnamed;
 
 /// Writes a backup. The file appears as a whole, or not at all.
 ///
@@ -36,20 +36,8 @@ pub(crate) async fn run(args: BackupArgs, output: Output) -> anyhow::Result<()> 
         .map(|file| key_files::encapsulation_key(file))
         .collect::<Result<_, _>>()?;
     let passphrase = passphrase_file.as_deref().map(key_files::passphrase).transpose()?;
-    let existing = if force { Existing::Replace } else { Existing::Keep };
-    let to_stdout = file == Path::new("-");
-    let cannot = |error: io::Error| {
-        let remedy = match error.kind() {
-            ErrorKind::AlreadyExists => " (--force replaces it)",
-            _ => "",
-        };
-        anyhow!("cannot write {}: {error}{remedy}", file.display())
-    };
-    let out = if to_stdout {
-        Out::Stdout(io::stdout())
-    } else {
-        Out::File(Unnamed::beside(&file, existing).map_err(cannot)?)
-    };
+    let report = Report::beside_stream(&file, output)?;
+    let destination = Destination::open(&file, force, Unnamed::beside)?;
 
     let rng = &mut getrandom::SysRng;
     let keys: Vec<&EncapsulationKey> = keys.iter().collect();
@@ -59,20 +47,16 @@ pub(crate) async fn run(args: BackupArgs, output: Output) -> anyhow::Result<()> 
         }
         None => Recipients::Keys(&keys),
     };
-    let sealed = envelope::writer(out, &recipients, PURPOSE, rng)?;
+    let sealed = envelope::writer(destination.writer()?, &recipients, PURPOSE, rng)?;
 
     let (opened, _) = Opened::open_existing(&config).await?;
     let done = opened.service.back_up(&By::OPERATOR, sealed).await;
     opened.close().await;
     let (sealed, contents) = done?;
-    finish(sealed).map_err(cannot)?;
+    sealed.finish().map_err(|error| destination.cannot_write(&error))?;
+    destination.finish().await?;
     let damaged = name_damaged(&contents);
-    let written = Written::from(contents);
-    if to_stdout {
-        output::note(format_args!("{written}"));
-    } else {
-        output.show(&written)?;
-    }
+    report.show(&Written::from(contents))?;
     damaged
 }
 
@@ -93,35 +77,6 @@ fn name_damaged(contents: &Contents) -> anyhow::Result<()> {
              either; keep the one before"
         ))
         .into()),
-    }
-}
-
-fn finish(sealed: SealingWriter<Out>) -> io::Result<()> {
-    match sealed.finish()? {
-        Out::File(file) => file.name(),
-        Out::Stdout(mut stdout) => stdout.flush(),
-    }
-}
-
-/// Where the backup goes.
-enum Out {
-    File(Unnamed),
-    Stdout(io::Stdout),
-}
-
-impl Write for Out {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::File(file) => file.write(bytes),
-            Self::Stdout(stdout) => stdout.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::File(file) => file.flush(),
-            Self::Stdout(stdout) => stdout.flush(),
-        }
     }
 }
 
@@ -147,16 +102,10 @@ impl From<Contents> for Written {
     }
 }
 
-impl std::fmt::Display for Written {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { accounts, keys, made, .. } = self;
-        write!(f, "the store of {made}: {accounts} accounts, {keys} keys")
-    }
-}
-
 impl Human for Written {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{self}")
+        let Self { accounts, keys, made, .. } = self;
+        writeln!(out, "the store of {made}: {accounts} accounts, {keys} keys")
     }
 }
 

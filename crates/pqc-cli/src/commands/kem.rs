@@ -1,16 +1,15 @@
 //! `pqc kem`: KEM keys that no server holds.
 
-use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::anyhow;
 use pqc_core::keyfile::PrivateKey;
-use pqc_core::{Ciphertext, DecapsulationKey, EncapsulationKey};
-use serde::Serialize;
+use pqc_core::{Ciphertext, DecapsulationKey};
 
+use super::named_key::NamedKey;
 use crate::args::{KemArgs, KemVerb, SecretKeyArgs};
 use crate::new_file::{NewFile, Report};
-use crate::output::{Human, Output};
+use crate::output::Output;
 use crate::{input_file, key_files, key_pair};
 
 /// Does what was asked.
@@ -49,7 +48,7 @@ fn encapsulate(
     // The ciphertext last: where it is, the secret is too.
     secret.appear()?;
     ciphertext.appear()?;
-    report.show(&Used::of(&key))
+    report.show(&NamedKey::from(&key))
 }
 
 fn decapsulate(
@@ -72,26 +71,7 @@ fn decapsulate(
     let ciphertext = Ciphertext::from_bytes(&bytes).map_err(cannot)?;
     let secret = key.decapsulate(&ciphertext).map_err(cannot)?;
     secret_out.fill(secret.expose_bytes())?.appear()?;
-    report.show(&Used::of(key.encapsulation_key()))
-}
-
-/// The key that was used.
-#[derive(Debug, Serialize)]
-struct Used {
-    algorithm: &'static str,
-    key_id: String,
-}
-
-impl Used {
-    fn of(key: &EncapsulationKey) -> Self {
-        Self { algorithm: key.algorithm().name(), key_id: key.key_id().to_string() }
-    }
-}
-
-impl Human for Used {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}  {}", self.algorithm, self.key_id)
-    }
+    report.show(&NamedKey::from(key.encapsulation_key()))
 }
 
 /// Many times the largest ciphertext, so that the refusal can say how long this one is.

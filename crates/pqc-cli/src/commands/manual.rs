@@ -143,9 +143,13 @@ mod tests {
             &mut script,
         );
         let script = String::from_utf8(script).unwrap();
-        for word in all {
-            let in_fish = word.strip_prefix("--").map_or(word.clone(), |long| format!("-l {long}"));
-            assert!(script.contains(&in_fish), "fish: {word}");
+        // Fish is told of two levels.
+        for verb in Args::command().get_subcommands() {
+            let name = verb.get_name();
+            assert!(script.contains(&format!(" -a \"{name}\"")), "fish: {name}");
+            for option in verb.get_arguments().filter_map(clap::Arg::get_long) {
+                assert!(script.contains(&format!(" -l {option} ")), "fish: {name} --{option}");
+            }
         }
     }
 

@@ -14,6 +14,7 @@ mod kem;
 mod keys;
 mod manual;
 mod master_key;
+mod named_key;
 mod remote;
 mod restore;
 mod selftest;

@@ -268,7 +268,7 @@ fn what_may_not_be_read_or_written_is_named() {
 #[test]
 fn a_pipe_that_is_closed_is_quiet_and_no_success() {
     let folder = folder();
-    folder.write("text", &text_of(3_000_000));
+    folder.write("text", text_of(3_000_000));
     done(&folder, "encrypt -r alice.pub.pem -o sealed text");
     for line in ["encrypt -r alice.pub.pem -o - text", "decrypt -i alice.pem -o - sealed"] {
         let mut command = folder.command(&words(line));
@@ -286,7 +286,7 @@ fn a_pipe_that_is_closed_is_quiet_and_no_success() {
 #[test]
 fn a_disk_that_is_full_leaves_nothing() {
     let folder = folder();
-    folder.write("text", &text_of(3_000_000));
+    folder.write("text", text_of(3_000_000));
     let line = format!(
         "ulimit -f 1000; exec {} encrypt -r alice.pub.pem -o out text",
         env!("CARGO_BIN_EXE_pqc")

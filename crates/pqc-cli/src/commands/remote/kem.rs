@@ -6,12 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use pqc_client::{Custody, Error, NewKeyPair, VerifiedKey};
 use pqc_core::keyfile::{PrivateKey, PublicKey};
-use pqc_core::{Attestation, Ciphertext, EncapsulationKey, Timestamp};
+use pqc_core::{Attestation, Ciphertext, Timestamp};
 use serde::Serialize;
 
 use super::failure::told;
 use super::opened::Remote;
 use crate::args::{Keeper, RemoteDecapsulateArgs, RemoteEncapsulateArgs, RemoteGenerateArgs};
+use crate::commands::named_key::NamedKey;
 use crate::new_file::{Filled, NewFile, Report};
 use crate::output::{Human, Output};
 
@@ -110,31 +111,13 @@ pub(super) async fn decapsulate(
 
     let shared_key = remote.client.decapsulate(&ciphertext, &key).await.map_err(told)?;
     shared_secret.fill(shared_key.expose_bytes())?.appear()?;
-    report.show(&Key::from(&key))
-}
-
-#[derive(Debug, Serialize)]
-struct Key {
-    algorithm: &'static str,
-    key_id: String,
-}
-
-impl From<&EncapsulationKey> for Key {
-    fn from(key: &EncapsulationKey) -> Self {
-        Self { algorithm: key.algorithm().name(), key_id: key.key_id().to_string() }
-    }
-}
-
-impl Human for Key {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}  {}", self.algorithm, self.key_id)
-    }
+    report.show(&NamedKey::from(&key))
 }
 
 #[derive(Debug, Serialize)]
 struct Attested {
     #[serde(flatten)]
-    key: Key,
+    key: NamedKey,
     account: String,
     issuer: String,
     pinned: bool,

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use pqc_client::SigningKeyChoice;
+use pqc_core::Signature;
 use pqc_core::keyfile::PublicKey;
-use pqc_core::{Signature, VerifyingKey};
 use serde::Serialize;
 
 use super::failure::told;
 use super::opened::Remote;
 use crate::args::{RemoteSignArgs, RemoteVerifyArgs};
+use crate::commands::named_key::NamedKey;
 use crate::exit::Refused;
 use crate::new_file::{Filled, NewFile, Report};
 use crate::output::{Human, Output};
@@ -42,7 +43,7 @@ pub(super) async fn sign(
     }
     filled.push(signature.fill(signed.signature.as_bytes())?);
     filled.into_iter().try_for_each(Filled::appear)?;
-    report.show(&Key::from(&signed.key))
+    report.show(&NamedKey::from(&signed.key))
 }
 
 /// Verifies a signature.
@@ -63,7 +64,7 @@ pub(super) async fn verify(
 
     let verified = remote.client.verify(&data, &args.context, &key, &signature).await;
     let verified = verified.map_err(told)?;
-    output.show(&Verdict { verified, key: Key::from(&key) })?;
+    output.show(&Verdict { verified, key: NamedKey::from(&key) })?;
     if !verified {
         let file = remote.input.name(&args.file);
         let why = format!(
@@ -75,28 +76,10 @@ pub(super) async fn verify(
 }
 
 #[derive(Debug, Serialize)]
-struct Key {
-    algorithm: &'static str,
-    key_id: String,
-}
-
-impl From<&VerifyingKey> for Key {
-    fn from(key: &VerifyingKey) -> Self {
-        Self { algorithm: key.algorithm().name(), key_id: key.key_id().to_string() }
-    }
-}
-
-impl Human for Key {
-    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}  {}", self.algorithm, self.key_id)
-    }
-}
-
-#[derive(Debug, Serialize)]
 struct Verdict {
     verified: bool,
     #[serde(flatten)]
-    key: Key,
+    key: NamedKey,
 }
 
 impl Human for Verdict {
