@@ -44,11 +44,16 @@ class Refused(Exception):
 def main():
     args = arguments()
     with open(args.file, "rb") as file:
-        envelope = unarmored(file.read())
+        envelope = file.read()
     try:
+        envelope = unarmored(envelope)
         text = decrypt(envelope, args)
-    except (Refused, InvalidTag, InvalidSignature) as error:
-        sys.exit(f"refused: {error or type(error).__name__}")
+    except Refused as error:
+        sys.exit(f"refused: {error}")
+    except InvalidTag:
+        sys.exit("refused: it was altered or cut, or the passphrase is wrong")
+    except InvalidSignature:
+        sys.exit("refused: it is not signed by this key, for these recipients")
     sys.stdout.buffer.write(text)
 
 
@@ -67,10 +72,13 @@ def arguments():
 def unarmored(data):
     if not data.startswith(BEGIN):
         return data
-    body, end, behind = data[len(BEGIN) :].partition(END)
-    if not end or behind.strip():
-        raise SystemExit("the armor is broken")
-    return base64.b64decode(b"".join(body.split()), validate=True)
+    lines = data.rstrip().split(b"\n")
+    if lines[0].rstrip() != BEGIN or lines[-1] != END or any(len(line) > 1023 for line in lines):
+        raise Refused("the armor is broken or cut")
+    try:
+        return base64.b64decode(b"".join(line.rstrip() for line in lines[1:-1]), validate=True)
+    except ValueError:
+        raise Refused("the armor is broken") from None
 
 
 def decrypt(envelope, args):
@@ -99,11 +107,15 @@ def read_header(envelope):
         set_of_signature, at = envelope[9], 10
     stanzas = []
     for _ in range(count):
-        kind = envelope[at]
+        kind = envelope[at] if at < len(envelope) else None
+        if kind != PASSPHRASE and kind not in KEMS:
+            raise Refused("it was cut or altered within its header")
         head_bytes = 1 + 28 if kind == PASSPHRASE else 1 + 32 + KEMS[kind][1]
         head = envelope[at : at + head_bytes]
         stanzas.append((kind, head, envelope[at + head_bytes : at + head_bytes + 72]))
         at += head_bytes + 72
+    if len(envelope) < at or set_of_signature not in (0, *SIGNATURE_BYTES):
+        raise Refused("it was cut or altered within its header")
     return envelope[:at], set_of_signature, stanzas
 
 

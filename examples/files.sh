@@ -46,15 +46,13 @@ run inspect release.sig
 run inspect sender.pub.pem
 
 step 'A server: a token for one call, which is spent with it'
-umask 077 # tokens are secret
 "$pqc" serve --listen 127.0.0.1:0 --data-dir data > listening 2> log &
 server=$!
 until grep -q listening listening; do kill -0 "$server"; sleep 0.1; done
 url=$(sed -n 's/^listening on //p' listening)
 export PQC_SERVER=$url
 printf '$ pqc serve --data-dir data &\nlistening on %s\n$ export PQC_SERVER=%s\n' "$url" "$url"
-printf '$ pqc --token-file data/root-token remote token new --attempts 1 > once.token\n'
-"$pqc" --token-file data/root-token remote token new --attempts 1 > once.token
+run --token-file data/root-token remote token new --attempts 1 --out once.token
 run inspect once.token
 run --token-file once.token remote sign --out notes.sig --public server.pub.pem photos/1.txt
 run sig verify --public-key server.pub.pem --signature notes.sig photos/1.txt

@@ -105,7 +105,7 @@ fn existing(force: bool) -> Existing {
 }
 
 /// What takes all that is written to it and keeps nothing that was there; a disk is none.
-fn is_pipe_or_terminal(path: &Path) -> bool {
+pub(crate) fn is_pipe_or_terminal(path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::FileTypeExt;

@@ -125,8 +125,8 @@ fn status(error: &anyhow::Error) -> Exit {
 
 /// The words in one line. Names of files may hold anything: nothing of them shall steer a terminal.
 fn one_line(text: &str) -> String {
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    output::harmless(&words)
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    output::harmless(&lines.join(" "))
 }
 
 #[cfg(test)]

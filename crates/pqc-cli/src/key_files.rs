@@ -3,13 +3,12 @@
 use std::io;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use pqc_core::keyfile::{PrivateKey, PublicKey};
 use pqc_core::{DecapsulationKey, EncapsulationKey, SecretVec, SigningKey, VerifyingKey};
-use zeroize::Zeroizing;
 
 use crate::input_file::{self, name};
-use crate::{logging, private_file, terminal};
+use crate::{logging, output, private_file, terminal};
 
 /// The passphrase on the first line of the file; `-` is stdin.
 ///
@@ -99,8 +98,12 @@ pub(crate) fn signing_key(
 }
 
 fn public_key(file: &Path) -> anyhow::Result<PublicKey> {
-    let text = pem(file)?;
-    match PublicKey::from_pem(&text) {
+    let bytes = input_file::read(file, MAX_BYTES)?;
+    if is_der(&bytes) {
+        return PublicKey::from_der(&bytes).with_context(|| name(file));
+    }
+    let text = pem(&bytes, file)?;
+    match PublicKey::from_pem(text) {
         Err(_) if text.contains("PRIVATE KEY-----") => {
             bail!("{} holds a secret key: give the public one", name(file))
         }
@@ -113,7 +116,8 @@ fn private_key(
     passphrase: Option<&SecretVec>,
     option: &str,
 ) -> anyhow::Result<PrivateKey> {
-    let text = pem(file)?;
+    let bytes = input_file::read(file, MAX_BYTES)?;
+    let text = if is_der(&bytes) { "" } else { pem(&bytes, file)? };
     let is_encrypted = text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----");
     let asked;
     let read = if is_encrypted {
@@ -127,9 +131,11 @@ fn private_key(
                 bail!("{} is encrypted: give the file of its passphrase with {option}", name(file))
             }
         };
-        PrivateKey::from_encrypted_pem(&text, passphrase.expose_bytes())
+        PrivateKey::from_encrypted_pem(text, passphrase.expose_bytes())
+    } else if text.is_empty() {
+        PrivateKey::from_der(&bytes)
     } else {
-        PrivateKey::from_pem(&text)
+        PrivateKey::from_pem(text)
     };
     match read {
         // Under a passphrase it is not open.
@@ -144,12 +150,19 @@ fn private_key(
     }
 }
 
-fn pem(file: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let bytes = input_file::read(file, MAX_BYTES)?;
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => bail!("{} is no PEM file", name(file)),
+/// The text of a PEM file with one key.
+fn pem<'a>(bytes: &'a [u8], file: &Path) -> anyhow::Result<&'a str> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| anyhow!("{} is no key file, in PEM or DER", name(file)))?;
+    if text.matches("-----BEGIN ").count() > 1 {
+        bail!("{} holds more than one thing: give a file with the key alone", name(file));
     }
+    Ok(text)
+}
+
+/// A SEQUENCE whose length takes more than a byte, as that of every key does.
+fn is_der(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x30, 0x80..=0xff, ..])
 }
 
 /// Says so where others than its owner can read a secret file.
@@ -157,7 +170,7 @@ pub(crate) fn warn_if_open(file: &Path) {
     if is_open_to_others(file) {
         logging::warn(format_args!(
             "{} can be read by others: run chmod 600 on it",
-            file.display()
+            output::harmless(&file.display().to_string())
         ));
     }
 }

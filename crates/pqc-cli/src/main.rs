@@ -32,6 +32,7 @@ mod terminal;
 mod traces;
 mod x509;
 
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -46,8 +47,9 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(Refusal::Usage(refusal)) => {
             // Help and version come this way too; a reader that went away needs no word.
-            let _ = refusal.print();
-            return if refusal.use_stderr() { Exit::Bad } else { Exit::Done }.into();
+            let unwritten = |error: io::Error| error.kind() != ErrorKind::BrokenPipe;
+            let is_lost = refusal.print().is_err_and(unwritten);
+            return if is_lost || refusal.use_stderr() { Exit::Bad } else { Exit::Done }.into();
         }
         Err(Refusal::File(error)) => return exit::report(&error, Detail::Line).into(),
     };

@@ -4,6 +4,7 @@
 //! refused before the work is done where it would be afterwards; [`NewFile::fill`] writes it under no
 //! name; [`Filled::appear`] gives it its name.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use pqc_core::SecretVec;
 use serde::Serialize;
 
+use crate::destination::is_pipe_or_terminal;
 use crate::exit::OutputCut;
 use crate::input_file;
 use crate::output::{self, Human, Output};
@@ -31,6 +33,8 @@ pub(crate) enum Filled {
     File(Unnamed, PathBuf),
     /// For [`Filled::appear`] to print.
     Stdout(SecretVec),
+    /// For [`Filled::appear`] to write to a pipe or a device.
+    Device(PathBuf, SecretVec),
 }
 
 impl<'a> NewFile<'a> {
@@ -53,7 +57,7 @@ impl<'a> NewFile<'a> {
     fn new(path: &'a Path, force: bool, is_secret: bool) -> anyhow::Result<Self> {
         let existing = if force { Existing::Replace } else { Existing::Keep };
         let file = Self { path, existing, is_secret };
-        if !file.is_stdout() {
+        if !file.is_stdout() && !is_pipe_or_terminal(path) {
             // Gone again at once: it was only to be seen that there can be one.
             Unnamed::beside(path, existing).map_err(|error| cannot_write(path, &error))?;
         }
@@ -81,6 +85,9 @@ impl<'a> NewFile<'a> {
         if self.is_stdout() {
             return Ok(Filled::Stdout(SecretVec::copy_of(bytes)));
         }
+        if is_pipe_or_terminal(self.path) {
+            return Ok(Filled::Device(self.path.to_owned(), SecretVec::copy_of(bytes)));
+        }
         let make = if self.is_secret { Unnamed::beside } else { Unnamed::for_all_beside };
         let filled = make(self.path, self.existing).and_then(|mut file| {
             file.write_all(bytes)?;
@@ -99,6 +106,11 @@ impl Filled {
     pub(crate) fn appear(self) -> anyhow::Result<()> {
         match self {
             Self::File(file, path) => file.name().map_err(|error| cannot_write(&path, &error)),
+            Self::Device(path, bytes) => {
+                let file = File::options().write(true).open(&path);
+                let written = file.and_then(|mut file| file.write_all(bytes.expose_bytes()));
+                written.map_err(|error| cannot_write(&path, &error))
+            }
             Self::Stdout(bytes) => {
                 let mut stdout = io::stdout().lock();
                 let written = stdout.write_all(bytes.expose_bytes()).and_then(|()| stdout.flush());

@@ -80,7 +80,14 @@ impl Output {
 
     fn write_to(self, out: &mut dyn Write, result: &(impl Human + Serialize)) -> io::Result<()> {
         match self {
-            Self::Text => result.write(out)?,
+            // Names of files and labels may hold anything.
+            Self::Text => {
+                let mut text = Zeroizing::new(Vec::new());
+                result.write(&mut *text)?;
+                for line in String::from_utf8_lossy(&text).lines() {
+                    writeln!(out, "{}", *Zeroizing::new(harmless(line)))?;
+                }
+            }
             Self::Json => {
                 serde_json::to_writer(&mut *out, result)?;
                 writeln!(out)?;
@@ -169,7 +176,9 @@ pub(crate) fn harmless(text: &str) -> String {
     };
     let mut shown = String::with_capacity(text.len());
     for char in text.chars() {
-        if steers(char) {
+        if char.is_control() {
+            shown.extend(char.escape_debug());
+        } else if steers(char) {
             shown.extend(char.escape_unicode());
         } else {
             shown.push(char);
@@ -202,7 +211,7 @@ fn write_aligned<const N: usize>(
         for (width, cell) in widths.iter().zip(row) {
             line.push_str(&format!("{cell:<width$}  "));
         }
-        writeln!(out, "{}", line.trim_end())?;
+        writeln!(out, "{}", harmless(line.trim_end()))?;
     }
     Ok(())
 }
@@ -228,10 +237,7 @@ mod tests {
 
     #[test]
     fn nothing_steers_a_terminal() {
-        assert_eq!(
-            harmless("zażółć 1\u{1b}[2J\u{202e}txt.\n"),
-            r"zażółć 1\u{1b}[2J\u{202e}txt.\u{a}"
-        );
+        assert_eq!(harmless("zażółć 1\u{1b}[2J\u{202e}txt.\n"), r"zażółć 1\u{1b}[2J\u{202e}txt.\n");
     }
 
     #[test]

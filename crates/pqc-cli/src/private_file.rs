@@ -65,7 +65,9 @@ impl Unnamed {
         existing: Existing,
     ) -> io::Result<Self> {
         check_name(path, existing)?;
-        let file = builder.prefix(UNNAMED).tempfile_in(folder_of(path))?;
+        // Of what went wrong, not with a name that nobody gave.
+        let file = builder.prefix(UNNAMED).tempfile_in(folder_of(path));
+        let file = file.map_err(|error| io::Error::from(error.kind()))?;
         Ok(Self { file, path: path.to_owned(), existing })
     }
 
@@ -110,6 +112,10 @@ fn check_name(path: &Path, existing: Existing) -> io::Result<()> {
     let there = path.metadata();
     if there.as_ref().is_ok_and(fs::Metadata::is_dir) {
         return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if fs::read_link(path).is_ok_and(|target| target.starts_with("/proc/self/fd")) {
+        let why = "it stands for an open file: give - for stdout";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
     if existing == Existing::Keep && path.symlink_metadata().is_ok() {
         return Err(io::ErrorKind::AlreadyExists.into());

@@ -10,6 +10,8 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::sync::oneshot;
 
+use crate::terminal;
+
 /// Hears of files that reach their limit of size from now on, so that the process does not die of it
 /// with a dump of its memory: the write fails, like one on a full disk.
 ///
@@ -122,12 +124,17 @@ pub(crate) async fn unless_stopped(
     verb: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
     let mut source = Source::listen().context("cannot listen to signals")?;
+    let mut others = Others::listen().context("cannot listen to signals")?;
     let (tell, told) = oneshot::channel();
     tokio::spawn(async move {
-        let signal = source.next().await;
+        let signal = tokio::select! {
+            signal = source.next() => signal,
+            signal = others.next() => signal,
+        };
         let _ = tell.send(signal);
         // One that waits for a file that gives nothing cannot be dropped.
         tokio::time::sleep(PATIENCE).await;
+        terminal::restore();
         std::process::exit(signal.status().into());
     });
     tokio::select! {
@@ -175,8 +182,62 @@ impl Source {
     }
 }
 
+/// What else ends a verb, but not a server: its terminal was closed, or somebody typed ^\.
+struct Others {
+    /// None where they are not to end it, as under nohup.
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
+    #[cfg(unix)]
+    quit: tokio::signal::unix::Signal,
+}
+
+impl Others {
+    fn listen() -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let hangup =
+                if is_hangup_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+            Ok(Self { hangup, quit: signal(SignalKind::quit())? })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) -> Signal {
+        #[cfg(unix)]
+        {
+            let hangup = async {
+                match &mut self.hangup {
+                    Some(hangup) => drop(hangup.recv().await),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = hangup => Signal::Hangup,
+                _ = self.quit.recv() => Signal::Quit,
+            }
+        }
+        #[cfg(not(unix))]
+        std::future::pending().await
+    }
+}
+
+/// Whether who started this process wants it to outlive its terminal. Only Linux tells.
+#[cfg(unix)]
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 != 0)
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Signal {
+    #[cfg(unix)]
+    Hangup,
+    #[cfg(unix)]
+    Quit,
     #[cfg(unix)]
     Terminate,
     Interrupt,
@@ -186,6 +247,10 @@ impl Signal {
     fn name(self) -> &'static str {
         match self {
             #[cfg(unix)]
+            Self::Hangup => "SIGHUP",
+            #[cfg(unix)]
+            Self::Quit => "SIGQUIT",
+            #[cfg(unix)]
             Self::Terminate => "SIGTERM",
             Self::Interrupt => "SIGINT",
         }
@@ -193,6 +258,10 @@ impl Signal {
 
     fn status(self) -> u8 {
         match self {
+            #[cfg(unix)]
+            Self::Hangup => 128 + 1,
+            #[cfg(unix)]
+            Self::Quit => 128 + 3,
             #[cfg(unix)]
             Self::Terminate => 128 + 15,
             Self::Interrupt => 128 + 2,

@@ -100,8 +100,7 @@ fn plain(path: &Path) -> PathBuf {
 
 /// For a line of its own, and without what would steer a terminal.
 fn shown(path: &Path) -> String {
-    let name = path.to_string_lossy();
-    if name.chars().any(char::is_control) { name.escape_debug().to_string() } else { name.into() }
+    crate::output::harmless(&path.to_string_lossy())
 }
 
 #[cfg(unix)]

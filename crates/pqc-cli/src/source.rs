@@ -5,8 +5,9 @@ use std::fs::{File, Metadata};
 #[cfg(unix)]
 use std::io::Seek;
 use std::io::{self, ErrorKind, Read};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::time::SystemTime;
 
 use anyhow::{Context, bail};
@@ -105,18 +106,21 @@ impl Source {
         })
     }
 
-    /// That it is still what it was when it was opened, so that the `read` bytes of it are one text.
+    /// That it is still what it was when it was opened, so that what was read of it is one text.
     ///
     /// # Errors
     /// It was written to.
-    pub(crate) fn check_unchanged(&self, read: u64) -> io::Result<()> {
+    pub(crate) fn check_unchanged(&self) -> io::Result<()> {
         let Kind::File { file, state, .. } = &self.kind else { return Ok(()) };
-        // What has no length, as in /proc, gives more than it says.
-        let is_short = self.length().is_some_and(|length| read < length);
-        if is_short || State::of(&file.metadata()?) != *state {
+        if State::of(&file.metadata()?) != *state {
             return Err(io::Error::other("it changed while it was read: try again"));
         }
         Ok(())
+    }
+
+    /// What people call it.
+    pub(crate) fn name(&self) -> String {
+        name(&self.path)
     }
 
     /// An error of reading it, in words.
@@ -132,31 +136,66 @@ fn cannot_read(path: &Path) -> String {
 /// Pieces of a reader, which another thread reads while the last one is worked on. Wiped.
 pub(crate) struct Ahead {
     pieces: Receiver<io::Result<Piece>>,
+    /// Those that were worked on go back, to be filled again.
+    spent: Sender<Piece>,
     piece: Piece,
     at: usize,
     is_ended: bool,
 }
 
-type Piece = Wiped<Vec<u8>>;
+/// What was read at once.
+#[derive(Default)]
+pub(crate) struct Piece {
+    room: Wiped<Vec<u8>>,
+    length: usize,
+}
+
+impl Piece {
+    /// Reads until it is full, or to the end.
+    fn fill(&mut self, reader: &mut impl Read) -> io::Result<()> {
+        if self.room.is_empty() {
+            self.room = Wiped::new(vec![0; PIECE_BYTES]);
+        }
+        self.length = 0;
+        while let Some(room) = self.room.get_mut(self.length..).filter(|room| !room.is_empty()) {
+            match reader.read(room) {
+                Ok(0) => break,
+                Ok(count) => self.length = self.length.saturating_add(count),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Piece {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.room.get(..self.length).unwrap_or_default()
+    }
+}
 
 impl Ahead {
     /// Begins to read. The thread ends with the reader, or when nobody wants its pieces.
     pub(crate) fn of(mut reader: impl Read + Send + 'static) -> Self {
         let (sender, pieces) = sync_channel(1);
+        let (spent, empty) = channel::<Piece>();
         std::thread::spawn(move || {
             loop {
-                let mut piece = Wiped::new(Vec::with_capacity(PIECE_BYTES));
-                let read = reader.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece);
-                let is_end = !matches!(read, Ok(count) if count > 0);
-                if sender.send(read.map(|_| piece)).is_err() || is_end {
+                let mut piece = empty.try_recv().unwrap_or_default();
+                let read = piece.fill(&mut reader);
+                let is_end = read.is_err() || piece.is_empty();
+                if sender.send(read.map(|()| piece)).is_err() || is_end {
                     return;
                 }
             }
         });
-        Self { pieces, piece: Piece::default(), at: 0, is_ended: false }
+        Self { pieces, spent, piece: Piece::default(), at: 0, is_ended: false }
     }
 
-    /// The next piece; an empty one is the end.
+    /// The next piece; an empty one is the end. [`Self::give_back`] takes it when its work is done.
     ///
     /// # Errors
     /// Those of the reader.
@@ -170,12 +209,20 @@ impl Ahead {
         self.is_ended = piece.is_empty();
         Ok(piece)
     }
+
+    /// Lets the memory of a piece be used again.
+    pub(crate) fn give_back(&self, piece: Piece) {
+        // A thread that has ended needs none.
+        let _ = self.spent.send(piece);
+    }
 }
 
 impl Read for Ahead {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at == self.piece.len() {
-            self.piece = self.next_piece()?;
+            let next = self.next_piece()?;
+            let worked_on = std::mem::replace(&mut self.piece, next);
+            self.give_back(worked_on);
             self.at = 0;
         }
         let count = self.piece.get(self.at..).unwrap_or_default().read(buffer)?;

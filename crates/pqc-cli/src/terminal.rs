@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal};
 use anyhow::{Context, bail};
 use pqc_core::SecretVec;
 use pqc_core::passphrase::check_passphrase;
+#[cfg(unix)]
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::signals::Stopped;
 
@@ -43,7 +45,10 @@ pub(crate) fn ask_new_passphrase(what: &str) -> anyhow::Result<SecretVec> {
 }
 
 fn ask(prompt: &str) -> anyhow::Result<SecretVec> {
-    match rpassword::prompt_password(prompt) {
+    remember();
+    let answer = rpassword::prompt_password(prompt);
+    forget();
+    match answer {
         Ok(typed) => Ok(SecretVec::new(typed.into_bytes())),
         Err(error) if error.kind() == io::ErrorKind::Interrupted => {
             Err(Stopped::by_interrupt().into())
@@ -51,3 +56,37 @@ fn ask(prompt: &str) -> anyhow::Result<SecretVec> {
         Err(error) => Err(error).context("cannot ask on the terminal"),
     }
 }
+
+/// Gives the terminal back as it was before a question that nobody answers any more.
+pub(crate) fn restore() {
+    #[cfg(unix)]
+    if let (Ok(asked), Ok(tty)) = (ASKED.lock(), tty())
+        && let Some(before) = &*asked
+    {
+        let _ = tcsetattr(&tty, OptionalActions::Now, before);
+    }
+}
+
+/// Notes what the terminal is like, before a question turns it quiet.
+fn remember() {
+    #[cfg(unix)]
+    if let Ok(mut asked) = ASKED.lock() {
+        *asked = tty().ok().and_then(|tty| tcgetattr(&tty).ok());
+    }
+}
+
+fn forget() {
+    #[cfg(unix)]
+    if let Ok(mut asked) = ASKED.lock() {
+        *asked = None;
+    }
+}
+
+#[cfg(unix)]
+fn tty() -> io::Result<std::fs::File> {
+    std::fs::File::open("/dev/tty")
+}
+
+/// The terminal before the question that is asked.
+#[cfg(unix)]
+static ASKED: std::sync::Mutex<Option<Termios>> = std::sync::Mutex::new(None);

@@ -1,6 +1,6 @@
 //! ML-DSA signatures: by the account's stored key, and of anyone.
 
-use pqc_core::{KeyId, Signature, SignatureAlgorithm, VerifyingKey};
+use pqc_core::{Context, KeyId, Signature, SignatureAlgorithm, VerifyingKey};
 
 use crate::call::{Call, Client};
 use crate::error::Error;
@@ -41,7 +41,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Error`]; refused are longer data (413) and keys that the account does not have (404).
+    /// [`Error`]; refused are longer data (413) and keys that the account does not have (404). A signature
+    /// that does not verify, or is by another key than was asked for, is [`Error::NotUnderstood`].
     pub async fn sign(
         &self,
         data: &[u8],
@@ -61,8 +62,18 @@ impl Client {
             let key = VerifyingKey::from_bytes(&signed.public.0).ok()?;
             (key.algorithm() == signature.algorithm()).then_some(Signed { signature, key })
         };
-        let why = "it has no signature with its key";
-        read().ok_or(Error::NotUnderstood { path: SIGN, why })
+        let not_understood = |why| Error::NotUnderstood { path: SIGN, why };
+        let signed = read().ok_or_else(|| not_understood("it has no signature with its key"))?;
+        let is_asked_for = by.algorithm.is_none_or(|set| set == signed.key.algorithm())
+            && by.key_id.is_none_or(|id| id == signed.key.key_id());
+        if !is_asked_for {
+            return Err(not_understood("it is signed by another key than was asked for"));
+        }
+        let in_context = Context::new(context.as_bytes());
+        if !in_context.is_ok_and(|it| signed.key.verify(data, it, &signed.signature)) {
+            return Err(not_understood("its signature does not verify"));
+        }
+        Ok(signed)
     }
 
     /// Whether a signature is this key's, of these data, in this context. [`VerifyingKey::verify`]

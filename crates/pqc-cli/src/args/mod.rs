@@ -143,7 +143,7 @@ pub(crate) enum Command {
     Selftest,
     /// Answer a prompt of NIST's ACVP by this build's cryptography
     ///
-    /// Served are ML-KEM keyGen and encapDecap, ML-DSA keyGen, sigGen and sigVer. The answers go to
+    /// Served are ML-KEM keyGen and encapDecap, ML-DSA keyGen, sigGen and sigVer, and AES-GCM. The answers go to
     /// stdout in the form of expectedResults.json; a case that cannot be answered says why in a
     /// member `unanswered`, and the exit status is 1.
     #[command(after_help = "Example:\n  pqc acvp prompt.json > answers.json")]

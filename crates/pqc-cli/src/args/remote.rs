@@ -106,7 +106,7 @@ pub(crate) enum RemoteVerb {
 pub(crate) enum RemoteTokenVerb {
     /// Mint a temporary token by a root token, and print it, this once
     #[command(after_help = "Example:\n  pqc --server https://pqc.example --token-file root-token \
-                            remote token new --attempts 3 > lent.token")]
+                            remote token new --attempts 3 --out lent.token")]
     New(RemoteTokenArgs),
     /// Show what the token is, and what is left of it; spends nothing
     #[command(name = "self", after_help = "Example:\n  pqc remote token self")]
@@ -120,7 +120,12 @@ pub(crate) struct RemoteTokenArgs {
     #[arg(long, value_name = "TIME", default_value = "15m")]
     pub(crate) expiry: Seconds,
     /// How many calls it serves, 1 to 1000000
-    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000)
+    )]
     pub(crate) attempts: u64,
     /// Narrow it to these operations, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -131,6 +136,12 @@ pub(crate) struct RemoteTokenArgs {
     /// What you call it
     #[arg(long, value_name = "TEXT")]
     pub(crate) label: Option<String>,
+    /// Write it to this file (mode 0600) instead of printing it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Put it in the place of a file that is there
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
 }
 
 /// `pqc remote kem`.
@@ -163,7 +174,7 @@ pub(crate) struct RemoteGenerateArgs {
     /// X-Wing, ML-KEM-512, ML-KEM-768 or ML-KEM-1024 [default: the server's, ML-KEM-768]
     #[arg(long, value_name = "NAME")]
     pub(crate) algorithm: Option<KemAlgorithm>,
-    /// Who keeps the secret key [default: as the account has it]
+    /// Who keeps the secret key [default: client with --secret-out, else server]
     #[arg(long, value_name = "WHO", requires_if("client", "secret_out"))]
     pub(crate) custody: Option<Keeper>,
     /// Where to write the public key (PEM)
@@ -308,8 +319,8 @@ const KEM_HELP: &str = "Example:\n  pqc remote kem generate --public me.pub.pem 
 const AES_HELP: &str = "Example:\n  pqc remote aes encrypt --out note.box note.txt";
 /// What stands under the help of `pqc remote`.
 pub(crate) const REMOTE_HELP: &str = "\
-What is not given on the command line is taken from PQC_SERVER and PQC_TOKEN_FILE, then from the
-profile: a table of ~/.config/pqc/profiles.toml ($XDG_CONFIG_HOME/pqc/profiles.toml), whose paths are
+What is not given on the command line is taken from the profile, if one is named, and then from
+PQC_SERVER and PQC_TOKEN_FILE. A profile is a table of ~/.config/pqc/profiles.toml ($XDG_CONFIG_HOME/pqc/profiles.toml), whose paths are
 relative to its folder:
 
   [work]

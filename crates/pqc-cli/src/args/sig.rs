@@ -109,8 +109,7 @@ pub(crate) struct FormArgs {
     /// What the signature is for, at most 255 bytes: it verifies with the same text alone
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) context: String,
-    /// Sign the file's SHA-512 (HashML-DSA), for programs that do so; neither form verifies as the
-    /// other
+    /// Of the file's SHA-512 (HashML-DSA), for programs that do so; neither form verifies as the other
     #[arg(long)]
     pub(crate) prehash: bool,
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context, anyhow};
 use pqc_core::envelope::{EnvelopeHeader, Opener};
 use pqc_core::secret::Wiped;
-use pqc_core::{DecapsulationKey, Error, SecretVec, VerifyingKey};
+use pqc_core::{DecapsulationKey, Error, Field, SecretVec, VerifyingKey};
 use serde::Serialize;
 
 use super::encrypt::PURPOSE;
@@ -179,6 +179,16 @@ fn in_words(error: io::Error, source: &Source) -> anyhow::Error {
             "it was altered or cut, or is something else that pqc encrypted (a backup?)".to_owned(),
         )
         .into(),
+        Error::EnvelopeTruncated | Error::Malformed { field: Field::StreamHeader, .. } => {
+            Refused(format!("{} was cut: it ends within its header", source.name())).into()
+        }
+        Error::NotAnEnvelope => anyhow!(
+            "{} is nothing that pqc encrypt made: pqc inspect tells what a file is",
+            source.name()
+        ),
+        Error::UnknownFormat { .. } => {
+            anyhow!("{} was altered, or made by a later version of pqc: {error}", source.name())
+        }
         Error::EnvelopeOpener { expected: "a passphrase" } => {
             anyhow!(
                 "it is encrypted to a passphrase: give --passphrase or --passphrase-file, and no --identity"

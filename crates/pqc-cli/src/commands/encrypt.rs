@@ -1,11 +1,11 @@
 //! `pqc encrypt`: a file of any length for its recipients, in constant memory.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use pqc_core::envelope::{self, Recipients};
 use pqc_core::{EncapsulationKey, PassphraseParameters, SecretVec, SigningKey};
 use serde::Serialize;
@@ -28,6 +28,9 @@ pub(crate) async fn run(args: EncryptArgs, output: Output) -> anyhow::Result<()>
     // Nobody types a passphrase in vain, and no unfinished file lies there while one is asked for.
     Destination::check(&args.output, args.force)?;
     let report = Report::of_stream(&args.output, output)?;
+    if input_file::is_stdin(&args.output) && !args.armor && io::stdout().is_terminal() {
+        bail!("a terminal shows no bytes: give a file with --output, or --armor");
+    }
     let to = To::read(&args)?;
     let recipients = to.count();
     let signed_with = to.signer.as_ref().map(|key| key.algorithm().name());
@@ -114,14 +117,14 @@ fn seal(to: &To, source: &Source, mut plain: Ahead, writer: Armor) -> Result<u64
             let writer = envelope::signing_writer(writer, &recipients, signer, PURPOSE, rng);
             let mut writer = writer.map_err(Failed::Core)?;
             let bytes = copy(&mut plain, &mut writer)?;
-            source.check_unchanged(bytes).map_err(Failed::Read)?;
+            source.check_unchanged().map_err(Failed::Read)?;
             writer.finish(rng).map(|writer| (writer, bytes))
         }
         None => {
             let writer = envelope::writer(writer, &recipients, PURPOSE, rng);
             let mut writer = writer.map_err(Failed::Core)?;
             let bytes = copy(&mut plain, &mut writer)?;
-            source.check_unchanged(bytes).map_err(Failed::Read)?;
+            source.check_unchanged().map_err(Failed::Read)?;
             writer.finish().map(|writer| (writer, bytes))
         }
     };
@@ -139,6 +142,7 @@ fn copy(from: &mut Ahead, to: &mut impl Write) -> Result<u64, Failed> {
         }
         to.write_all(&piece).map_err(Failed::Write)?;
         bytes = bytes.saturating_add(piece.len() as u64);
+        from.give_back(piece);
     }
 }
 

@@ -15,6 +15,7 @@ use crate::new_file::{NewFile, Report};
 use crate::output::{Human, Output};
 use crate::signed_files::{self, Comparison, Fault};
 use crate::signing_form::SigningForm;
+use crate::source::Source;
 use crate::{input_file, key_files, key_pair};
 
 /// Does what was asked.
@@ -59,9 +60,13 @@ fn sign(args: &SignArgs, output: Output) -> anyhow::Result<()> {
             filled.push(manifest_out.fill(&manifest)?);
             signature
         }
-        (None, [file, ..]) => input_file::open(file)
-            .and_then(|mut message| sign(&mut message))
-            .with_context(|| format!("cannot sign {}", input_file::name(file)))?,
+        (None, [file, ..]) => {
+            let source = Source::open(file)?;
+            let signed = sign(&mut source.reader()?);
+            signed
+                .and_then(|signature| source.check_unchanged().map(|()| signature))
+                .with_context(|| format!("cannot sign {}", source.name()))?
+        }
         (None, []) => bail!("there is no FILE to sign"),
     };
     filled.push(signature_out.fill(signature.as_bytes())?);

@@ -45,8 +45,16 @@ impl Checked {
     /// The object that `line` prints; `verb` is how it begins.
     #[track_caller]
     fn run(&mut self, verb: &str, rest: &str) -> Value {
+        self.ended(0, verb, rest)
+    }
+
+    /// The same with this exit status.
+    #[track_caller]
+    fn ended(&mut self, code: i32, verb: &str, rest: &str) -> Value {
         let line = format!("--json {verb} {rest}");
-        let printed = self.folder.pqc(&line.split_whitespace().collect::<Vec<_>>());
+        let output = self.folder.run(&line.split_whitespace().collect::<Vec<_>>(), b"");
+        assert_eq!(output.status.code(), Some(code), "{line}: {output:?}");
+        let printed = String::from_utf8(output.stdout).unwrap();
         assert_eq!(printed.lines().count(), 1, "{line}: {printed}");
         let object: Value = serde_json::from_str(&printed).unwrap();
         let written = self.written.get(verb).map_or("", String::as_str);
@@ -146,6 +154,11 @@ fn keys_and_files(all: &mut Checked) {
     all.run("sig keygen", "--out s.pem --public s.pub");
     all.run("sig sign", "--key s.pem --out sig text");
     all.run("sig verify", "--public-key s.pub --signature sig text");
+    all.run("sig sign", "--key s.pem --manifest sums --out sums.sig text me.pub");
+    all.folder.write("text", "another text\n");
+    let altered = "--public-key s.pub --manifest sums --signature sums.sig";
+    let verdict = all.ended(1, "sig verify", altered);
+    assert_eq!(verdict["faults"].as_array().unwrap().len(), 1);
     all.run("encrypt", "-r me.pub --sign-with s.pem -o text.pqc text");
     all.run("decrypt", "-i me.pem --verify-with s.pub -o back text.pqc");
     for file in ["text.pqc", "me.pub", "s.pem", "sig", "c", "data/root-token"] {

@@ -180,7 +180,6 @@ fn every_verb_has_its_json() {
 fn a_no_is_status_1_with_what_there_is_to_do() {
     let desk = Desk::new().with_key();
     let by = |token: &str, line: &str, why: &str| desk.by(token, line).refused(1, why);
-    by("root.token", "token new --attempts 0", "expire_after_attempts");
     desk.lent("narrow", "--attempts 9 --operations verify");
     by("narrow", "token new", "`pqc remote token self` says");
     by("narrow", "aes encrypt --out o note.txt", "The token may not do this.");
@@ -222,8 +221,8 @@ fn a_key_by_another_issuers_word_is_not_taken() {
     let desk = Desk::new().with_key();
     let issuer = Issuer::new(SignatureAlgorithm::MlDsa65);
     fs::write(desk.path("issuer.jwks"), issuer.public()).unwrap();
-    desk.remote("kem generate --public p --attestation-out a").refused(1, "--issuer has to be");
-    desk.remote(ENCAPSULATE).refused(1, "--issuer has to be");
+    desk.remote("kem generate --public p --attestation-out a").refused(1, "--issuer is not");
+    desk.remote(ENCAPSULATE).refused(1, "--issuer is not");
     assert!(!desk.path("p").exists() && !desk.path("k").exists() && !desk.path("c").exists());
 
     // Pinned in PEM, as other programs write it; and not pinned, with a warning.
@@ -251,8 +250,9 @@ fn a_key_by_another_issuers_word_is_not_taken() {
 fn a_key_that_the_client_keeps_is_written_once() {
     let desk = Desk::of(shared().account_with_custody("client"));
     let generate = "kem generate --public me.pub.pem --attestation-out me.att";
-    desk.remote(generate).refused(2, "there is no --secret-out for this one");
-    assert!(!desk.path("me.pub.pem").exists());
+    // Without a place for it the server keeps it, whatever the account has by itself.
+    let kept = desk.remote("kem generate --public p --attestation-out a --json").json();
+    assert_eq!(kept["custody"], "server");
     desk.remote(&format!("{generate} --custody client")).refused(2, "--secret-out");
     let made = desk.remote(&format!("{generate} --secret-out me.pem --json")).json();
     assert_eq!(made["custody"], "client");
@@ -264,10 +264,9 @@ fn a_key_that_the_client_keeps_is_written_once() {
     let ciphertext = Ciphertext::from_bytes(&desk.read("c")).unwrap();
     let received = secret.decapsulate(&ciphertext).unwrap();
     assert_eq!(received.expose_bytes().as_slice(), desk.read("k"));
-    // A server that keeps it leaves no empty file.
-    let kept = "kem generate --custody server --public p --attestation-out a --secret-out s";
-    desk.remote(kept).ended(0);
-    assert!(!desk.path("s").exists());
+    let kept = "kem generate --custody server --public o --attestation-out o2 --secret-out s";
+    desk.remote(kept).refused(2, "--secret-out is for --custody client");
+    assert!(!desk.path("s").exists() && !desk.path("o").exists());
 }
 
 #[test]
@@ -309,6 +308,9 @@ fn what_is_wrong_here_is_said_before_an_attempt_is_spent() {
         (&format!("sign --context {long} --out o note.txt"), "at most 255 bytes"),
         ("sign --algorithm RSA --out o note.txt", "ML-DSA-44"),
         ("token new --operations fly", "kem.generate"),
+        ("token new --attempts 0", "--attempts"),
+        ("token new --expiry 2d", "--expiry"),
+        ("token new --expiry 25h", "a day at most"),
     ] {
         let run = desk.by("lent", line).ended(2);
         assert!(run.stderr.contains(why), "{line}: {run:?}");
@@ -378,7 +380,7 @@ fn who_cannot_be_asked_is_status_2() {
 }
 
 #[test]
-fn the_command_line_wins_over_the_environment_and_that_over_the_profile() {
+fn the_command_line_wins_over_the_profile_and_that_over_the_environment() {
     let desk = Desk::new();
     let (url, nowhere) = (desk.server.url(), "http://127.0.0.1:9");
     fs::create_dir_all(desk.path("config/pqc")).unwrap();
@@ -399,8 +401,9 @@ fn the_command_line_wins_over_the_environment_and_that_over_the_profile() {
     assert_eq!(with(&[], &format!("{generate} --profile right")).json()["pinned"], true);
     let env = [("PQC_SERVER", url.as_str()), ("PQC_TOKEN_FILE", "root.token")];
     with(&env, token_self).ended(0);
-    with(&env, &format!("--profile wrong {token_self}")).ended(0);
-    with(&[("PQC_SERVER", nowhere)], &format!("--profile right {token_self}")).ended(2);
+    // The token of a profile goes to its server, and to no other.
+    with(&env, &format!("--profile wrong {token_self}")).refused(2, "none");
+    with(&[("PQC_SERVER", nowhere)], &format!("--profile right {token_self}")).ended(0);
     let typed = format!("--server {nowhere} --profile right {token_self}");
     with(&env, &typed).refused(2, "no answer from the server");
 

@@ -117,10 +117,10 @@ kinds! {
         "give it where a secret key is asked for; its passphrase tells which algorithm it has";
     /// A public key of another algorithm, or one that is broken.
     UnknownPublicKey: "public key that is not read here",
-        "none of this program's verbs takes it";
+        "no verb of this program takes it";
     /// A private key of another algorithm, or one that is broken. Secret.
     UnknownPrivateKey: "private key that is not read here",
-        "secret: none of this program's verbs takes it";
+        "secret: only pqc serve may take it (--tls-key)";
     /// A set of public keys in JSON (RFC 7517).
     KeySet: "JSON Web Key Set",
         "public: a server's issuer keys; pin them by their fingerprints (pqc issuer trust)";

@@ -67,12 +67,14 @@ pub fn inspect(start: &[u8], length: u64) -> Vec<Description> {
 fn of_text(text: &str) -> Vec<Description> {
     let bytes = text.as_bytes();
     let text = text.trim_ascii();
-    if let Ok(token) = TokenValue::parse(text) {
+    // As a file of a token is read: what stands behind its first line is somebody's note.
+    let first = text.lines().next().unwrap_or_default().trim_ascii();
+    if let Ok(token) = TokenValue::parse(first) {
         let kind = match token.kind() {
             TokenKind::Root => Kind::RootToken,
             TokenKind::Temporary => Kind::TemporaryToken,
         };
-        return vec![Description::new(kind, Encoding::Text, text.len())];
+        return vec![Description::new(kind, Encoding::Text, first.len())];
     }
     if text.starts_with(AUDIT_EXPORT) {
         return vec![Description::new(Kind::AuditExport, Encoding::Json, bytes.len())];

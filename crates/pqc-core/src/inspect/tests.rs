@@ -167,7 +167,7 @@ fn keys_of_other_kinds_are_said_to_be_no_keys_of_ours() {
 #[test]
 fn texts_are_told() {
     let token = TokenValue::generate(TokenKind::Root, &mut SysRng).unwrap().expose_text();
-    for text in [token.to_string(), format!("{}\n", *token)] {
+    for text in [token.to_string(), format!("{}\n", *token), format!("{}\r\nof bob\n", *token)] {
         let found = certain(text.as_bytes(), Kind::RootToken, Encoding::Text);
         assert!(!format!("{found:?}").contains(&token[6..]));
     }

@@ -5,9 +5,19 @@ use pqc_client::{Attempt, Error, Refusal};
 
 use crate::exit::Told;
 
+/// The same of a call that only looks, and can have done nothing.
+pub(super) fn told_of_look(error: Error) -> anyhow::Error {
+    told_with(error, false)
+}
+
 /// The error of a call as that of a verb: status 1 if the server or the check of its answer says no,
 /// 2 if there is nobody who could say anything, or what is asked for cannot be.
 pub(super) fn told(error: Error) -> anyhow::Error {
+    let may_be_done = error.attempt() == Attempt::Unknown && !matches!(error, Error::Tls { .. });
+    told_with(error, may_be_done)
+}
+
+fn told_with(error: Error, may_be_done: bool) -> anyhow::Error {
     let is_no = match &error {
         Error::Attestation(_) => true,
         // Of a pqc server: others say 404 too.
@@ -17,7 +27,6 @@ pub(super) fn told(error: Error) -> anyhow::Error {
         }
         _ => false,
     };
-    let may_be_done = error.attempt() == Attempt::Unknown && !matches!(error, Error::Tls { .. });
     let next = next_step(&error);
     let error = anyhow::Error::new(error);
     let mut line = format!("{error:#}");
@@ -40,7 +49,8 @@ fn next_step(error: &Error) -> Option<&'static str> {
         }
         Error::NotUnderstood { .. } => "is --server the URL of a pqc server?",
         Error::Attestation(pqc_core::Error::UntrustedIssuer) => {
-            "--issuer has to be what `pqc issuer show --json` prints beside the server that made the key"
+            "the key or its attestation was altered, or --issuer is not what `pqc issuer show --json` \
+             prints beside the server that made the key"
         }
         Error::PlainHttp { .. } => "give an https:// URL",
         _ => return None,
@@ -80,7 +90,7 @@ mod tests {
     #[test]
     fn a_no_is_told_from_nobody_answering() {
         let no = told(Error::Attestation(pqc_core::Error::UntrustedIssuer));
-        assert!(is_no(&no) && no.to_string().contains("--issuer has to be"), "{no}");
+        assert!(is_no(&no) && no.to_string().contains("--issuer is not"), "{no}");
         let plain = told(Error::PlainHttp { host: "pqc.example".to_owned() });
         assert!(!is_no(&plain) && plain.to_string().ends_with("give an https:// URL"));
         let gone = Error::Connection { attempt: Attempt::Unknown, cause: "reset".into() };

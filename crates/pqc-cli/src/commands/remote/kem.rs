@@ -26,6 +26,9 @@ pub(super) async fn generate(
     args: RemoteGenerateArgs,
     output: Output,
 ) -> anyhow::Result<()> {
+    if args.custody == Some(Keeper::Server) && args.secret_out.is_some() {
+        bail!("--secret-out is for --custody client: the server gives no key away that it keeps");
+    }
     let public = NewFile::public(&args.public, args.force)?;
     let attestation = NewFile::public(&args.attestation_out, args.force)?;
     let secret_out = match &args.secret_out {
@@ -38,9 +41,10 @@ pub(super) async fn generate(
     let issuers = remote.issuers().await?;
     let request = NewKeyPair {
         algorithm: args.algorithm,
-        custody: args.custody.map(|keeper| match keeper {
-            Keeper::Server => Custody::Server,
-            Keeper::Client => Custody::Client,
+        // Said in any case: what the account has by itself could be a secret key that nobody keeps.
+        custody: Some(match (args.custody, &args.secret_out) {
+            (Some(Keeper::Client), _) | (None, Some(_)) => Custody::Client,
+            (Some(Keeper::Server), _) | (None, None) => Custody::Server,
         }),
     };
     let pair = remote.client.generate_key_pair(&request, &issuers.keys).await.map_err(told)?;
@@ -51,8 +55,8 @@ pub(super) async fn generate(
             filled.push(file.fill(PrivateKey::from(secret).to_pem()?.as_bytes())?);
         }
         (Some(_), None) => bail!(
-            "the account keeps its secret keys itself, and there is no --secret-out for this one: \
-             nothing was written, and nobody has it"
+            "the server gave the secret key away, though it was to keep it: nothing was written, and \
+             nobody has it"
         ),
         // The server keeps it, and no file is made.
         (None, _) => {}

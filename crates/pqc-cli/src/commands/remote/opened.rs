@@ -42,11 +42,12 @@ impl Remote {
     /// # Errors
     /// The server or the token is not named; a file cannot be read, or holds something else.
     pub(super) fn open(options: RemoteOptions) -> anyhow::Result<Self> {
-        let options = options.or(from_environment(|name| env::var_os(name))?);
+        // A profile is one server with its token: the environment does not come between them.
         let options = match options.profile.clone() {
             Some(name) => options.or(profile::read(&name)?),
             None => options,
         };
+        let options = options.or(from_environment(|name| env::var_os(name))?);
         let server = options.server.context(
             "which server? name it with --server URL, PQC_SERVER, or --profile NAME and its file",
         )?;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use pqc_client::SigningKeyChoice;
 use pqc_core::Signature;
 use pqc_core::keyfile::PublicKey;
@@ -60,6 +60,14 @@ pub(super) async fn verify(
     let signature = remote.input.bytes(&args.signature, "the signature", MAX_SIGNATURE_BYTES)?;
     let signature =
         Signature::from_bytes(&signature).with_context(|| remote.input.name(&args.signature))?;
+    if signature.algorithm() != key.algorithm() {
+        bail!(
+            "{} is of {}, and the key of {}: give the key that signed",
+            remote.input.name(&args.signature),
+            signature.algorithm(),
+            key.algorithm()
+        );
+    }
     let data = remote.input.bytes(&args.file, "what was signed", MAX_DATA_BYTES)?;
 
     let verified = remote.client.verify(&data, &args.context, &key, &signature).await;

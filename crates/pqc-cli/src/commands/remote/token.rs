@@ -2,15 +2,18 @@
 
 use std::io::{self, Write};
 
+use anyhow::bail;
 use pqc_client::{NewToken, TokenInfo};
 use pqc_core::Timestamp;
 use pqc_core::token::{OperationSet, TokenKind};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
-use super::failure::told;
+use super::failure::{told, told_of_look};
 use super::opened::Remote;
 use crate::args::RemoteTokenArgs;
 use crate::commands::rfc3339;
+use crate::new_file::{NewFile, output_name};
 use crate::output::{Human, Output};
 
 /// Mints a temporary token.
@@ -26,6 +29,10 @@ pub(super) async fn new(
         Some(names) => Some(OperationSet::from_names(names.iter().map(|name| name.trim()))?),
         None => None,
     };
+    if args.expiry.0 > A_DAY {
+        bail!("--expiry is a day at most (24h)");
+    }
+    let file = args.out.as_deref().map(|path| NewFile::secret(path, args.force)).transpose()?;
     let request = NewToken {
         lifetime_seconds: Some(args.expiry.0),
         attempts: Some(args.attempts),
@@ -34,33 +41,47 @@ pub(super) async fn new(
         label: args.label,
     };
     let minted = remote.client.new_token(&request).await.map_err(told)?;
-    let shown = Temporary {
-        token: &minted.token.expose_text(),
-        expires_at: minted.expires_at.seconds(),
-        attempts: minted.attempts,
+    let text = minted.token.expose_text();
+    let (expires_at, attempts) = (minted.expires_at.seconds(), minted.attempts);
+    let Some(file) = file else {
+        let shown = Temporary { token: Some(&text), file: None, expires_at, attempts };
+        return output.show_once(&shown, "mint another; this one ends by itself");
     };
-    output.show_once(&shown, "mint another; this one ends by itself")
+    file.fill(Zeroizing::new(format!("{}\n", *text)).as_bytes())?.appear()?;
+    let file = args.out.as_deref().map(output_name);
+    output.show(&Temporary { token: None, file, expires_at, attempts })
 }
+
+const A_DAY: u64 = 24 * 60 * 60;
 
 /// Shows what the token is.
 ///
 /// # Errors
 /// As [`new`].
 pub(super) async fn itself(remote: &Remote, output: Output) -> anyhow::Result<()> {
-    let info = remote.client.token_self().await.map_err(told)?;
+    let info = remote.client.token_self().await.map_err(told_of_look)?;
     output.show(&Itself::from(&info))
 }
 
 #[derive(Serialize)]
 struct Temporary<'a> {
-    token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
     expires_at: u64,
     attempts: u32,
 }
 
 impl Human for Temporary<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}", self.token)
+        match (self.token, &self.file) {
+            (Some(token), _) => writeln!(out, "{token}"),
+            (None, file) => {
+                let name = file.as_deref().unwrap_or_default();
+                writeln!(out, "{name}: a token, attempts: {}", self.attempts)
+            }
+        }
     }
 }
 
