@@ -12,7 +12,7 @@ use super::values::{self, Seconds};
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Server of `pqc remote`")]
 pub(crate) struct RemoteOptions {
-    /// The server, such as https://pqc.example; or PQC_SERVER names it
+    /// The server, such as `https://pqc.example`; or PQC_SERVER names it
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// The file whose first line is the token; - is stdin; or PQC_TOKEN_FILE names it
