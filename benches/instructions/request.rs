@@ -19,7 +19,8 @@ use tower::ServiceExt;
 use crate::case::Case;
 use crate::seeded::Seeded;
 
-const RUNS: u32 = 40;
+/// So many that what the service does now and then by itself is a small part of them.
+const RUNS: u32 = 300;
 /// Of the cache of keys, in bytes.
 const ROOM: u64 = 1 << 20;
 const NO_ROOM: u64 = 0;
