@@ -12,7 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use pqc_core::SecretVec;
 use serde::Serialize;
 
-use crate::destination::is_pipe_or_terminal;
+use crate::destination::{Destination, is_pipe_or_terminal};
 use crate::exit::OutputCut;
 use crate::input_file;
 use crate::output::{self, Human, Output};
@@ -57,10 +57,7 @@ impl<'a> NewFile<'a> {
     fn new(path: &'a Path, force: bool, is_secret: bool) -> anyhow::Result<Self> {
         let existing = if force { Existing::Replace } else { Existing::Keep };
         let file = Self { path, existing, is_secret };
-        if !file.is_stdout() && !is_pipe_or_terminal(path) {
-            // Gone again at once: it was only to be seen that there can be one.
-            Unnamed::beside(path, existing).map_err(|error| cannot_write(path, &error))?;
-        }
+        Destination::check(path, force)?;
         Ok(file)
     }
 

@@ -7,22 +7,16 @@ use anyhow::Context;
 use pqc_core::acvp::{self, Answers, Report};
 
 use crate::exit::Refused;
+use crate::input_file;
 use crate::output::{self, Human, Output};
-use crate::private_file;
 
 /// Prints the answers to the prompt in the file, also when some are missing.
 ///
 /// # Errors
 /// [`Refused`]: a case was not answered. Otherwise the file cannot be read or is no prompt.
 pub(crate) fn run(file: &Path, output: Output) -> anyhow::Result<()> {
-    let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
-    let prompt = if file == Path::new("-") {
-        private_file::read_from(io::stdin().lock(), MAX_PROMPT_BYTES)
-    } else {
-        private_file::read(file, MAX_PROMPT_BYTES)
-    };
-    let prompt = prompt.with_context(|| format!("cannot read {name}"))?;
-    let answers = acvp::answer(&prompt).context(name)?;
+    let prompt = input_file::read(file, MAX_PROMPT_BYTES)?;
+    let answers = acvp::answer(&prompt).with_context(|| input_file::name(file))?;
     drop(prompt);
     output.show(&answers)?;
 

@@ -5,11 +5,10 @@ use std::io;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use pqc_core::keyfile::PublicKey;
 use pqc_core::{EncapsulationKey, Field, Secret, VerifyingKey};
 use zeroize::Zeroizing;
 
-use crate::{key_files, private_file};
+use crate::{input_file, key_files, private_file};
 
 /// Reads files, and stdin once.
 #[derive(Debug, Default)]
@@ -36,7 +35,7 @@ impl Input {
 
     /// What people call the file.
     pub(super) fn name(&self, file: &Path) -> String {
-        if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() }
+        input_file::name(file)
     }
 
     /// All bytes of a file, if they are no more than `limit`. They may be secret.
@@ -87,17 +86,8 @@ impl Input {
     /// # Errors
     /// As [`Self::encapsulation_key`].
     pub(super) fn verifying_key(&mut self, file: &Path) -> anyhow::Result<VerifyingKey> {
-        let bytes = self.bytes(file, "the public key", MAX_KEY_BYTES)?;
-        let name = self.name(file);
-        let text = std::str::from_utf8(&bytes).unwrap_or_default();
-        match PublicKey::from_pem(text) {
-            Ok(PublicKey::Verifying(key)) => Ok(key),
-            Ok(_) => bail!("{name} holds a key that encapsulates: give one that verifies (ML-DSA)"),
-            Err(_) if text.contains("PRIVATE KEY-----") => {
-                bail!("{name} holds a secret key: give the public one")
-            }
-            Err(error) => Err(error).context(name),
-        }
+        self.claim(file, "the public key")?;
+        key_files::verifying_key(file)
     }
 }
 
