@@ -20,6 +20,8 @@ mod encrypted_files;
 mod examples;
 mod inspect;
 mod interop;
+#[cfg(unix)]
+mod interrupted_files;
 mod json;
 mod kem;
 mod run;
