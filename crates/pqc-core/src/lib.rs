@@ -20,6 +20,7 @@
 //! * [`seal`]: secrets at rest under a master key; [`passphrase`]: one made from a passphrase.
 //! * [`token`]: token values and the policy that admits or refuses a call; [`replay`]: the same
 //!   answer again for who repeats one.
+//! * [`session`]: what a browser's cookie holds, and whether its session lives.
 //! * [`secret`]: the types that hold secrets; [`id`] and [`time`]: those that do not.
 //! * [`error`]: everything that can go wrong, grouped by who must act.
 //! * [`selftest`]: known answers, run before a program trusts this build.
@@ -128,6 +129,7 @@ pub mod replay;
 pub mod seal;
 pub mod secret;
 pub mod selftest;
+pub mod session;
 pub mod sign;
 pub mod stream;
 pub mod time;

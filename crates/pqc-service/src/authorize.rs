@@ -182,6 +182,13 @@ impl Caller {
     }
 }
 
+impl From<Authorized> for Caller {
+    /// Who it is, without the right.
+    fn from(Authorized(caller): Authorized) -> Self {
+        caller
+    }
+}
+
 impl Authorized {
     /// Whether the token's scope allows the key that the call uses; `None` is one that is not
     /// stored here.

@@ -21,6 +21,8 @@ pub struct Round {
     pub keys_removed: u64,
     /// How many kept answers were removed.
     pub answers_removed: u64,
+    /// How many sessions were removed.
+    pub sessions_removed: u64,
     /// Whether nothing was left to do.
     pub is_done: bool,
 }
@@ -28,7 +30,8 @@ pub struct Round {
 impl Service {
     /// One round: removes some of the tokens that ended more than 60 seconds ago (until then, the
     /// use of a spent token can be told from that of an unknown one), as many as 100,000, some of
-    /// the destroyed keys whose grace is over, and some of the answers that are kept no longer.
+    /// the destroyed keys whose grace is over, some of the answers that are kept no longer, and some
+    /// of the sessions whose time is over.
     ///
     /// # Errors
     /// Those of the store. What was removed by then is removed.
@@ -36,10 +39,13 @@ impl Service {
         let (tokens_removed, no_token_is_left) = self.remove_ended_tokens().await?;
         let keys_removed = self.purge_destroyed_keys(BATCH).await?.keys;
         let answers_removed = self.remove_ended_answers().await?;
+        let now = self.store.now().await?;
+        let sessions_removed = self.store.remove_ended_sessions(&By::SERVER, now, BATCH).await?;
         let is_done = no_token_is_left
-            && keys_removed < u64::from(BATCH)
-            && answers_removed < u64::from(BATCH);
-        Ok(Round { tokens_removed, keys_removed, answers_removed, is_done })
+            && [keys_removed, answers_removed, sessions_removed]
+                .iter()
+                .all(|removed| *removed < u64::from(BATCH));
+        Ok(Round { tokens_removed, keys_removed, answers_removed, sessions_removed, is_done })
     }
 
     /// Calls that began just before have the time to end.
@@ -96,10 +102,10 @@ impl Service {
         self.key_cache.forget_unused();
         match self.housekeeping_step().await {
             Ok(round) => {
-                let Round { tokens_removed, keys_removed, answers_removed, .. } = round;
-                if tokens_removed > 0 || keys_removed > 0 || answers_removed > 0 {
-                    let (tokens, keys, answers) = (tokens_removed, keys_removed, answers_removed);
-                    tracing::debug!(tokens, keys, answers, "removed what ended");
+                let (tokens, keys) = (round.tokens_removed, round.keys_removed);
+                let (answers, sessions) = (round.answers_removed, round.sessions_removed);
+                if [tokens, keys, answers, sessions].iter().any(|removed| *removed > 0) {
+                    tracing::debug!(tokens, keys, answers, sessions, "removed what ended");
                 }
                 *fails = false;
                 Some(round)

@@ -26,6 +26,7 @@ mod quota;
 pub mod replay;
 pub mod rotation;
 pub mod service;
+pub mod sessions;
 pub mod store;
 pub mod tokens;
 pub mod usage;
@@ -39,8 +40,10 @@ pub use key_cache::{CacheFigures, LookupFigures};
 pub use master_rotation::{MasterKeyStatus, Rotation};
 pub use masters::MasterSecret;
 pub use service::{Service, Settings};
+pub use sessions::{Session, SignedIn};
 pub use store::postgres::PostgresStore;
 pub use store::sqlite::SqliteStore;
 pub use store::{
-    AccountRecord, Distribution, KeyInfo, KeyRecord, Purged, Store, StoreFigures, TokenRecord,
+    AccountRecord, Distribution, KeyInfo, KeyRecord, Purged, SessionRecord, Store, StoreFigures,
+    TokenRecord,
 };

@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
 use pqc_core::replay::ReplayId;
 use pqc_core::seal::RecordKind;
+use pqc_core::session::SessionHash;
 use pqc_core::token::{Refusal, TokenHash, TokenValue};
 use pqc_core::{AccountId, KeyId, Secret, Timestamp, TokenId, VerifyingKey};
 use pqc_service::audit::Event;
@@ -20,6 +21,7 @@ use pqc_service::store::copy::Row;
 use pqc_service::store::replay::{Claimed, Effect, KeptAnswer, NONCE_BYTES, NewClaim};
 use pqc_service::store::{
     KeyInfo, MasterKeyRecord, MasterRotation, NewMasterKey, NumberedKey, Purged, Resealed,
+    SessionRecord,
 };
 use pqc_service::usage::{CounterId, UsageCount, UsagePlace, UsageQuery, UsageSum};
 use pqc_service::{
@@ -132,6 +134,10 @@ store_that_may_fail! {
     change keep_answer(by: &By, answer: KeptAnswer, effect: Effect) -> bool;
     read kept_answers(account: AccountId, now: Timestamp, at_most: u64) -> u64;
     change remove_ended_answers(by: &By, before: Timestamp, limit: u32) -> u64;
+    change begin_session(by: &By, session: SessionRecord) -> bool;
+    read session(hash: &SessionHash) -> Option<(SessionRecord, TokenRecord, AccountRecord)>;
+    change end_session(by: &By, account: AccountId, hash: &SessionHash) -> bool;
+    change remove_ended_sessions(by: &By, before: Timestamp, limit: u32) -> u64;
     change record(by: &By, event: Event) -> ();
     read audit_rows(after: Option<(ChainId, u64)>, limit: u32) -> Vec<(ChainHead, Entry)>;
     read audit_of(account: AccountId, before: Option<u64>, limit: u32) -> Vec<(u64, Entry)>;

@@ -126,6 +126,10 @@ impl Write {
             Self::RemoveEndedTokens { account, .. } => {
                 done("token.remove").of(*account).saying(format!("{rows} tokens that had ended"))
             }
+            Self::BeginSession(session) => {
+                done("session.begin").of(session.account).token(session.token)
+            }
+            Self::EndSession { account, .. } => done("session.end").of(*account),
             Self::Record(event) => event.clone(),
             Self::KeepAnswer { effect, .. } => return effect.as_ref()?.event(rows),
             Self::AddCheckpoint { .. }
@@ -133,7 +137,8 @@ impl Write {
             | Self::ReleaseAllClaims
             | Self::DropClaim { .. }
             | Self::ReleaseClaim { .. }
-            | Self::RemoveEndedAnswers { .. } => return None,
+            | Self::RemoveEndedAnswers { .. }
+            | Self::RemoveEndedSessions { .. } => return None,
         })
     }
 }

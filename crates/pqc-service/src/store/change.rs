@@ -5,6 +5,7 @@ use pqc_core::{AccountId, Timestamp, TokenId};
 
 use super::replay;
 use super::rows::{self, millis, token_kind_name};
+use super::sessions;
 use super::sql::{Arg, Writes, bytes, integer, text};
 use super::usage;
 use super::writer::{Failure, Write};
@@ -28,6 +29,7 @@ pub(super) async fn all_or_none(
             | Write::ReplaceRootToken { .. }
             | Write::BeginMasterRotation { .. }
             | Write::KeepAnswer { .. }
+            | Write::BeginSession(_)
     );
     if !several {
         return make(db, write, now).await;
@@ -77,7 +79,12 @@ async fn make(
         }
         Write::SetDisabled { account, disabled } => {
             let args = [bytes(account.as_bytes()), integer(*disabled)];
-            db.execute("UPDATE accounts SET disabled = $2 WHERE id = $1", &args).await?
+            let sql = "UPDATE accounts SET disabled = $2 WHERE id = $1";
+            let changed = db.execute(sql, &args).await?;
+            if *disabled {
+                sessions::end_of_account(db, *account).await?;
+            }
+            changed
         }
         Write::InsertToken(token) => return insert_token(db, token).await,
         Write::MintToken { token, by } => {
@@ -89,6 +96,7 @@ async fn make(
         Write::ReplaceRootToken { token, revoke_temporary } => {
             revoke_tokens(db, token.account, *revoke_temporary, now).await?;
             replay::end_of_account(db, token.account, *revoke_temporary).await?;
+            sessions::end_of_account(db, token.account).await?;
             return insert_token(db, token).await;
         }
         Write::RevokeToken { account, token } => {
@@ -154,6 +162,11 @@ async fn make(
         Write::ReleaseClaim { id, nonce } => replay::release(db, id, nonce).await?,
         Write::RemoveEndedAnswers { before, limit } => {
             replay::remove_ended(db, *before, *limit).await?
+        }
+        Write::BeginSession(session) => sessions::begin(db, session).await?,
+        Write::EndSession { account, hash } => sessions::end(db, *account, hash).await?,
+        Write::RemoveEndedSessions { before, limit } => {
+            sessions::remove_ended(db, *before, *limit).await?
         }
         // What it is made of has a mark to go back to, where it is carried out.
         Write::KeepAnswer { .. } => 0,

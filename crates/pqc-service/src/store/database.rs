@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
 use pqc_core::replay::ReplayId;
 use pqc_core::seal::RecordKind;
+use pqc_core::session::SessionHash;
 use pqc_core::token::{Refusal, TokenHash};
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 use tokio::sync::mpsc;
@@ -19,7 +20,7 @@ use super::sql::Reads;
 use super::writer::{Engine, Write, Writer};
 use super::{
     AccountRecord, KeyInfo, KeyRecord, MasterKeyRecord, MasterRotation, NewMasterKey, NumberedKey,
-    Purged, Resealed, Store, TokenRecord, copy, read,
+    Purged, Resealed, SessionRecord, Store, TokenRecord, copy, read, sessions,
 };
 use crate::account::Custody;
 use crate::audit::{By, Event};
@@ -307,6 +308,39 @@ impl<D: Database> Store for D {
         // Most of the time there is nothing to do, and that costs no transaction.
         match read::has_ended_answer(self.readers(), before).await? {
             true => self.writer().count(by, Write::RemoveEndedAnswers { before, limit }).await,
+            false => Ok(0),
+        }
+    }
+
+    async fn begin_session(&self, by: &By, session: SessionRecord) -> Result<bool, Error> {
+        self.writer().write(by, Write::BeginSession(session)).await
+    }
+
+    async fn session(
+        &self,
+        hash: &SessionHash,
+    ) -> Result<Option<(SessionRecord, TokenRecord, AccountRecord)>, Error> {
+        sessions::find(self.readers(), hash).await
+    }
+
+    async fn end_session(
+        &self,
+        by: &By,
+        account: AccountId,
+        hash: &SessionHash,
+    ) -> Result<bool, Error> {
+        self.writer().write(by, Write::EndSession { account, hash: *hash }).await
+    }
+
+    async fn remove_ended_sessions(
+        &self,
+        by: &By,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, Error> {
+        // As above.
+        match sessions::has_ended(self.readers(), before).await? {
+            true => self.writer().count(by, Write::RemoveEndedSessions { before, limit }).await,
             false => Ok(0),
         }
     }

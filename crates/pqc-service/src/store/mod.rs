@@ -17,6 +17,7 @@ mod read;
 pub mod replay;
 mod rows;
 mod schema;
+mod sessions;
 mod sql;
 pub mod sqlite;
 mod usage;
@@ -26,6 +27,7 @@ use async_trait::async_trait;
 use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
 use pqc_core::replay::ReplayId;
 use pqc_core::seal::RecordKind;
+use pqc_core::session::SessionHash;
 use pqc_core::token::{Refusal, TokenHash, TokenState};
 use pqc_core::{
     AccountId, KeyId, PassphraseParameters, RecordName, SealedRecord, Timestamp, TokenId,
@@ -41,6 +43,7 @@ use crate::usage::{CounterId, UsageCount, UsagePlace, UsageQuery, UsageSum};
 pub use figures::{Distribution, StoreFigures};
 use replay::{Claimed, Effect, KeptAnswer, NewClaim};
 
+pub use sessions::MOST_SESSIONS;
 pub(crate) use sql::Columns;
 
 /// An account.
@@ -77,6 +80,21 @@ pub struct TokenRecord {
     pub last_used_at: Option<Timestamp>,
     /// What the policy looks at.
     pub state: TokenState,
+}
+
+/// A session of a browser: all but its value, of which only the hash is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// SHA-256 of its text.
+    pub hash: SessionHash,
+    /// The account that is signed in.
+    pub account: AccountId,
+    /// The root token that it was begun by, and ends with.
+    pub token: TokenId,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// The first moment at which it is over.
+    pub expires_at: Timestamp,
 }
 
 /// A stored key: its public part, and its secret part sealed.
@@ -435,6 +453,36 @@ pub trait Store: Send + Sync + 'static {
     /// Removes `limit` at most of the answers, of whatever account, that ended at `before` or
     /// earlier. How many it removed.
     async fn remove_ended_answers(
+        &self,
+        by: &By,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, Error>;
+
+    /// Begins a session, if its root token is still in force: it, and what may have revoked it, are
+    /// looked at in the step that begins. `false`: it is not. Of the account's sessions the newest
+    /// [`MOST_SESSIONS`] stay.
+    async fn begin_session(&self, by: &By, session: SessionRecord) -> Result<bool, Error>;
+
+    /// The session with that hash, with the token that it was begun by and its account; none, if one
+    /// of these is gone.
+    async fn session(
+        &self,
+        hash: &SessionHash,
+    ) -> Result<Option<(SessionRecord, TokenRecord, AccountRecord)>, Error>;
+
+    /// Ends a session; `false`: the account has none with that hash. Those that hang on a root token
+    /// end with its reset, those of an account when it is disabled.
+    async fn end_session(
+        &self,
+        by: &By,
+        account: AccountId,
+        hash: &SessionHash,
+    ) -> Result<bool, Error>;
+
+    /// Removes `limit` at most of the sessions, of whatever account, whose time was over at `before`
+    /// or earlier. How many it removed.
+    async fn remove_ended_sessions(
         &self,
         by: &By,
         before: Timestamp,

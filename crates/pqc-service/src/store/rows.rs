@@ -3,13 +3,14 @@
 use pqc_core::audit::{ChainHead, ChainId, Checkpoint, Entry};
 use pqc_core::replay::{RequestHash, SealedAnswer};
 use pqc_core::seal::RecordKind;
+use pqc_core::session::SessionHash;
 use pqc_core::token::{OperationSet, Scope, TokenHash, TokenKind, TokenState};
 use pqc_core::{
     AccountId, KeyId, PassphraseParameters, SealedRecord, Timestamp, TokenId, VerifyingKey,
 };
 
 use super::sql::Columns;
-use super::{AccountRecord, KeyInfo, KeyRecord, MasterKeyRecord, TokenRecord};
+use super::{AccountRecord, KeyInfo, KeyRecord, MasterKeyRecord, SessionRecord, TokenRecord};
 use crate::account::Custody;
 use crate::error::Error;
 use crate::usage::UsageSum;
@@ -108,6 +109,17 @@ pub(super) fn token(row: &impl Columns) -> Result<TokenRecord, Error> {
             account_disabled: fields.flag("a_disabled")?,
         },
     })
+}
+
+/// Of `s_created_at, s_expires_at`: the session with this hash, begun by this token.
+pub(super) fn session(
+    row: &impl Columns,
+    hash: SessionHash,
+    token: &TokenRecord,
+) -> Result<SessionRecord, Error> {
+    let fields = Fields { row, what: "a session's row" };
+    let (created_at, expires_at) = (fields.time("s_created_at")?, fields.time("s_expires_at")?);
+    Ok(SessionRecord { hash, account: token.account, token: token.id, created_at, expires_at })
 }
 
 /// Of `token`: by which a call was begun.

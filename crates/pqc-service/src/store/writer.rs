@@ -13,6 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use pqc_core::audit::ChainHead;
 use pqc_core::replay::ReplayId;
+use pqc_core::session::SessionHash;
 use pqc_core::token::{Refusal, TokenHash};
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -23,7 +24,9 @@ use self::transaction::{Answers, Changes, transact};
 use super::audited::AuditRow;
 use super::figures::StoreFigures;
 use super::replay::{Begun, Claimed, KeptAnswer, NONCE_BYTES, NewClaim};
-use super::{AccountRecord, KeyRecord, MasterRotation, NewMasterKey, Resealed, TokenRecord};
+use super::{
+    AccountRecord, KeyRecord, MasterRotation, NewMasterKey, Resealed, SessionRecord, TokenRecord,
+};
 use crate::account::Custody;
 use crate::audit::{By, Event};
 use crate::error::Error;
@@ -106,6 +109,15 @@ pub(super) enum Write {
         effect: Option<Box<Write>>,
     },
     RemoveEndedAnswers {
+        before: Timestamp,
+        limit: u32,
+    },
+    BeginSession(SessionRecord),
+    EndSession {
+        account: AccountId,
+        hash: SessionHash,
+    },
+    RemoveEndedSessions {
         before: Timestamp,
         limit: u32,
     },

@@ -176,6 +176,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         ("audit", include_str!("../migrations/postgres/0003_audit.sql")),
         ("usage", include_str!("../migrations/postgres/0004_usage.sql")),
         ("replays", include_str!("../migrations/postgres/0005_replays.sql")),
+        ("sessions", include_str!("../migrations/postgres/0006_sessions.sql")),
     ])
 });
 

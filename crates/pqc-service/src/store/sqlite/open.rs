@@ -258,6 +258,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         ("audit", include_str!("../migrations/sqlite/0003_audit.sql")),
         ("usage", include_str!("../migrations/sqlite/0004_usage.sql")),
         ("replays", include_str!("../migrations/sqlite/0005_replays.sql")),
+        ("sessions", include_str!("../migrations/sqlite/0006_sessions.sql")),
     ])
 });
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use pqc_core::Timestamp;
 use pqc_core::seal::RecordKind::SigningKey;
-use pqc_service::{By, Custody, KeyRecord, Store};
+use pqc_core::session::SessionHash;
+use pqc_service::{By, Custody, KeyRecord, SessionRecord, Store};
 
 use crate::support::{
     account_id, add_account, hash, key_pair, new_claim, on_every_store, root, temporary, token_id,
@@ -27,6 +28,14 @@ async fn nothing_of_another_account_is_seen_or_changed() {
         store.insert_key(&By::OPERATOR, key_pair(2, 2)).await.unwrap();
         assert!(store.destroy_key(&By::OPERATOR, theirs, &key_pair(2, 2).id).await.unwrap());
         store.claim(&By::OPERATOR, new_claim(2, 5, 1)).await.unwrap();
+        let session = SessionRecord {
+            hash: SessionHash::from_bytes([2; 32]),
+            account: theirs,
+            token: token_id(0),
+            created_at: Timestamp::from_millis(0),
+            expires_at: Timestamp::from_millis(1),
+        };
+        assert!(store.begin_session(&By::OPERATOR, session.clone()).await.unwrap());
         let everything = async || {
             (
                 store.account_by_name("account 2").await.unwrap().unwrap(),
@@ -37,6 +46,7 @@ async fn nothing_of_another_account_is_seen_or_changed() {
                 store.live_tokens(theirs, Timestamp::from_millis(0), 100).await.unwrap(),
                 store.stored_keys(theirs, 100).await.unwrap(),
                 store.kept_answers(theirs, Timestamp::from_millis(0), 100).await.unwrap(),
+                store.session(&session.hash).await.unwrap().unwrap(),
             )
         };
         let before = everything().await;
@@ -61,6 +71,7 @@ async fn nothing_of_another_account_is_seen_or_changed() {
             let long_ago = Timestamp::from_millis(0);
             assert!(!store.undestroy_key(&By::OPERATOR, mine, &theirs.id, long_ago).await.unwrap());
         }
+        assert!(!store.end_session(&By::OPERATOR, mine, &session.hash).await.unwrap());
         let end = Timestamp::from_millis(u64::MAX);
         assert_eq!(store.remove_ended_tokens(&By::OPERATOR, mine, end, 100).await.unwrap(), 1);
         assert_eq!(store.live_tokens(mine, Timestamp::from_millis(0), 100).await.unwrap(), 0);
@@ -89,7 +100,7 @@ async fn nothing_of_another_account_is_seen_or_changed() {
 /// Whoever adds a method that is scoped by an account adds it to the test above, and here.
 #[test]
 fn every_scoped_method_is_tried() {
-    const TRIED: [&str; 17] = [
+    const TRIED: [&str; 18] = [
         "set_custody",
         "set_disabled",
         "tokens",
@@ -97,6 +108,7 @@ fn every_scoped_method_is_tried() {
         "live_tokens",
         "remove_ended_tokens",
         "kept_answers",
+        "end_session",
         "audit_of",
         "key",
         "stored_keys",

@@ -8,6 +8,7 @@ mod keys;
 mod master_keys;
 mod replays;
 mod server;
+mod sessions;
 mod spending;
 mod tokens;
 mod usage;
