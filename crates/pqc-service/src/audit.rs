@@ -5,21 +5,27 @@
 //! by a temporary token, is written down before it is done, as `admitted`; if it then fails, a
 //! second entry says so ([`Service::spend`](crate::Service::spend) has both). Refused tokens are
 //! counted and written down once a minute. `keeper.rs` signs checkpoints, `log.rs` reads it all
-//! again.
+//! again, `find.rs` what is looked for; `watch.rs` has the server verify it.
 
+mod find;
 mod keeper;
 pub mod line;
 mod log;
 mod refusals;
+mod watch;
 
 use std::borrow::Cow;
 
+pub(crate) use find::Exports;
+pub use find::{AuditExport, AuditFilter, AuditFound};
 pub use keeper::CheckpointPolicy;
 pub(crate) use keeper::Keeper;
 pub use log::LogEntry;
 use pqc_core::audit::{Actor, Entry};
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId};
 pub(crate) use refusals::Refusals;
+pub use watch::LogState;
+pub(crate) use watch::Watch;
 
 /// Whose doing a change is.
 #[derive(Debug, Clone, PartialEq, Eq)]

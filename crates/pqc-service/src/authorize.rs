@@ -175,10 +175,22 @@ impl Caller {
         self.account.id
     }
 
+    /// That account's name.
+    #[must_use]
+    pub fn account_name(&self) -> &str {
+        &self.account.name
+    }
+
     /// Its token.
     #[must_use]
     pub fn token_id(&self) -> TokenId {
         self.token.id
+    }
+
+    /// Whether no attempt of the token was spent yet, and no session begun by it.
+    #[must_use]
+    pub fn was_never_used(&self) -> bool {
+        self.token.last_used_at.is_none()
     }
 }
 

@@ -170,7 +170,7 @@ impl Service {
     ) -> Result<SharedSecret, Error> {
         let (account, kind) = (by.account_id(), RecordKind::DecapsulationKey);
         let found = self.stored(account, public_key.key_id(), kind).await?;
-        let key = self.open_decapsulation_key(&found.ok_or(Error::UnknownKey)?).await?;
+        let key = self.open_decapsulation_key(by, &found.ok_or(Error::UnknownKey)?).await?;
         Ok(key.decapsulate(ciphertext)?)
     }
 
@@ -209,7 +209,7 @@ impl Service {
     ) -> Result<SecretVec, Error> {
         let box_key = match (key, sealed.key_id()) {
             (Some(key), _) => BoxKey::from_caller(&key),
-            (None, Some(id)) => self.account_key_by_id(by.account_id(), id).await?.box_key(),
+            (None, Some(id)) => self.account_key_by_id(by, id).await?.box_key(),
             (None, None) => return Err(pqc_core::Error::BoxAuthentication.into()),
         };
         let is_long = sealed.as_bytes().len() > LONG_TEXT_BYTES;
@@ -275,7 +275,7 @@ impl Service {
         let (account, kind) = (by.account_id(), RecordKind::SigningKey);
         if let Some(id) = choice.key_id.or(by.key()) {
             let found = self.stored(account, id, kind).await?;
-            let key = self.open_signing_key(&found.ok_or(Error::UnknownKey)?).await?;
+            let key = self.open_signing_key(by, &found.ok_or(Error::UnknownKey)?).await?;
             return match choice.algorithm {
                 Some(asked) if asked != key.algorithm() => {
                     Err(pqc_core::Error::AlgorithmMismatch {
@@ -290,7 +290,7 @@ impl Service {
         }
         let algorithm = choice.algorithm.unwrap_or(DEFAULT_SIGNATURE);
         let record = self.current_signing_key(by.by(), account, algorithm).await?;
-        self.open_signing_key(&record).await
+        self.open_signing_key(by, &record).await
     }
 
     /// As [`Self::signing_key`].
@@ -302,17 +302,14 @@ impl Service {
             }
             None => self.current_account_key(by.by(), by.account_id()).await?,
         };
-        self.open_account_key(&record).await
+        self.open_account_key(by, &record).await
     }
 
     /// A text that names no key of this account looks like any that does not authenticate.
-    async fn account_key_by_id(
-        &self,
-        account: AccountId,
-        id: [u8; 16],
-    ) -> Result<AccountKey, Error> {
-        let found = self.stored(account, KeyId::Symmetric(id), RecordKind::AesKey).await?;
-        self.open_account_key(&found.ok_or(pqc_core::Error::BoxAuthentication)?).await
+    async fn account_key_by_id(&self, by: &Admitted, id: [u8; 16]) -> Result<AccountKey, Error> {
+        let id = KeyId::Symmetric(id);
+        let found = self.stored(by.account_id(), id, RecordKind::AesKey).await?;
+        self.open_account_key(by, &found.ok_or(pqc_core::Error::BoxAuthentication)?).await
     }
 
     /// The account's key of this id, if it is of this kind.
@@ -332,8 +329,10 @@ impl Service {
 
     async fn open_decapsulation_key(
         &self,
+        by: &Admitted,
         record: &KeyRecord,
     ) -> Result<Arc<PreparedDecapsulationKey>, Error> {
+        self.note_use(by, record);
         if let Some(key) = self.key_cache.decapsulation_key(&*self.masters.in_force()?, record) {
             return Ok(key);
         }
@@ -346,7 +345,12 @@ impl Service {
         Ok(self.key_cache.keep_decapsulation_key(opened))
     }
 
-    async fn open_signing_key(&self, record: &KeyRecord) -> Result<Arc<SigningKey>, Error> {
+    async fn open_signing_key(
+        &self,
+        by: &Admitted,
+        record: &KeyRecord,
+    ) -> Result<Arc<SigningKey>, Error> {
+        self.note_use(by, record);
         if let Some(key) = self.key_cache.signing_key(&*self.masters.in_force()?, record) {
             return Ok(key);
         }
@@ -358,7 +362,12 @@ impl Service {
         Ok(self.key_cache.keep_signing_key(opened))
     }
 
-    async fn open_account_key(&self, record: &KeyRecord) -> Result<AccountKey, Error> {
+    async fn open_account_key(
+        &self,
+        by: &Admitted,
+        record: &KeyRecord,
+    ) -> Result<AccountKey, Error> {
+        self.note_use(by, record);
         let KeyId::Symmetric(id) = record.id else {
             return Err(Error::Corrupt { what: "the id of an AES key" });
         };
@@ -366,6 +375,10 @@ impl Service {
             AccountKey::open(masters, record.account, id, &record.sealed)
         };
         self.masters.open_record(record, open).await
+    }
+
+    fn note_use(&self, by: &Admitted, record: &KeyRecord) {
+        self.key_uses.note(record.account, record.id, by.now());
     }
 }
 

@@ -30,6 +30,34 @@ impl Service {
         self.store.keys(account, after, limit).await
     }
 
+    /// As [`Self::keys`], the newest first, of those before the one that was made at this time and has
+    /// this id.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn newest_keys(
+        &self,
+        account: AccountId,
+        before: Option<(Timestamp, KeyId)>,
+        limit: u32,
+    ) -> Result<Vec<KeyInfo>, Error> {
+        self.store.newest_keys(account, before, limit).await
+    }
+
+    /// Those of the account's keys whose ids, written in hex, begin so; destroyed ones included, in the
+    /// order of their ids.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn keys_that_begin(
+        &self,
+        account: AccountId,
+        hex: &str,
+        limit: u32,
+    ) -> Result<Vec<KeyInfo>, Error> {
+        self.store.keys_that_begin(account, hex, limit).await
+    }
+
     /// What is told of one of the account's keys, be it destroyed or not.
     ///
     /// # Errors

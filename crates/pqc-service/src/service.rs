@@ -7,15 +7,16 @@ use pqc_core::seal::RecordKind;
 use pqc_core::token::MintPolicy;
 use pqc_core::{AccountId, Issuer, MasterKeys, Timestamp, TrustedIssuers, VerifyingKey};
 
-use crate::audit::{By, CheckpointPolicy, Keeper, Refusals};
+use crate::audit::{By, CheckpointPolicy, Exports, Keeper, Refusals, Watch};
 use crate::error::Error;
+use crate::health::SelfTest;
 use crate::host::{Host, HostRng};
 use crate::key_cache::{CacheFigures, KeyCache};
 use crate::masters::{MasterSecret, Masters};
 use crate::quota::{Counted, Quota};
 use crate::rotation;
 use crate::store::{KeyRecord, Store, StoreFigures};
-use crate::usage::{Counter, Readers};
+use crate::usage::{Counter, KeyUses, Readers};
 
 /// What an operator sets.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +72,12 @@ pub struct Service {
     pub(crate) keeper: Keeper,
     pub(crate) key_cache: KeyCache,
     pub(crate) counter: Counter,
+    pub(crate) key_uses: KeyUses,
+    pub(crate) watch: Watch,
     pub(crate) readers: Readers,
+    pub(crate) log_readers: Readers,
+    pub(crate) exports: Exports,
+    pub(crate) self_test: SelfTest,
     issuers: RwLock<Arc<Issuers>>,
 }
 
@@ -112,7 +118,12 @@ impl Service {
             keeper,
             key_cache,
             counter,
+            key_uses: KeyUses::default(),
+            watch: Watch::default(),
             readers: Readers::default(),
+            log_readers: Readers::default(),
+            exports: Exports::default(),
+            self_test: SelfTest::default(),
             issuers,
         })
     }

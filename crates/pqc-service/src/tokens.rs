@@ -2,6 +2,7 @@
 //!
 //! A value exists in the answer that brings it into the world and nowhere else.
 
+use pqc_core::audit::Actor;
 use pqc_core::token::{OperationSet, Refusal, Scope, TokenKind, TokenState, TokenValue};
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId};
 
@@ -119,6 +120,21 @@ impl Service {
         Ok((minted, record))
     }
 
+    /// The longest lifetime that a temporary token can be given, in seconds.
+    #[must_use]
+    pub fn longest_lifetime(&self) -> u64 {
+        self.settings.mint.max_lifetime_seconds
+    }
+
+    /// How many keys an account stores, and how many of its temporary tokens live.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn holdings(&self, account: AccountId, now: Timestamp) -> Result<(u64, u64), Error> {
+        let keys = self.store.stored_keys(account, MOST_COUNTED).await?;
+        Ok((keys, self.store.live_tokens(account, now, MOST_COUNTED).await?))
+    }
+
     /// A page of the account's tokens, in the order of their making, after `after`.
     ///
     /// # Errors
@@ -130,6 +146,19 @@ impl Service {
         limit: u32,
     ) -> Result<Vec<TokenRecord>, Error> {
         self.store.tokens(account, after, limit).await
+    }
+
+    /// As [`Self::tokens`], the newest first, of those before `before`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn newest_tokens(
+        &self,
+        account: AccountId,
+        before: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<TokenRecord>, Error> {
+        self.store.newest_tokens(account, before, limit).await
     }
 
     /// Revokes a token of the account, at once and for good.
@@ -144,11 +173,20 @@ impl Service {
         }
     }
 
-    /// Revokes the account's root token and makes another. What the old one minted is revoked with
-    /// it, unless `keep_temporary`: whoever stole a root token may have minted.
+    /// Revokes all of the account's temporary tokens, at once and for good.
     ///
     /// # Errors
     /// Those of the store.
+    pub async fn revoke_all_temporary(&self, by: &By, account: AccountId) -> Result<(), Error> {
+        self.store.revoke_temporary_tokens(by, account).await.map(drop)
+    }
+
+    /// Revokes the account's root token and makes another. What the old one minted is revoked with
+    /// it, unless `keep_temporary`: whoever stole a root token may have minted. Where a token does it,
+    /// that has to be the one in force: of several resets by one token, the first is made.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`]: it is not in force any more. Those of the store.
     pub async fn reset_root_token(
         &self,
         by: &By,
@@ -156,8 +194,14 @@ impl Service {
         keep_temporary: bool,
     ) -> Result<TokenValue, Error> {
         let (value, record) = self.new_root_token(account, self.store.now().await?)?;
-        self.store.replace_root_token(by, record, !keep_temporary).await?;
-        Ok(value)
+        let root = match by.actor {
+            Actor::Token(id) => Some(id),
+            _ => None,
+        };
+        match self.store.replace_root_token(by, record, root, !keep_temporary).await? {
+            true => Ok(value),
+            false => Err(self.refused(Refusal::Revoked).into()),
+        }
     }
 
     pub(crate) fn new_root_token(
@@ -173,6 +217,9 @@ impl Service {
         new_id(&*self.host, now)
     }
 }
+
+/// What is more is told as so many.
+const MOST_COUNTED: u64 = 1_000_000;
 
 /// A root token that is in no store yet.
 pub(crate) fn new_root_token(

@@ -2,21 +2,23 @@
 //!
 //! Calls are counted in memory and added to the store every second and at the end of the server,
 //! beside the calls: a server that is killed loses the counts of a second at most. That is so also
-//! of calls that change nothing, of which the audit log need not tell. `counter.rs` counts; here is
-//! what is asked and answered.
+//! of calls that change nothing, of which the audit log need not tell. `counter.rs` counts calls and
+//! `key_uses.rs` the uses of stored keys; here is what is asked and answered.
 
 mod counter;
+mod key_uses;
 mod readers;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub(crate) use counter::Counter;
+pub(crate) use key_uses::KeyUses;
 pub(crate) use readers::Readers;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use pqc_core::{AccountId, Timestamp, TokenId};
+use pqc_core::{AccountId, KeyId, Timestamp, TokenId};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -203,6 +205,19 @@ pub struct UsageCount {
     pub calls: u64,
     /// How often of these it failed.
     pub failed: u64,
+}
+
+/// How often a stored key came to be used since the store was last told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyUse {
+    /// Whose key.
+    pub account: AccountId,
+    /// The key.
+    pub key: KeyId,
+    /// How often.
+    pub uses: u64,
+    /// When last.
+    pub last_used_at: Timestamp,
 }
 
 /// Tells apart the processes that count.

@@ -23,7 +23,7 @@ use pqc_service::store::{
     KeyInfo, MasterKeyRecord, MasterRotation, NewMasterKey, NumberedKey, Purged, Resealed,
     SessionRecord,
 };
-use pqc_service::usage::{CounterId, UsageCount, UsagePlace, UsageQuery, UsageSum};
+use pqc_service::usage::{CounterId, KeyUse, UsageCount, UsagePlace, UsageQuery, UsageSum};
 use pqc_service::{
     AccountRecord, By, Custody, Error, KeyRecord, Service, Settings, SqliteStore, Store, System,
     TokenRecord,
@@ -94,6 +94,10 @@ macro_rules! store_that_may_fail {
                 self.store.close().await;
             }
 
+            fn kind(&self) -> &'static str {
+                self.store.kind()
+            }
+
             fn audit_heads(&self) -> Vec<ChainHead> {
                 self.store.audit_heads()
             }
@@ -119,10 +123,21 @@ store_that_may_fail! {
     read token_by_hash(hash: &TokenHash) -> Option<(TokenRecord, AccountRecord)>;
     read token_and_time(hash: &TokenHash) -> (Timestamp, Option<(TokenRecord, AccountRecord)>);
     read tokens(account: AccountId, after: Option<TokenId>, limit: u32) -> Vec<TokenRecord>;
+    read newest_tokens(
+        account: AccountId,
+        before: Option<TokenId>,
+        limit: u32
+    ) -> Vec<TokenRecord>;
     change insert_token(by: &By, token: TokenRecord) -> ();
     change mint_token(by: &By, token: TokenRecord, root: TokenId) -> bool;
-    change replace_root_token(by: &By, token: TokenRecord, revoke_temporary: bool) -> ();
+    change replace_root_token(
+        by: &By,
+        token: TokenRecord,
+        root: Option<TokenId>,
+        revoke_temporary: bool
+    ) -> bool;
     change revoke_token(by: &By, account: AccountId, token: TokenId) -> bool;
+    change revoke_temporary_tokens(by: &By, account: AccountId) -> u64;
     read live_tokens(account: AccountId, now: Timestamp, at_most: u64) -> u64;
     read accounts_with_ended_tokens(before: Timestamp, limit: u32) -> Vec<AccountId>;
     change remove_ended_tokens(by: &By, account: AccountId, before: Timestamp, limit: u32) -> u64;
@@ -145,6 +160,7 @@ store_that_may_fail! {
     read checkpoints(after: u64, limit: u32) -> Vec<Checkpoint>;
     read last_checkpoint() -> Option<Checkpoint>;
     change add_usage(counter: CounterId, counts: &[UsageCount]) -> ();
+    change add_key_uses(uses: &[KeyUse]) -> ();
     read usage(query: &UsageQuery, after: Option<&UsagePlace>, limit: u32) -> Vec<UsageSum>;
     change insert_key(by: &By, key: KeyRecord) -> bool;
     change put_in_force(by: &By, key: KeyRecord) -> bool;
@@ -157,6 +173,12 @@ store_that_may_fail! {
         after: Option<(Timestamp, KeyId)>,
         limit: u32
     ) -> Vec<KeyInfo>;
+    read newest_keys(
+        account: AccountId,
+        before: Option<(Timestamp, KeyId)>,
+        limit: u32
+    ) -> Vec<KeyInfo>;
+    read keys_that_begin(account: AccountId, hex: &str, limit: u32) -> Vec<KeyInfo>;
     read key_info(account: AccountId, id: &KeyId) -> Option<KeyInfo>;
     change destroy_key(by: &By, account: AccountId, id: &KeyId) -> bool;
     change undestroy_key(by: &By, account: AccountId, id: &KeyId, since: Timestamp) -> bool;
@@ -165,6 +187,8 @@ store_that_may_fail! {
     change trust_issuer(by: &By, issuer: &VerifyingKey) -> bool;
     change distrust_issuer(by: &By, issuer: &VerifyingKey) -> bool;
     read trusted_issuers() -> Vec<VerifyingKey>;
+    change note_backup(made_at: Timestamp) -> ();
+    read last_backup() -> Option<Timestamp>;
     read copy_out(to: mpsc::Sender<Vec<Row>>) -> ();
 }
 

@@ -93,7 +93,8 @@ impl Contents {
             | Table::MasterKeys
             | Table::Audit
             | Table::AuditCheckpoints
-            | Table::Usage => None,
+            | Table::Usage
+            | Table::KeyUses => None,
         };
     }
 

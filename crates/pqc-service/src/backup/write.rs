@@ -51,7 +51,12 @@ impl Service {
             sealed: Base64::encode_string(sealed.as_bytes()),
         };
         let finished = tokio::task::spawn_blocking(move || unfinished.finish(end));
-        finished.await.map_err(|_| WRITER)?.map_err(Error::BackupNotWritten)
+        let written = finished.await.map_err(|_| WRITER)?.map_err(Error::BackupNotWritten)?;
+        // It is whole, whether or not that can be kept now.
+        if let Err(error) = self.store.note_backup(made_at).await {
+            tracing::warn!(%error, "the store cannot keep when it was backed up last");
+        }
+        Ok(written)
     }
 }
 

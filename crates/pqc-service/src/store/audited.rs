@@ -104,7 +104,7 @@ impl Write {
                     None => event,
                 }
             }
-            Self::ReplaceRootToken { token, revoke_temporary } => {
+            Self::ReplaceRootToken { token, revoke_temporary, .. } => {
                 let others = match revoke_temporary {
                     true => "temporary tokens were revoked with the old one",
                     false => "temporary tokens go on",
@@ -112,6 +112,9 @@ impl Write {
                 done("token.reset").of(token.account).token(token.id).saying(others)
             }
             Self::RevokeToken { account, token } => done("token.revoke").of(*account).token(*token),
+            Self::RevokeTemporaryTokens { account } => {
+                done("token.revoke_all").of(*account).saying(format!("{rows} temporary tokens"))
+            }
             Self::InsertKey(key) => made("key.generate", key),
             Self::PutInForce(key) => {
                 made(if key.version == Some(1) { "key.generate" } else { "key.rotate" }, key)
@@ -134,6 +137,8 @@ impl Write {
             Self::KeepAnswer { effect, .. } => return effect.as_ref()?.event(rows),
             Self::AddCheckpoint { .. }
             | Self::AddUsage { .. }
+            | Self::AddKeyUses(_)
+            | Self::NoteBackup(_)
             | Self::ReleaseAllClaims
             | Self::DropClaim { .. }
             | Self::ReleaseClaim { .. }

@@ -3,6 +3,7 @@
 use pqc_core::token::TokenKind;
 use pqc_core::{AccountId, Timestamp, TokenId};
 
+use super::key_uses;
 use super::replay;
 use super::rows::{self, millis, token_kind_name};
 use super::sessions;
@@ -27,6 +28,8 @@ pub(super) async fn all_or_none(
         write,
         Write::CreateAccount { .. }
             | Write::ReplaceRootToken { .. }
+            | Write::RevokeTemporaryTokens { .. }
+            | Write::PurgeKeys { .. }
             | Write::BeginMasterRotation { .. }
             | Write::KeepAnswer { .. }
             | Write::BeginSession(_)
@@ -93,8 +96,18 @@ async fn make(
             }
             return insert_token(db, token).await;
         }
-        Write::ReplaceRootToken { token, revoke_temporary } => {
-            revoke_tokens(db, token.account, *revoke_temporary, now).await?;
+        Write::ReplaceRootToken { token, by, revoke_temporary } => {
+            hold_account(db, token.account).await?;
+            if let Some(by) = by
+                && !is_root_in_force(db, token.account, *by).await?
+            {
+                return Ok(Ok(0));
+            }
+            let kinds: &[_] = match revoke_temporary {
+                true => &[TokenKind::Root, TokenKind::Temporary],
+                false => &[TokenKind::Root],
+            };
+            revoke_tokens(db, token.account, kinds, now).await?;
             replay::end_of_account(db, token.account, *revoke_temporary).await?;
             sessions::end_of_account(db, token.account).await?;
             return insert_token(db, token).await;
@@ -111,6 +124,13 @@ async fn make(
             // After it: who claims a call now holds the token's row until its own is there. And
             // where the token's row is gone already, its answers go all the same.
             let ended = replay::end_of_token(db, *account, *token).await?;
+            revoked.max(ended.min(1))
+        }
+        Write::RevokeTemporaryTokens { account } => {
+            hold_account(db, *account).await?;
+            let revoked = revoke_tokens(db, *account, &[TokenKind::Temporary], now).await?;
+            // As above.
+            let ended = replay::end_of_temporary(db, *account).await?;
             revoked.max(ended.min(1))
         }
         Write::InsertKey(key) => return insert_key(db, key).await,
@@ -134,10 +154,11 @@ async fn make(
             .await?
         }
         Write::PurgeKeys { until, limit } => {
+            key_uses::remove_with_keys(db, *until, *limit).await?;
             // The time is looked at twice: a row that was found may be brought back meanwhile.
             db.execute(
-                "DELETE FROM keys WHERE destroyed_at <= $1 AND seq IN \
-                 (SELECT seq FROM keys WHERE destroyed_at <= $1 ORDER BY destroyed_at LIMIT $2)",
+                "DELETE FROM keys WHERE destroyed_at <= $1 AND seq IN (SELECT seq FROM keys \
+                 WHERE destroyed_at <= $1 ORDER BY destroyed_at, seq LIMIT $2)",
                 &[integer(millis(*until)), integer(*limit)],
             )
             .await?
@@ -182,6 +203,16 @@ async fn make(
             .await?
         }
         Write::AddUsage { counter, counts } => usage::add(db, *counter, counts).await?,
+        Write::AddKeyUses(uses) => key_uses::add(db, uses).await?,
+        Write::NoteBackup(made_at) => {
+            db.execute(
+                "INSERT INTO last_backup (id, made_at) VALUES (1, $1) \
+                 ON CONFLICT (id) DO UPDATE SET made_at = excluded.made_at \
+                 WHERE last_backup.made_at < excluded.made_at",
+                &[integer(millis(*made_at))],
+            )
+            .await?
+        }
     };
     Ok(Ok(changed))
 }
@@ -211,27 +242,30 @@ async fn create_account(
     insert_token(db, root_token).await
 }
 
-/// Revokes what a new root token takes the place of.
-async fn revoke_tokens<W: Writes>(
-    db: &mut W,
-    account: AccountId,
-    temporary_too: bool,
-    now: Arg<'_>,
-) -> Result<(), Failure> {
+/// Waits for who mints by the account's root token now, so that what they mint is seen by what follows.
+async fn hold_account<W: Writes>(db: &mut W, account: AccountId) -> Result<(), Failure> {
     if W::SHARED {
-        // Waits for who mints by the old token now, so that what they mint is seen by what follows.
         let sql = "SELECT 1 FROM accounts WHERE id = $1 FOR NO KEY UPDATE";
         db.fetch(sql, &[bytes(account.as_bytes())]).await?;
     }
-    let kind = text(token_kind_name(TokenKind::Root));
-    let args = [bytes(account.as_bytes()), now, kind, integer(temporary_too)];
-    db.execute(
-        "UPDATE tokens SET revoked_at = $2 \
-         WHERE account = $1 AND revoked_at IS NULL AND (kind = $3 OR $4 <> 0)",
-        &args,
-    )
-    .await
-    .map(drop)
+    Ok(())
+}
+
+/// Revokes all of the account's tokens of these kinds.
+async fn revoke_tokens(
+    db: &mut impl Writes,
+    account: AccountId,
+    kinds: &[TokenKind],
+    now: Arg<'_>,
+) -> Result<u64, Failure> {
+    let mut revoked = 0_u64;
+    for kind in kinds {
+        let args = [bytes(account.as_bytes()), now, text(token_kind_name(*kind))];
+        let sql = "UPDATE tokens SET revoked_at = $2 \
+             WHERE account = $1 AND revoked_at IS NULL AND kind = $3";
+        revoked = revoked.saturating_add(db.execute(sql, &args).await?);
+    }
+    Ok(revoked)
 }
 
 pub(super) async fn is_root_in_force<W: Writes>(

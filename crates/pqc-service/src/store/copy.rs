@@ -34,6 +34,8 @@ pub enum Table {
     AuditCheckpoints,
     /// How often what was done.
     Usage,
+    /// How often keys were used.
+    KeyUses,
 }
 
 /// A row.
@@ -89,7 +91,7 @@ pub enum Incoming {
 
 impl Table {
     /// All of them, in the order of the copy.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Clock,
         Self::MasterKeys,
         Self::Accounts,
@@ -99,6 +101,7 @@ impl Table {
         Self::Audit,
         Self::AuditCheckpoints,
         Self::Usage,
+        Self::KeyUses,
     ];
 
     /// Its name in a backup.
@@ -114,6 +117,7 @@ impl Table {
             Self::Audit => "audit",
             Self::AuditCheckpoints => "audit_checkpoints",
             Self::Usage => "usage",
+            Self::KeyUses => "key_uses",
         }
     }
 
@@ -140,6 +144,7 @@ impl Table {
             Self::Audit => &AUDIT,
             Self::AuditCheckpoints => &AUDIT_CHECKPOINTS,
             Self::Usage => &USAGE,
+            Self::KeyUses => &KEY_USES,
         }
     }
 }
@@ -385,6 +390,9 @@ static AUDIT_CHECKPOINTS: Shape = shape!("audit_checkpoints" by "number" after V
 static USAGE: Shape = shape!("usage" by "seq" after Value::Integer(0), if "true":
     account: Bytes, day: Texts, token: Bytes, operation: Texts, counter: Bytes, label: Texts,
     calls: Integers, failed: Integers; "($1, $2, $3, $4, $5, $6, $7, $8)");
+
+static KEY_USES: Shape = shape!("key_uses" by "seq" after Value::Integer(0), if "true":
+    account: Bytes, key: Bytes, uses: Integers, last_used_at: Integers; "($1, $2, $3, $4)");
 
 /// Each store has its own way to say that there is none.
 const ATTESTATION: &str = "attestation";

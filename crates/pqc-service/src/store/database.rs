@@ -25,12 +25,15 @@ use super::{
 use crate::account::Custody;
 use crate::audit::{By, Event};
 use crate::error::Error;
-use crate::usage::{CounterId, UsageCount, UsagePlace, UsageQuery, UsageSum};
+use crate::usage::{CounterId, KeyUse, UsageCount, UsagePlace, UsageQuery, UsageSum};
 
 /// A store on a database that speaks SQL.
 pub(super) trait Database: Send + Sync + 'static {
     type Readers: Reads;
     type Engine: Engine;
+
+    /// For people.
+    const KIND: &'static str;
 
     fn readers(&self) -> &Timed<Self::Readers>;
 
@@ -73,6 +76,10 @@ impl<D: Database> Store for D {
             self.writer().try_out().await?;
         }
         read::clock(self.readers()).await.map(drop)
+    }
+
+    fn kind(&self) -> &'static str {
+        D::KIND
     }
 
     async fn close(&self) {
@@ -187,6 +194,15 @@ impl<D: Database> Store for D {
         read::tokens(self.readers(), account, after, limit).await
     }
 
+    async fn newest_tokens(
+        &self,
+        account: AccountId,
+        before: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<TokenRecord>, Error> {
+        read::newest_tokens(self.readers(), account, before, limit).await
+    }
+
     async fn insert_token(&self, by: &By, token: TokenRecord) -> Result<(), Error> {
         self.writer().write(by, Write::InsertToken(token)).await.map(drop)
     }
@@ -199,9 +215,11 @@ impl<D: Database> Store for D {
         &self,
         by: &By,
         token: TokenRecord,
+        root: Option<TokenId>,
         revoke_temporary: bool,
-    ) -> Result<(), Error> {
-        self.writer().write(by, Write::ReplaceRootToken { token, revoke_temporary }).await.map(drop)
+    ) -> Result<bool, Error> {
+        let write = Write::ReplaceRootToken { token, by: root, revoke_temporary };
+        self.writer().write(by, write).await
     }
 
     async fn revoke_token(
@@ -211,6 +229,10 @@ impl<D: Database> Store for D {
         token: TokenId,
     ) -> Result<bool, Error> {
         self.writer().write(by, Write::RevokeToken { account, token }).await
+    }
+
+    async fn revoke_temporary_tokens(&self, by: &By, account: AccountId) -> Result<u64, Error> {
+        self.writer().count(by, Write::RevokeTemporaryTokens { account }).await
     }
 
     async fn live_tokens(
@@ -388,6 +410,10 @@ impl<D: Database> Store for D {
         self.writer().write(&By::SERVER, Write::AddUsage { counter, counts }).await.map(drop)
     }
 
+    async fn add_key_uses(&self, uses: &[KeyUse]) -> Result<(), Error> {
+        self.writer().write(&By::SERVER, Write::AddKeyUses(uses.to_vec())).await.map(drop)
+    }
+
     async fn usage(
         &self,
         query: &UsageQuery,
@@ -448,6 +474,29 @@ impl<D: Database> Store for D {
         read::keys(self.readers(), account, after, limit).await
     }
 
+    async fn newest_keys(
+        &self,
+        account: AccountId,
+        before: Option<(Timestamp, KeyId)>,
+        limit: u32,
+    ) -> Result<Vec<KeyInfo>, Error> {
+        read::newest_keys(self.readers(), account, before, limit).await
+    }
+
+    async fn keys_that_begin(
+        &self,
+        account: AccountId,
+        hex: &str,
+        limit: u32,
+    ) -> Result<Vec<KeyInfo>, Error> {
+        match ids_that_begin(hex) {
+            Some((first, last)) => {
+                read::keys_between(self.readers(), account, &first, &last, limit).await
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+
     async fn key_info(&self, account: AccountId, id: &KeyId) -> Result<Option<KeyInfo>, Error> {
         read::key_info(self.readers(), account, id).await
     }
@@ -492,6 +541,14 @@ impl<D: Database> Store for D {
         self.writer().write(by, Write::DistrustIssuer(issuer.clone())).await
     }
 
+    async fn note_backup(&self, made_at: Timestamp) -> Result<(), Error> {
+        self.writer().write(&By::SERVER, Write::NoteBackup(made_at)).await.map(drop)
+    }
+
+    async fn last_backup(&self) -> Result<Option<Timestamp>, Error> {
+        read::last_backup(self.readers()).await
+    }
+
     async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error> {
         read::trusted_issuers(self.readers()).await
     }
@@ -505,6 +562,40 @@ impl<D: Database> Store for D {
     }
 }
 
+/// The first and the last id, of any length that ids have, that begin with these hex digits.
+fn ids_that_begin(digits: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    let filled = |digit: &str, length: usize| {
+        let more = length.checked_sub(digits.len())?;
+        hex::decode(format!("{digits}{}", digit.repeat(more))).ok()
+    };
+    let even = digits.len().next_multiple_of(2);
+    filled("0", even).zip(filled("f", 2 * LONGEST_ID_BYTES))
+}
+
+/// That of a key pair.
+const LONGEST_ID_BYTES: usize = 32;
 /// A reader that stays keeps what it reads: then the rest is left to the next cut of the log.
 const ERASE_TRIES: u32 = 10;
 const ERASE_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_begin_with_some_digits_lie_between_two() {
+        let of = |digits| {
+            let (first, last) = ids_that_begin(digits)?;
+            Some((hex::encode(first), hex::encode(last)))
+        };
+        let last = |begin: &str| format!("{begin:f<64}");
+        assert_eq!(of(""), Some((String::new(), last(""))));
+        assert_eq!(of("a"), Some(("a0".to_owned(), last("a"))));
+        assert_eq!(of("A01b"), Some(("a01b".to_owned(), last("a01b"))));
+        let whole = "0123456789abcdef".repeat(4);
+        assert_eq!(of(&whole), Some((whole.clone(), whole.clone())));
+        for none in ["g", "a ", "0x", &format!("{whole}0"), "ä"] {
+            assert_eq!(of(none), None, "{none}");
+        }
+    }
+}

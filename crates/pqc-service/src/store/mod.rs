@@ -11,6 +11,7 @@ mod change;
 pub mod copy;
 mod database;
 pub mod figures;
+mod key_uses;
 mod lookups;
 pub mod postgres;
 mod read;
@@ -39,7 +40,7 @@ use tokio::sync::mpsc;
 use crate::account::Custody;
 use crate::audit::{By, Event};
 use crate::error::Error;
-use crate::usage::{CounterId, UsageCount, UsagePlace, UsageQuery, UsageSum};
+use crate::usage::{CounterId, KeyUse, UsageCount, UsagePlace, UsageQuery, UsageSum};
 pub use figures::{Distribution, StoreFigures};
 use replay::{Claimed, Effect, KeptAnswer, NewClaim};
 
@@ -76,7 +77,7 @@ pub struct TokenRecord {
     pub attempts: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When an attempt was last spent.
+    /// When an attempt was last spent; of a root token, when a session was last begun.
     pub last_used_at: Option<Timestamp>,
     /// What the policy looks at.
     pub state: TokenState,
@@ -217,6 +218,10 @@ pub struct KeyInfo {
     pub retired_at: Option<Timestamp>,
     /// When it was destroyed: from then on nothing can be done with it.
     pub destroyed_at: Option<Timestamp>,
+    /// How often it was used; what was done in the last second may not be in it yet.
+    pub uses: u64,
+    /// When it was last used, as far as [`Self::uses`] goes.
+    pub last_used_at: Option<Timestamp>,
 }
 
 impl From<KeyRecord> for KeyInfo {
@@ -234,6 +239,8 @@ impl From<KeyRecord> for KeyInfo {
             created_at,
             retired_at,
             destroyed_at: None,
+            uses: 0,
+            last_used_at: None,
         }
     }
 }
@@ -262,6 +269,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the store answers, and can write, as far as that is known without a change.
     async fn ping(&self) -> Result<(), Error>;
+
+    /// What kind of store it is, for people.
+    fn kind(&self) -> &'static str;
 
     /// Ends the store in good order: what waits is done and answered, later calls get
     /// [`Error::Unavailable`]. Without it nothing is lost.
@@ -352,6 +362,14 @@ pub trait Store: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<TokenRecord>, Error>;
 
+    /// As [`Self::tokens`], the newest first, of those before `before`.
+    async fn newest_tokens(
+        &self,
+        account: AccountId,
+        before: Option<TokenId>,
+        limit: u32,
+    ) -> Result<Vec<TokenRecord>, Error>;
+
     /// Adds a token.
     async fn insert_token(&self, by: &By, token: TokenRecord) -> Result<(), Error>;
 
@@ -360,13 +378,15 @@ pub trait Store: Send + Sync + 'static {
     async fn mint_token(&self, by: &By, token: TokenRecord, root: TokenId) -> Result<bool, Error>;
 
     /// Revokes the account's root token and puts this one in its place, in one step; with
-    /// `revoke_temporary`, its temporary tokens too.
+    /// `revoke_temporary`, its temporary tokens too. `false`: the root token `root` was to be in force
+    /// (`None`: whichever is), and is not.
     async fn replace_root_token(
         &self,
         by: &By,
         token: TokenRecord,
+        root: Option<TokenId>,
         revoke_temporary: bool,
-    ) -> Result<(), Error>;
+    ) -> Result<bool, Error>;
 
     /// Revokes a token; `false`: the account has no such token that was not revoked before.
     async fn revoke_token(
@@ -375,6 +395,9 @@ pub trait Store: Send + Sync + 'static {
         account: AccountId,
         token: TokenId,
     ) -> Result<bool, Error>;
+
+    /// Revokes all of the account's temporary tokens that were not revoked before; how many these are.
+    async fn revoke_temporary_tokens(&self, by: &By, account: AccountId) -> Result<u64, Error>;
 
     /// How many of the account's temporary tokens live at `now`: not expired, spent or revoked. No
     /// more than `at_most` are counted.
@@ -460,8 +483,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<u64, Error>;
 
     /// Begins a session, if its root token is still in force: it, and what may have revoked it, are
-    /// looked at in the step that begins. `false`: it is not. Of the account's sessions the newest
-    /// [`MOST_SESSIONS`] stay.
+    /// looked at in the step that begins. `false`: it is not. Sets the token's `last_used_at`. Of
+    /// the account's sessions the newest [`MOST_SESSIONS`] stay.
     async fn begin_session(&self, by: &By, session: SessionRecord) -> Result<bool, Error>;
 
     /// The session with that hash, with the token that it was begun by and its account; none, if one
@@ -525,6 +548,9 @@ pub trait Store: Send + Sync + 'static {
     /// Adds to what was counted. What it is about need not be there any more.
     async fn add_usage(&self, counter: CounterId, counts: &[UsageCount]) -> Result<(), Error>;
 
+    /// Adds to how often keys were used. They need not be there any more.
+    async fn add_key_uses(&self, uses: &[KeyUse]) -> Result<(), Error>;
+
     /// A page of what an account did, in the order of groups and operations, after `after`.
     async fn usage(
         &self,
@@ -583,6 +609,23 @@ pub trait Store: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<KeyInfo>, Error>;
 
+    /// As [`Self::keys`], the newest first, of those before `before`.
+    async fn newest_keys(
+        &self,
+        account: AccountId,
+        before: Option<(Timestamp, KeyId)>,
+        limit: u32,
+    ) -> Result<Vec<KeyInfo>, Error>;
+
+    /// Those of the account's keys whose ids, written in hex, begin so; destroyed ones included, in
+    /// the order of their ids. What is no hex digit begins none.
+    async fn keys_that_begin(
+        &self,
+        account: AccountId,
+        hex: &str,
+        limit: u32,
+    ) -> Result<Vec<KeyInfo>, Error>;
+
     /// What is told of the account's key with that id, be it destroyed or not.
     async fn key_info(&self, account: AccountId, id: &KeyId) -> Result<Option<KeyInfo>, Error>;
 
@@ -614,6 +657,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Takes an issuer from the trusted ones; `false`: it was none.
     async fn distrust_issuer(&self, by: &By, issuer: &VerifyingKey) -> Result<bool, Error>;
+
+    /// Keeps when a whole backup was made, if that is later than what is kept.
+    async fn note_backup(&self, made_at: Timestamp) -> Result<(), Error>;
+
+    /// When the last whole backup was made.
+    async fn last_backup(&self) -> Result<Option<Timestamp>, Error>;
 
     /// The issuers that were added.
     async fn trusted_issuers(&self) -> Result<Vec<VerifyingKey>, Error>;

@@ -6,7 +6,7 @@ use pqc_core::seal::RecordKind;
 use pqc_core::token::TokenHash;
 use pqc_core::{AccountId, KeyId, Timestamp, TokenId, VerifyingKey};
 
-use super::rows::{self, account_columns, key_columns, key_info_columns, millis, token_columns};
+use super::rows::{self, account_columns, key_columns, millis, select_key_info, token_columns};
 use super::sql::{Arg, Reads, bytes, integer, text};
 use super::writer::Failure;
 use crate::error::Error;
@@ -142,6 +142,25 @@ pub(super) async fn tokens(
     // The empty string comes before every id.
     let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
     let args = [bytes(account.as_bytes()), bytes(after), integer(limit)];
+    db.fetch(SQL, &args).await?.iter().map(rows::token).collect()
+}
+
+pub(super) async fn newest_tokens(
+    db: &impl Reads,
+    account: AccountId,
+    before: Option<TokenId>,
+    limit: u32,
+) -> Result<Vec<TokenRecord>, Error> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        token_columns!(),
+        " FROM tokens AS t JOIN accounts AS a ON a.id = t.account \
+         WHERE t.account = $1 AND t.id < $2 ORDER BY t.id DESC LIMIT $3"
+    );
+    // After every id.
+    const END: [u8; TokenId::BYTES + 1] = [0xff; TokenId::BYTES + 1];
+    let before = before.as_ref().map_or(&END[..], |id| id.as_bytes());
+    let args = [bytes(account.as_bytes()), bytes(before), integer(limit)];
     db.fetch(SQL, &args).await?.iter().map(rows::token).collect()
 }
 
@@ -297,10 +316,9 @@ pub(super) async fn keys(
     limit: u32,
 ) -> Result<Vec<KeyInfo>, Error> {
     const SQL: &str = concat!(
-        "SELECT ",
-        key_info_columns!(),
-        " FROM keys WHERE account = $1 AND (created_at, id) > ($2, $3) \
-         ORDER BY created_at, id LIMIT $4"
+        select_key_info!(),
+        " WHERE k.account = $1 AND (k.created_at, k.id) > ($2, $3) \
+         ORDER BY k.created_at, k.id LIMIT $4"
     );
     // Before every time, and the empty string before every id.
     let (time, id) = match &after {
@@ -311,13 +329,48 @@ pub(super) async fn keys(
     db.fetch(SQL, &args).await?.iter().map(rows::key_info).collect()
 }
 
+pub(super) async fn newest_keys(
+    db: &impl Reads,
+    account: AccountId,
+    before: Option<(Timestamp, KeyId)>,
+    limit: u32,
+) -> Result<Vec<KeyInfo>, Error> {
+    const SQL: &str = concat!(
+        select_key_info!(),
+        " WHERE k.account = $1 AND (k.created_at, k.id) < ($2, $3) \
+         ORDER BY k.created_at DESC, k.id DESC LIMIT $4"
+    );
+    // After every time.
+    let (time, id) = match &before {
+        Some((time, id)) => (millis(*time), id.as_bytes()),
+        None => (i64::MAX, &[][..]),
+    };
+    let args = [bytes(account.as_bytes()), integer(time), bytes(id), integer(limit)];
+    db.fetch(SQL, &args).await?.iter().map(rows::key_info).collect()
+}
+
+/// In the order of their ids, which have an index with the account's.
+pub(super) async fn keys_between(
+    db: &impl Reads,
+    account: AccountId,
+    first: &[u8],
+    last: &[u8],
+    limit: u32,
+) -> Result<Vec<KeyInfo>, Error> {
+    const SQL: &str = concat!(
+        select_key_info!(),
+        " WHERE k.account = $1 AND k.id BETWEEN $2 AND $3 ORDER BY k.id LIMIT $4"
+    );
+    let args = [bytes(account.as_bytes()), bytes(first), bytes(last), integer(limit)];
+    db.fetch(SQL, &args).await?.iter().map(rows::key_info).collect()
+}
+
 pub(super) async fn key_info(
     db: &impl Reads,
     account: AccountId,
     id: &KeyId,
 ) -> Result<Option<KeyInfo>, Error> {
-    const SQL: &str =
-        concat!("SELECT ", key_info_columns!(), " FROM keys WHERE account = $1 AND id = $2");
+    const SQL: &str = concat!(select_key_info!(), " WHERE k.account = $1 AND k.id = $2");
     let args = [bytes(account.as_bytes()), bytes(id.as_bytes())];
     db.fetch(SQL, &args).await?.first().map(rows::key_info).transpose()
 }
@@ -331,6 +384,11 @@ pub(super) async fn has_destroyed_key(db: &impl Reads, until: Timestamp) -> Resu
 pub(super) async fn trusted_issuers(db: &impl Reads) -> Result<Vec<VerifyingKey>, Error> {
     let sql = "SELECT public_key FROM trusted_issuers ORDER BY seq";
     db.fetch(sql, &[]).await?.iter().map(rows::issuer).collect()
+}
+
+pub(super) async fn last_backup(db: &impl Reads) -> Result<Option<Timestamp>, Error> {
+    let rows = db.fetch("SELECT made_at FROM last_backup WHERE id = 1", &[]).await?;
+    rows.first().map(rows::backup).transpose()
 }
 
 pub(super) async fn audit_rows(

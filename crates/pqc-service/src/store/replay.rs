@@ -247,6 +247,16 @@ pub(super) async fn end_of_account(
     db.execute(sql, &[bytes(account.as_bytes()), integer(temporary_too)]).await.map(drop)
 }
 
+/// Ends what was begun by temporary tokens of the account.
+pub(super) async fn end_of_temporary(
+    db: &mut impl Writes,
+    account: AccountId,
+) -> Result<u64, Failure> {
+    let sql = "DELETE FROM replays WHERE account = $1 AND token NOT IN \
+         (SELECT id FROM tokens WHERE account = $1 AND kind = 'root')";
+    db.execute(sql, &[bytes(account.as_bytes())]).await
+}
+
 /// Ends all answers of the account, but no call that is under way.
 pub(super) async fn end_answers(db: &mut impl Writes, account: AccountId) -> Result<(), Failure> {
     let sql = "DELETE FROM replays WHERE account = $1 AND answer IS NOT NULL";

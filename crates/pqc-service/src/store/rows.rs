@@ -40,15 +40,16 @@ macro_rules! key_columns {
     };
 }
 
-/// The columns that [`key_info`] reads, of `keys`.
-macro_rules! key_info_columns {
+/// What [`key_info`] reads: columns, and where they are.
+macro_rules! select_key_info {
     () => {
-        "account, id, kind, algorithm, version, public_key, attestation, created_at, retired_at, \
-         destroyed_at"
+        "SELECT k.account, k.id, k.kind, k.algorithm, k.version, k.public_key, k.attestation, \
+         k.created_at, k.retired_at, k.destroyed_at, u.uses, u.last_used_at FROM keys AS k \
+         LEFT JOIN key_uses AS u ON u.account = k.account AND u.key = k.id"
     };
 }
 
-pub(super) use {account_columns, key_columns, key_info_columns, token_columns};
+pub(super) use {account_columns, key_columns, select_key_info, token_columns};
 
 pub(super) fn account(row: &impl Columns) -> Result<AccountRecord, Error> {
     let fields = Fields { row, what: "an account's row" };
@@ -227,7 +228,14 @@ pub(super) fn key_info(row: &impl Columns) -> Result<KeyInfo, Error> {
         created_at: fields.time("created_at")?,
         retired_at: fields.optional_time("retired_at")?,
         destroyed_at: fields.optional_time("destroyed_at")?,
+        uses: fields.optional_number("uses")?.unwrap_or(0),
+        last_used_at: fields.optional_time("last_used_at")?,
     })
+}
+
+/// Of `made_at`.
+pub(super) fn backup(row: &impl Columns) -> Result<Timestamp, Error> {
+    Fields { row, what: "the time of the last backup" }.time("made_at")
 }
 
 /// Of `version`, which may be that of none.

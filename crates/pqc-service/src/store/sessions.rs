@@ -41,6 +41,10 @@ pub(super) async fn has_ended(db: &impl Reads, before: Timestamp) -> Result<bool
 
 pub(super) async fn begin(db: &mut impl Writes, session: &SessionRecord) -> Result<u64, Failure> {
     let SessionRecord { hash, account, token, created_at, expires_at } = session;
+    // First: who had read the row to change it later would be in the way of another who did.
+    let used = [bytes(account.as_bytes()), bytes(token.as_bytes()), integer(millis(*created_at))];
+    let sql = "UPDATE tokens SET last_used_at = $3 WHERE account = $1 AND id = $2";
+    db.execute(sql, &used).await?;
     if !is_root_in_force(db, *account, *token).await? {
         return Ok(0);
     }

@@ -30,7 +30,7 @@ use super::{
 use crate::account::Custody;
 use crate::audit::{By, Event};
 use crate::error::Error;
-use crate::usage::{CounterId, UsageCount};
+use crate::usage::{CounterId, KeyUse, UsageCount};
 
 /// The attempts left after one was spent (`None`: without count), or why none was.
 pub(super) type Spent = Result<Option<u32>, Refusal>;
@@ -64,11 +64,15 @@ pub(super) enum Write {
     },
     ReplaceRootToken {
         token: TokenRecord,
+        by: Option<TokenId>,
         revoke_temporary: bool,
     },
     RevokeToken {
         account: AccountId,
         token: TokenId,
+    },
+    RevokeTemporaryTokens {
+        account: AccountId,
     },
     InsertKey(KeyRecord),
     PutInForce(KeyRecord),
@@ -131,6 +135,8 @@ pub(super) enum Write {
         counter: CounterId,
         counts: Vec<UsageCount>,
     },
+    AddKeyUses(Vec<KeyUse>),
+    NoteBackup(Timestamp),
 }
 
 /// Why a transaction came to nothing, or may have. Every change in it gets this answer.

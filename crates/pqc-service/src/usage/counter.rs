@@ -126,6 +126,11 @@ impl Service {
     /// Those of the store. Counts of which it is not known whether they were added are not added
     /// again.
     pub async fn add_usage(&self) -> Result<(), Error> {
+        let (calls, uses) = (self.add_calls().await, self.add_key_uses().await);
+        calls.and(uses)
+    }
+
+    async fn add_calls(&self) -> Result<(), Error> {
         let mut counts = self.counter.take();
         while !counts.is_empty() {
             let rest = counts.split_off(counts.len().min(MOST_AT_ONCE));

@@ -1,4 +1,4 @@
-//! Who may read the usage now.
+//! Who may read now what takes long to read: the usage, and the audit log.
 
 use std::collections::HashMap;
 use std::sync::PoisonError;
@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::error::Error;
 
-/// Who reads the usage: one at a time, since it may look at many rows, and those who call for other
+/// Who reads one of them: one at a time, since it may look at many rows, and those who call for other
 /// things need the store. Few wait, so that they leave room for calls of other kinds, and of each
 /// account fewer, so that they leave room for those of other accounts.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(crate) struct Readers {
 }
 
 /// One of them, until it is dropped.
-pub(super) struct Waiting<'a> {
+pub(crate) struct Waiting<'a> {
     readers: &'a Readers,
     account: AccountId,
 }
@@ -26,7 +26,7 @@ pub(super) struct Waiting<'a> {
 impl Readers {
     /// # Errors
     /// [`Error::Busy`].
-    pub(super) fn wait(&self, account: AccountId) -> Result<Waiting<'_>, Error> {
+    pub(crate) fn wait(&self, account: AccountId) -> Result<Waiting<'_>, Error> {
         let mut waiting = self.lock();
         let of_account = waiting.get(&account).copied().unwrap_or_default();
         if of_account >= MOST_OF_ONE || waiting.values().sum::<usize>() >= MOST_OF_ALL {
@@ -43,7 +43,7 @@ impl Readers {
 
 impl Waiting<'_> {
     /// The turn, when it has come.
-    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
         self.readers.turn.lock().await
     }
 }

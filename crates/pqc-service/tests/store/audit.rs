@@ -6,7 +6,7 @@ use std::time::Duration;
 use pqc_core::audit::{Actor, Checkpoint, Entry, Finding, Report};
 use pqc_core::token::{Demand, Operation};
 use pqc_core::{Secret, Timestamp, TokenId};
-use pqc_service::audit::{Event, Use, WrittenDown, line};
+use pqc_service::audit::{AuditFilter, Event, Use, WrittenDown, line};
 use pqc_service::tokens::MintRequest;
 use pqc_service::{By, Custody, Error, Service, Settings, Store, System};
 use tokio::task::JoinSet;
@@ -47,7 +47,7 @@ async fn every_change_is_written_down_with_who_made_it() {
         assert!(store.destroy_key(&by, id, &key_pair(1, 1).id).await.unwrap());
         let since = Timestamp::from_millis(0);
         assert!(store.undestroy_key(&by, id, &key_pair(1, 1).id, since).await.unwrap());
-        store.replace_root_token(&by, root(1, 9), true).await.unwrap();
+        store.replace_root_token(&by, root(1, 9), None, true).await.unwrap();
 
         let written = entries(&*store).await;
         let acts: Vec<_> = written.iter().map(|entry| &*entry.act).collect();
@@ -135,7 +135,7 @@ async fn what_cannot_be_written_down_is_not_done_and_is_done_when_it_can() {
 
 /// A service, its store, and the account `alice`.
 struct Lab {
-    service: Service,
+    service: Arc<Service>,
     store: Arc<dyn Store>,
     root: String,
 }
@@ -172,11 +172,11 @@ impl Lab {
     }
 }
 
-async fn open(ground: &Ground) -> (Service, Arc<dyn Store>) {
+async fn open(ground: &Ground) -> (Arc<Service>, Arc<dyn Store>) {
     let store: Arc<dyn Store> = ground.open().await;
     let (host, key) = (Arc::new(System), Secret::from([7; 32]));
     let service = Service::open(Arc::clone(&store), host, key, Settings::default()).await.unwrap();
-    (service, store)
+    (Arc::new(service), store)
 }
 
 #[tokio::test]
@@ -200,6 +200,64 @@ async fn a_log_that_nobody_altered_is_whole_whoever_wrote_it() {
         assert_eq!((report.findings, report.chains, report.uncovered), (vec![], 2, 0));
         assert_eq!(report.checkpoints, 3);
         store.close().await;
+        lab.store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_asked_goes_through_its_log_itself() {
+    on_every_ground(async |ground: Ground| {
+        let lab = Lab::new(&ground).await;
+        lab.work(20).await;
+        assert!(lab.service.checkpoint().await.unwrap().is_some());
+        let patience = Duration::from_secs(60);
+        let state = lab.service.log_state(patience).await.unwrap();
+        assert_eq!(state.report, lab.verify(&[]).await);
+        assert_eq!((&*state.report.findings, state.report.uncovered), (&[][..], 0));
+        // What was found is told for a while, whatever happens meanwhile; another server looks anew.
+        let remove = "DELETE FROM audit WHERE number = 7";
+        ground.execute(remove, remove).await;
+        assert_eq!(lab.service.log_state(patience).await.unwrap(), state);
+        let (other, store) = open(&ground).await;
+        let found = other.log_state(patience).await.unwrap().report.findings;
+        let missing =
+            |finding: &Finding| matches!(finding, Finding::MissingRows { from: 7, to: 7, .. });
+        assert!(found.iter().any(missing), "{found:?}");
+        store.close().await;
+        lab.store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn entries_are_found_page_by_page_in_a_long_log() {
+    on_every_ground(async |ground: Ground| {
+        let lab = Lab::new(&ground).await;
+        lab.work(1).await;
+        let account = lab.service.account("alice").await.unwrap().id;
+        let signed = Event { account: Some(account), ..Event::done("sign") };
+        let mut writers = JoinSet::new();
+        for _ in 0..599 {
+            let (store, signed) = (Arc::clone(&lab.store), signed.clone());
+            writers.spawn(async move { store.record(&By::OPERATOR, signed).await.unwrap() });
+        }
+        writers.join_all().await;
+        let mint = AuditFilter { act: "token.mint".into(), ..AuditFilter::default() };
+        let found = lab.service.find_in_audit(account, &mint, None, 10).await.unwrap();
+        assert_eq!((found.entries.len(), found.rest), (1, None));
+        let signed = AuditFilter { act: "sign".into(), ..AuditFilter::default() };
+        let (mut before, mut numbers) = (None, Vec::new());
+        loop {
+            let found = lab.service.find_in_audit(account, &signed, before, 500).await.unwrap();
+            numbers.extend(found.entries.iter().map(|row| row.number));
+            before = found.rest;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(numbers.len(), 600);
+        assert!(numbers.is_sorted_by(|a, b| a > b));
         lab.store.close().await;
     })
     .await;

@@ -44,6 +44,8 @@ struct Filled {
     shared: SharedSecret,
     text: MessageBox,
     usage: Vec<UsageSum>,
+    /// How often each key was used.
+    uses: Vec<u64>,
     signing: VerifyingKey,
     issuers: Vec<VerifyingKey>,
     trusted: VerifyingKey,
@@ -83,6 +85,7 @@ async fn filled(service: &Service) -> Filled {
         shared,
         text: text.unwrap(),
         usage: usage(service).await,
+        uses: uses(service).await,
         signing: signed.unwrap().1,
         issuers: service.issuer_keys().await.unwrap(),
         trusted,
@@ -97,12 +100,21 @@ async fn usage(service: &Service) -> Vec<UsageSum> {
     service.usage(&query, None, 100).await.unwrap()
 }
 
+/// How often each of alice's keys was used.
+async fn uses(service: &Service) -> Vec<u64> {
+    let account = service.account("alice").await.unwrap().id;
+    let keys = service.keys(account, None, 100).await.unwrap();
+    keys.iter().map(|key| key.uses).collect()
+}
+
 /// That all of it is in the store that was made of the backup.
 async fn check(service: &Service, was: &Filled) {
     assert_eq!(service.issuer_keys().await.unwrap(), was.issuers);
     let sums = usage(service).await;
     assert_eq!(sums, was.usage);
     assert_eq!(sums.iter().map(|sum| sum.calls).sum::<u64>(), 1, "{sums:?}");
+    assert_eq!(uses(service).await, was.uses);
+    assert_eq!(was.uses.iter().sum::<u64>(), 2, "a text, a signature");
     assert_eq!(service.trusted_issuer_keys().await.unwrap(), std::slice::from_ref(&was.trusted));
     let names: Vec<_> = service.accounts().await.unwrap().into_iter().map(|a| a.name).collect();
     assert_eq!(names, ["alice", "bob"]);

@@ -137,7 +137,7 @@ async fn a_refused_record_leaves_its_batch_alone() {
                 taken.hash = hash(1, 0);
                 match n % 3 {
                     0 => store.insert_token(&By::OPERATOR, taken).await,
-                    1 => store.replace_root_token(&By::OPERATOR, taken, true).await,
+                    1 => store.replace_root_token(&By::OPERATOR, taken, None, true).await.map(drop),
                     _ => store.insert_token(&By::OPERATOR, temporary(9, n, 1)).await,
                 }
             });

@@ -55,7 +55,7 @@ async fn everything_survives_a_reopen() {
         store.insert_token(&By::OPERATOR, temporary(1, 2, 5)).await.unwrap();
         store.spend(&By::OPERATOR, &hash(1, 1), usage()).await.unwrap().unwrap();
         store.revoke_token(&By::OPERATOR, account_id(1), token_id(2)).await.unwrap();
-        store.replace_root_token(&By::OPERATOR, root(1, 3), false).await.unwrap();
+        store.replace_root_token(&By::OPERATOR, root(1, 3), None, false).await.unwrap();
         store.insert_key(&By::OPERATOR, key_pair(1, 1)).await.unwrap();
         store.add_master_key(&By::OPERATOR, master_key(1)).await.unwrap();
         let everything = async |store: &SqliteStore| {

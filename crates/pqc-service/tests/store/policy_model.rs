@@ -153,7 +153,7 @@ async fn play(ground: &Ground, steps: Vec<Step>) {
                 *last += 1;
                 let new = root(account, 1000 + *last);
                 store
-                    .replace_root_token(&By::OPERATOR, new.clone(), revoke_temporary)
+                    .replace_root_token(&By::OPERATOR, new.clone(), None, revoke_temporary)
                     .await
                     .unwrap();
                 for ((owner, _), state) in &mut model.tokens {

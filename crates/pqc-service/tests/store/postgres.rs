@@ -301,7 +301,7 @@ async fn a_reset_revokes_what_another_server_is_just_minting() {
     other.execute(mint).await.unwrap();
     let reset = tokio::spawn({
         let store = Arc::clone(&store);
-        async move { store.replace_root_token(&By::OPERATOR, root(1, 9), true).await.unwrap() }
+        async move { store.replace_root_token(&By::OPERATOR, root(1, 9), None, true).await.unwrap() }
     });
     settle().await;
     assert!(!reset.is_finished(), "it waits for who mints");

@@ -99,6 +99,8 @@ impl Database for PostgresStore {
     type Readers = connect::Readers;
     type Engine = write::PostgresEngine;
 
+    const KIND: &'static str = "PostgreSQL";
+
     fn readers(&self) -> &Timed<connect::Readers> {
         &self.readers
     }

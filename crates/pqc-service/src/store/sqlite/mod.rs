@@ -124,6 +124,8 @@ impl Database for SqliteStore {
     type Readers = Readers;
     type Engine = write::SqliteEngine;
 
+    const KIND: &'static str = "SQLite, embedded";
+
     fn readers(&self) -> &Timed<Readers> {
         &self.readers
     }

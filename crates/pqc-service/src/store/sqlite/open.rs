@@ -259,6 +259,7 @@ static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
         ("usage", include_str!("../migrations/sqlite/0004_usage.sql")),
         ("replays", include_str!("../migrations/sqlite/0005_replays.sql")),
         ("sessions", include_str!("../migrations/sqlite/0006_sessions.sql")),
+        ("uses", include_str!("../migrations/sqlite/0007_uses.sql")),
     ])
 });
 

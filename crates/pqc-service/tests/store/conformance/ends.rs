@@ -24,7 +24,7 @@ async fn there(store: &(impl Store + ?Sized), account: u8) -> Vec<u64> {
 async fn furnished(ground: &Ground) -> Arc<dyn Counting> {
     let store = ground.open_with_account().await;
     add_account(&*store, 2).await;
-    store.replace_root_token(&By::OPERATOR, root(1, 9), true).await.unwrap();
+    store.replace_root_token(&By::OPERATOR, root(1, 9), None, true).await.unwrap();
     for (n, attempts) in [(1, 1), (3, 1), (4, 5), (5, 2)] {
         store.insert_token(&By::OPERATOR, temporary(1, n, attempts)).await.unwrap();
     }
@@ -131,7 +131,7 @@ async fn tokens_that_live_are_counted() {
         assert_eq!(live(3, at(0), 100).await, 0);
         store.spend(&By::OPERATOR, &hash(1, 5), usage()).await.unwrap().unwrap();
         assert_eq!(live(1, at(0), 100).await, 2);
-        store.replace_root_token(&By::OPERATOR, root(1, 10), true).await.unwrap();
+        store.replace_root_token(&By::OPERATOR, root(1, 10), None, true).await.unwrap();
         assert_eq!(live(1, at(0), 100).await, 0);
         store.close().await;
     })

@@ -55,14 +55,18 @@ async fn nothing_of_another_account_is_seen_or_changed() {
         assert!(store.set_disabled(&By::OPERATOR, mine, true).await.unwrap());
         assert_eq!(store.tokens(mine, None, 100).await.unwrap().len(), 1);
         assert_eq!(store.tokens(mine, Some(token_id(4)), 100).await.unwrap(), []);
+        assert_eq!(store.newest_tokens(mine, None, 100).await.unwrap().len(), 1);
         assert!(!store.revoke_token(&By::OPERATOR, mine, token_id(5)).await.unwrap());
+        assert_eq!(store.revoke_temporary_tokens(&By::OPERATOR, mine).await.unwrap(), 0);
         assert!(!store.mint_token(&By::OPERATOR, temporary(1, 6, 1), token_id(5)).await.unwrap());
-        store.replace_root_token(&By::OPERATOR, root(1, 7), true).await.unwrap();
+        store.replace_root_token(&By::OPERATOR, root(1, 7), None, true).await.unwrap();
         assert_eq!(store.key(mine, &key_pair(2, 1).id).await.unwrap(), None);
         assert_eq!(store.current_key(mine, SigningKey, "ML-DSA-65").await.unwrap(), None);
         assert_eq!(store.key_versions(mine, SigningKey).await.unwrap(), []);
         assert_eq!(store.newest_version(mine, SigningKey, "ML-DSA-65").await.unwrap(), None);
         assert_eq!(store.keys(mine, None, 100).await.unwrap(), []);
+        assert_eq!(store.newest_keys(mine, None, 100).await.unwrap(), []);
+        assert_eq!(store.keys_that_begin(mine, "", 100).await.unwrap(), []);
         let place = Some((Timestamp::from_millis(0), key_pair(2, 1).id));
         assert_eq!(store.keys(mine, place, 100).await.unwrap(), []);
         for theirs in [key_pair(2, 1), key_pair(2, 2), versioned(2, SigningKey, "ML-DSA-65", 1)] {
@@ -100,11 +104,13 @@ async fn nothing_of_another_account_is_seen_or_changed() {
 /// Whoever adds a method that is scoped by an account adds it to the test above, and here.
 #[test]
 fn every_scoped_method_is_tried() {
-    const TRIED: [&str; 18] = [
+    const TRIED: [&str; 22] = [
         "set_custody",
         "set_disabled",
         "tokens",
+        "newest_tokens",
         "revoke_token",
+        "revoke_temporary_tokens",
         "live_tokens",
         "remove_ended_tokens",
         "kept_answers",
@@ -116,6 +122,8 @@ fn every_scoped_method_is_tried() {
         "newest_version",
         "key_versions",
         "keys",
+        "newest_keys",
+        "keys_that_begin",
         "key_info",
         "destroy_key",
         "undestroy_key",

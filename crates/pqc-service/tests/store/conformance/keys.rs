@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use pqc_core::seal::RecordKind::{AesKey, DecapsulationKey, IssuerKey, SigningKey};
-use pqc_core::{AccountId, KeyId};
+use pqc_core::{AccountId, KeyId, Timestamp};
+use pqc_service::usage::KeyUse;
 use pqc_service::{By, KeyRecord, Store};
 
 use crate::support::{START, account_id, add_account, at, key_pair, on_every_store, versioned};
@@ -172,6 +173,101 @@ async fn all_versions_come_newest_first() {
         let all = store.key_versions(account_id(1), SigningKey).await.unwrap();
         assert_eq!(all, [tenth, other, second, first]);
         assert_eq!(store.key_versions(account_id(2), SigningKey).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_are_found_by_how_their_ids_begin() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        add_account(&*store, 1).await;
+        add_account(&*store, 2).await;
+        let aes = versioned(1, AesKey, "AES-256", 1);
+        let keys =
+            [key_pair(1, 0xa1), key_pair(1, 0xa2), key_pair(1, 0xb1), key_pair(2, 0xa3), aes];
+        for key in &keys {
+            assert!(store.insert_key(&By::OPERATOR, key.clone()).await.unwrap());
+        }
+        let [first, second, third, _, aes] = &keys;
+        assert!(store.destroy_key(&By::OPERATOR, account_id(1), &second.id).await.unwrap());
+        let found = async |hex: &str, limit| {
+            let found = store.keys_that_begin(account_id(1), hex, limit).await.unwrap();
+            found.into_iter().map(|key| key.id).collect::<Vec<_>>()
+        };
+        assert_eq!(found("a", 9).await, [first.id, second.id]);
+        assert_eq!(found("A1", 9).await, [first.id]);
+        assert_eq!(found("a", 1).await, [first.id]);
+        for key in [first, third, aes] {
+            let id = key.id.to_string();
+            assert_eq!(found(&id, 9).await, [key.id]);
+            assert_eq!(found(&id[..21], 9).await, [key.id]);
+        }
+        assert_eq!(found("", 9).await.len(), 4);
+        for none in ["c", "a3", "no hex", "a%"] {
+            assert_eq!(found(none, 9).await, [], "{none}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn uses_are_added_to_those_there_are_and_go_with_their_key() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        add_account(&*store, 1).await;
+        for n in [1, 2] {
+            assert!(store.insert_key(&By::OPERATOR, key_pair(1, n)).await.unwrap());
+        }
+        let one = |n, uses, last| KeyUse {
+            account: account_id(1),
+            key: key_pair(1, n).id,
+            uses,
+            last_used_at: at(last),
+        };
+        let told = async |n| {
+            let key = store.key_info(account_id(1), &key_pair(1, n).id).await.unwrap().unwrap();
+            (key.uses, key.last_used_at)
+        };
+        assert_eq!(told(1).await, (0, None));
+        store.add_key_uses(&[one(1, 3, 20), one(2, 1, 5)]).await.unwrap();
+        // Another server's, which were earlier.
+        store.add_key_uses(&[one(1, 2, 10)]).await.unwrap();
+        assert_eq!((told(1).await, told(2).await), ((5, Some(at(20))), (1, Some(at(5)))));
+        let listed = store.keys(account_id(1), None, 10).await.unwrap();
+        assert_eq!(listed.iter().map(|key| key.uses).sum::<u64>(), 6);
+        // Of a key that is not there any more: nobody's.
+        store.add_key_uses(&[one(9, 1, 1)]).await.unwrap();
+        assert_eq!(store.keys(account_id(1), None, 10).await.unwrap(), listed);
+
+        assert!(store.destroy_key(&By::OPERATOR, account_id(1), &one(1, 0, 0).key).await.unwrap());
+        assert_eq!(told(1).await.0, 5, "it may come back");
+        let end = Timestamp::from_millis(u64::MAX);
+        assert_eq!(store.purge_destroyed_keys(&By::OPERATOR, end, 10).await.unwrap().keys, 1);
+        assert!(store.insert_key(&By::OPERATOR, key_pair(1, 1)).await.unwrap());
+        assert_eq!((told(1).await, told(2).await.0), ((0, None), 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_newest_keys_come_first_page_by_page() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        add_account(&*store, 1).await;
+        for (n, made) in [(1, 5), (2, 5), (3, 1), (4, 9), (5, 7)] {
+            let key = KeyRecord { created_at: at(made), ..key_pair(1, n) };
+            assert!(store.insert_key(&By::OPERATOR, key).await.unwrap());
+        }
+        let mut all = store.keys(account_id(1), None, 10).await.unwrap();
+        all.reverse();
+        for limit in 1..=6 {
+            let (mut seen, mut before) = (Vec::new(), None);
+            loop {
+                let page = store.newest_keys(account_id(1), before, limit).await.unwrap();
+                let Some(last) = page.last() else { break };
+                before = Some((last.created_at, last.id));
+                seen.extend(page);
+            }
+            assert_eq!(seen, all, "by {limit}");
+        }
     })
     .await;
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use pqc_core::Timestamp;
 use pqc_core::replay::SealedAnswer;
 use pqc_core::token::Refusal;
 use pqc_service::store::replay::{Claimed, Effect, KeptAnswer, LEASE_MILLIS, NewClaim, Payment};
@@ -208,7 +209,7 @@ async fn a_new_root_token_ends_what_the_old_one_began() {
             for one in [&mine, &theirs, &by_root] {
                 assert_eq!(claim(&*store, one).await, FIRST);
             }
-            store.replace_root_token(&By::OPERATOR, root(1, 9), temporary_too).await.unwrap();
+            store.replace_root_token(&By::OPERATOR, root(1, 9), None, temporary_too).await.unwrap();
             let is_begun = async |claim: &NewClaim| {
                 store.begun_call(&claim.id, at(0)).await.unwrap().is_some()
             };
@@ -224,6 +225,30 @@ async fn a_new_root_token_ends_what_the_old_one_began() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn when_all_temporary_tokens_are_revoked_what_they_began_ends_too() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        crate::support::add_account(&*store, 1).await;
+        crate::support::add_account(&*store, 2).await;
+        for account in [1, 2] {
+            store.insert_token(&By::OPERATOR, temporary(account, 1, 1)).await.unwrap();
+        }
+        let (mine, theirs) = (new_claim(1, 1, 1), new_claim(2, 1, 2));
+        let by_root = NewClaim { payment: Payment::Free, ..new_claim(1, 0, 3) };
+        for one in [&mine, &theirs, &by_root] {
+            assert_eq!(claim(&*store, one).await, FIRST);
+        }
+        // Its answer outlives the row of a token that was spent.
+        let (account, end) = (account_id(1), Timestamp::from_millis(u64::MAX));
+        assert_eq!(store.remove_ended_tokens(&By::OPERATOR, account, end, 9).await.unwrap(), 1);
+        assert!(store.revoke_temporary_tokens(&By::OPERATOR, account).await.unwrap() > 0);
+        let is_begun =
+            async |claim: &NewClaim| store.begun_call(&claim.id, at(0)).await.unwrap().is_some();
+        assert!(!is_begun(&mine).await && is_begun(&theirs).await && is_begun(&by_root).await);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use pqc_core::VerifyingKey;
 use pqc_service::By;
 use pqc_service::Store;
 
-use crate::support::{master_key, on_every_store};
+use crate::support::{at, master_key, on_every_store};
 
 #[tokio::test]
 async fn an_issuer_is_trusted_once() {
@@ -38,6 +38,18 @@ async fn the_time_does_not_go_back() {
             let now = store.now().await.unwrap();
             assert!(now >= last);
             last = now;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_backup_is_the_latest_that_was_made() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        assert_eq!(store.last_backup().await.unwrap(), None);
+        for (made, last) in [(5, 5), (9, 9), (7, 9)] {
+            store.note_backup(at(made)).await.unwrap();
+            assert_eq!(store.last_backup().await.unwrap(), Some(at(last)));
         }
     })
     .await;

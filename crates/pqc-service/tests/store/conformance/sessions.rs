@@ -9,7 +9,9 @@ use pqc_core::token::{Refusal, TokenValue};
 use pqc_service::audit::{Use, WrittenDown};
 use pqc_service::store::MOST_SESSIONS;
 use pqc_service::tokens::MintRequest;
-use pqc_service::{By, Custody, Error, Service, SessionRecord, Settings, Store, System};
+use pqc_service::{
+    By, Custody, Error, Service, SessionRecord, Settings, Store, System, TokenRecord,
+};
 
 use crate::ground::{Ground, on_every_ground};
 use crate::support::{
@@ -46,7 +48,8 @@ async fn a_session_comes_back_with_its_token_and_account_and_ends_once() {
         add_account(&*store, 2).await;
         assert!(begin(&*store, session(1, 1)).await);
         let found = store.session(&hash(1)).await.unwrap();
-        assert_eq!(found, Some((session(1, 1), root(1, 0), account(1))));
+        let token = TokenRecord { last_used_at: Some(at(1)), ..root(1, 0) };
+        assert_eq!(found, Some((session(1, 1), token, account(1))));
         assert!(!is_there(&*store, 2).await);
         // The hash is taken.
         assert!(!begin(&*store, session(2, 1)).await);
@@ -77,7 +80,7 @@ async fn a_session_is_begun_by_a_root_token_in_force_alone() {
         store.set_disabled(&By::OPERATOR, account_id(1), true).await.unwrap();
         assert!(!begin(&*store, by(0)).await);
         store.set_disabled(&By::OPERATOR, account_id(1), false).await.unwrap();
-        store.replace_root_token(&By::OPERATOR, root(1, 9), false).await.unwrap();
+        store.replace_root_token(&By::OPERATOR, root(1, 9), None, false).await.unwrap();
         assert!(!begin(&*store, by(0)).await);
         assert!(begin(&*store, by(9)).await);
     })
@@ -98,7 +101,7 @@ async fn a_reset_and_a_disabled_account_end_its_sessions_and_no_others() {
         assert!(is_there(&*store, 3).await);
 
         assert!(begin(&*store, session(1, 4)).await);
-        store.replace_root_token(&By::OPERATOR, root(2, 9), false).await.unwrap();
+        store.replace_root_token(&By::OPERATOR, root(2, 9), None, false).await.unwrap();
         assert!(!is_there(&*store, 3).await);
         assert!(is_there(&*store, 4).await);
         // One whose root token was revoked by its id is there, and does not live.

@@ -104,7 +104,10 @@ async fn a_root_token_that_was_replaced_is_refused() {
     on_every_store(async |store: Arc<dyn Store>| {
         add_account(&*store, 1).await;
         assert_eq!(store.spend(&By::OPERATOR, &hash(1, 0), usage()).await.unwrap(), Ok(None));
-        store.replace_root_token(&By::OPERATOR, crate::support::root(1, 1), false).await.unwrap();
+        store
+            .replace_root_token(&By::OPERATOR, crate::support::root(1, 1), None, false)
+            .await
+            .unwrap();
         assert_eq!(
             store.spend(&By::OPERATOR, &hash(1, 0), usage()).await.unwrap(),
             Err(Refusal::Revoked)

@@ -92,6 +92,29 @@ async fn tokens_come_in_pages_in_the_order_of_their_ids() {
 }
 
 #[tokio::test]
+async fn the_newest_tokens_come_first_page_by_page() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        add_account(&*store, 1).await;
+        add_account(&*store, 2).await;
+        for n in 1..=4 {
+            store.insert_token(&By::OPERATOR, temporary(1, n, 1)).await.unwrap();
+        }
+        let page = async |account, before: Option<u64>, limit| {
+            let account = account_id(account);
+            let page = store.newest_tokens(account, before.map(token_id), limit).await.unwrap();
+            page.into_iter().map(|token| token.id).collect::<Vec<_>>()
+        };
+        let ids = |ids: &[u64]| ids.iter().copied().map(token_id).collect::<Vec<_>>();
+        assert_eq!(page(1, None, 2).await, ids(&[4, 3]));
+        assert_eq!(page(1, Some(3), 2).await, ids(&[2, 1]));
+        assert_eq!(page(1, Some(1), 2).await, ids(&[0]), "the root token");
+        assert_eq!(page(1, Some(0), 2).await, []);
+        assert_eq!(page(2, None, 9).await, ids(&[0]));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_page_shows_that_the_account_is_disabled() {
     on_every_store(async |store: Arc<dyn Store>| {
         add_account(&*store, 1).await;
@@ -157,7 +180,10 @@ async fn a_new_root_token_takes_the_place_of_the_old_one() {
                 add_account(&*store, n).await;
                 store.insert_token(&By::OPERATOR, temporary(n, 5, 1)).await.unwrap();
             }
-            store.replace_root_token(&By::OPERATOR, root(1, 9), revoke_temporary).await.unwrap();
+            store
+                .replace_root_token(&By::OPERATOR, root(1, 9), None, revoke_temporary)
+                .await
+                .unwrap();
             let is_revoked = async |account, n| {
                 let found = store.token_by_hash(&hash(account, n)).await.unwrap().unwrap();
                 found.0.state.revoked
@@ -184,7 +210,7 @@ async fn only_a_root_token_in_force_mints() {
         assert!(mint(5, 0).await);
         assert!(!mint(6, 5).await, "a temporary token");
         assert!(!mint(6, 4).await, "no token");
-        store.replace_root_token(&By::OPERATOR, root(1, 9), false).await.unwrap();
+        store.replace_root_token(&By::OPERATOR, root(1, 9), None, false).await.unwrap();
         assert!(!mint(6, 0).await, "one that was replaced");
         store.set_disabled(&By::OPERATOR, account_id(1), true).await.unwrap();
         assert!(!mint(6, 9).await, "that of a disabled account");
@@ -192,7 +218,7 @@ async fn only_a_root_token_in_force_mints() {
         store.set_disabled(&By::OPERATOR, account_id(1), false).await.unwrap();
         assert!(mint(6, 9).await);
         // Accounts may have tokens of the same id.
-        store.replace_root_token(&By::OPERATOR, root(2, 7), false).await.unwrap();
+        store.replace_root_token(&By::OPERATOR, root(2, 7), None, false).await.unwrap();
         assert!(!mint(8, 7).await, "another account's");
     })
     .await;
@@ -207,7 +233,7 @@ async fn a_root_token_that_cannot_be_added_leaves_the_old_one_in_force() {
         store.insert_token(&By::OPERATOR, temporary(1, 5, 1)).await.unwrap();
         let mut taken = root(1, 9);
         taken.hash = hash(2, 0);
-        let refused = store.replace_root_token(&By::OPERATOR, taken, true).await;
+        let refused = store.replace_root_token(&By::OPERATOR, taken, None, true).await;
         assert!(matches!(refused, Err(Error::Internal { .. })), "{refused:?}");
         let all = store.tokens(account_id(1), None, 10).await.unwrap();
         assert_eq!(all, [root(1, 0), temporary(1, 5, 1)]);
@@ -260,6 +286,54 @@ async fn times_and_counts_at_their_ends_come_back() {
         eternal.state.expires_at = Some(Timestamp::from_millis(u64::MAX));
         store.insert_token(&By::OPERATOR, eternal.clone()).await.unwrap();
         assert_eq!(store.spend(&By::OPERATOR, &eternal.hash, usage()).await.unwrap(), Ok(Some(0)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_temporary_tokens_are_revoked_at_once_and_no_other() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        add_account(&*store, 1).await;
+        add_account(&*store, 2).await;
+        for account in [1, 2] {
+            for n in [1, 2, 3] {
+                let token = temporary(account, n, 5);
+                store.insert_token(&By::OPERATOR, token).await.unwrap();
+            }
+        }
+        let revoke_all =
+            async || store.revoke_temporary_tokens(&By::OPERATOR, account_id(1)).await.unwrap();
+        assert!(store.revoke_token(&By::OPERATOR, account_id(1), token_id(3)).await.unwrap());
+        assert_eq!(revoke_all().await, 2);
+        assert_eq!(revoke_all().await, 0);
+        let is_revoked = async |account, n| {
+            let found = store.token_by_hash(&hash(account, n)).await.unwrap();
+            found.unwrap().0.state.revoked
+        };
+        for n in [1, 2, 3] {
+            assert!(is_revoked(1, n).await && !is_revoked(2, n).await, "{n}");
+        }
+        assert!(!is_revoked(1, 0).await, "the root token");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_resets_by_one_token_the_first_is_made() {
+    on_every_store(async |store: Arc<dyn Store>| {
+        add_account(&*store, 1).await;
+        let reset = async |n, by| {
+            store.replace_root_token(&By::OPERATOR, root(1, n), Some(token_id(by)), true).await
+        };
+        assert!(reset(7, 0).await.unwrap());
+        assert!(!reset(8, 0).await.unwrap(), "it was revoked");
+        assert!(store.token_by_hash(&hash(1, 8)).await.unwrap().is_none());
+        let first = store.token_by_hash(&hash(1, 7)).await.unwrap().unwrap().0;
+        assert!(!first.state.revoked, "it stays in force");
+        let temporary = temporary(1, 9, 1);
+        store.insert_token(&By::OPERATOR, temporary).await.unwrap();
+        assert!(!reset(8, 9).await.unwrap(), "it is no root token");
+        assert!(reset(8, 7).await.unwrap());
     })
     .await;
 }
