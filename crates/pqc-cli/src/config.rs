@@ -134,7 +134,8 @@ impl ServeConfig {
                  nothing is encrypted"
             );
         }
-        let http = args.limits.config(loopback)?;
+        let dashboard = !args.no_dashboard;
+        let http = pqc_http::Config { dashboard, ..args.limits.config(loopback)? };
         let (log_format, log) = (args.log_format, args.log);
         let otlp_endpoint = args.otlp_endpoint;
         Ok(Self { store, listen, tls, admin, http, log_format, log, otlp_endpoint })

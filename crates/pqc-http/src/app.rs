@@ -26,6 +26,7 @@ use crate::calls::Calls;
 use crate::client::{Client, Proxies, Source};
 use crate::cross_origin;
 use crate::metrics::Metrics;
+use crate::page;
 use crate::problem::Problem;
 use crate::rates::{RateConfig, Rates};
 use crate::routes::Routes;
@@ -78,6 +79,8 @@ pub struct Config {
     pub loopback: bool,
     /// Whether clients speak TLS to this server.
     pub tls: bool,
+    /// Whether it has the dashboard: pages for people, at `/`.
+    pub dashboard: bool,
 }
 
 impl Default for Config {
@@ -103,6 +106,7 @@ impl Default for Config {
             origins: Vec::new(),
             loopback: true,
             tls: false,
+            dashboard: true,
         }
     }
 }
@@ -144,7 +148,8 @@ impl App {
         let bodies = Ceiling::new(config.max_bodies_bytes);
         let calls = Calls::new(config.max_calls_in_flight);
         let rates = Rates::new(config.rates);
-        let metrics = Arc::new(Metrics::new(&service, &bodies, paths()));
+        let known = paths().into_iter().chain(pages()).collect();
+        let metrics = Arc::new(Metrics::new(&service, &bodies, known));
         Arc::new(Self { service, config, bodies, calls, rates, metrics })
     }
 
@@ -164,9 +169,13 @@ impl App {
         body::Time { each_mebibyte: body_timeout, due }
     }
 
-    /// All routes of the contract, without what stands around them.
+    /// All routes of the contract and of the dashboard, without what stands around them.
     fn routes(self: &Arc<Self>) -> Router {
-        routes().into_router().with_state(Arc::clone(self))
+        let routes = match self.config.dashboard {
+            true => routes().merge(page::routes()),
+            false => routes(),
+        };
+        routes.into_router().with_state(Arc::clone(self))
     }
 
     /// The whole application as a service, without a listener: for programs that call it themselves.
@@ -183,6 +192,10 @@ impl App {
         routes: Router,
         counted: Option<Arc<Metrics>>,
     ) -> impl HttpService {
+        // What is not counted is for operators' programs.
+        let has_pages = self.config.dashboard && counted.is_some();
+        let app = Arc::clone(&self);
+        let no_route = move |request| no_route(has_pages.then(|| Arc::clone(&app)), request);
         let routes = routes.fallback(no_route).layer(from_fn(around::note_route));
         let routes = NormalizePath::trim_trailing_slash(routes);
         let pages = cross_origin::layer(&self.config.origins);
@@ -253,10 +266,16 @@ fn routes() -> Routes {
         .merge(api::docs::routes())
 }
 
-/// Every path that the server has; `{…}` stands for an id.
+/// Every path of the contract; `{…}` stands for an id.
 #[must_use]
 pub fn paths() -> Vec<&'static str> {
     routes().paths()
+}
+
+/// Every path of the dashboard, which is for people and no part of the contract.
+#[must_use]
+pub fn pages() -> Vec<&'static str> {
+    page::routes().paths()
 }
 
 /// A service from requests to responses that never fails.
@@ -286,8 +305,13 @@ impl<S> HttpService for S where
 {
 }
 
-async fn no_route(request: Request) -> Response {
-    around::without_body(request, Problem::NoRoute.into_response()).await
+async fn no_route(with_pages: Option<Arc<App>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let answer = match with_pages {
+        Some(app) if page::is_asked_for(&parts) => page::no_page(&app, &parts),
+        _ => Problem::NoRoute.into_response(),
+    };
+    around::without_body(Request::from_parts(parts, body), answer).await
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::body;
 use crate::metrics::Metrics;
+use crate::page::IsPage;
 use crate::problem::{Attempt, Problem, Unavailable};
 use crate::trace;
 
@@ -44,7 +45,10 @@ pub(crate) async fn name_and_log<F: Future<Output = Response>>(
     let mut response = next(request).instrument(span).instrument(trace.clone()).await;
 
     let problem = response.extensions_mut().remove::<Arc<Problem>>();
-    if let Some(problem) = &problem {
+    let is_page = response.extensions_mut().remove::<IsPage>().is_some();
+    if let Some(problem) = &problem
+        && !is_page
+    {
         let body = problem.to_json(id.to_str().unwrap_or_default());
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         let no_body = method == Method::HEAD;

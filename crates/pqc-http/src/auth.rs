@@ -26,6 +26,20 @@ pub(crate) async fn authenticate(
     known: &mut Known,
 ) -> Result<Caller, Problem> {
     let find = async |token: &str| app.service.authenticate(token).await;
+    let find = async || self::find(&app.service, &parts.headers, find).await;
+    let caller = find_living(app, parts, known, find).await?;
+    known.account = Some(caller.account_id());
+    Ok(caller)
+}
+
+/// As [`authenticate`], of a token that a person typed into a form.
+pub(crate) async fn authenticate_typed(
+    app: &App,
+    parts: &Parts,
+    known: &mut Known,
+    token: &str,
+) -> Result<Caller, Problem> {
+    let find = async || app.service.authenticate(token).await.map_err(not_found);
     let caller = find_living(app, parts, known, find).await?;
     known.account = Some(caller.account_id());
     Ok(caller)
@@ -40,6 +54,7 @@ pub(crate) async fn authenticate_again(
     key: &IdempotencyKey,
 ) -> Result<(Comer, Replay), Problem> {
     let find = async |token: &str| app.service.authenticate_again(token, key).await;
+    let find = async || self::find(&app.service, &parts.headers, find).await;
     let (comer, replay) = find_living(app, parts, known, find).await?;
     known.account = Some(comer.account_id());
     Ok((comer, replay))
@@ -49,13 +64,12 @@ async fn find_living<T>(
     app: &App,
     parts: &Parts,
     known: &mut Known,
-    find: impl AsyncFnOnce(&str) -> Result<T, Error>,
+    find: impl AsyncFnOnce() -> Result<T, Problem>,
 ) -> Result<T, Problem> {
     let begun = Instant::now();
     known.begin_work(app)?;
     let source = count_by_address(app, parts)?;
-    let found = self::find(&app.service, &parts.headers, find);
-    let found = found.instrument(step("authenticate")).await;
+    let found = find().instrument(step("authenticate")).await;
     if let Err(Problem::Unauthorized(_)) = found {
         if let Some(source) = source {
             app.rates.refused_from(source);
@@ -82,6 +96,14 @@ pub(crate) fn count_by_address(app: &App, parts: &Parts) -> Result<Option<Source
     Ok(source)
 }
 
+/// Counts a cookie of nobody who is signed in, as a token that is refused.
+pub(crate) fn refused_by_address(app: &App, parts: &Parts) {
+    let Some(Peer(peer)) = parts.extensions.get() else { return };
+    if let Some(source) = app.config.source(app.config.proxies.client(*peer, &parts.headers)) {
+        app.rates.refused_from(source);
+    }
+}
+
 /// The end of the step of time in which a look-up ended. A refusal waits for it, so that its time does
 /// not tell whether the store had a row to read, or why it is refused.
 fn next_step(begun: Instant, now: Instant) -> Instant {
@@ -99,7 +121,11 @@ async fn find<T>(
         service.refused_without_token();
         return Err(Problem::Unauthorized(None));
     };
-    find(token).await.map_err(|error| match error {
+    find(token).await.map_err(not_found)
+}
+
+fn not_found(error: Error) -> Problem {
+    match error {
         Error::Unauthorized(refusal) => {
             tracing::debug!(%refusal, "refused");
             Problem::Unauthorized(Some(refusal))
@@ -112,7 +138,7 @@ async fn find<T>(
             tracing::error!(%error, "looking a token up");
             Problem::Internal
         }
-    })
+    }
 }
 
 /// `<scheme> <token>`, the scheme `auth_token` or `Bearer` in any case; one header only.

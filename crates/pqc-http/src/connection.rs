@@ -167,6 +167,12 @@ impl Running {
         }
     }
 
+    fn answer_is_not_ready(&self) {
+        if let Some(due) = self.activity.state().running.get_mut(&self.number) {
+            *due = None;
+        }
+    }
+
     fn piece_has_left(&self) {
         if let Some(Some(due)) = self.activity.state().running.get_mut(&self.number) {
             *due += self.activity.patience.answer / PIECES_OF_A_MEBIBYTE;
@@ -208,6 +214,7 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for Tracked<S> {
                 body,
                 rest: Bytes::new(),
                 makes_room: false,
+                is_waiting: false,
                 running,
             }))
         })
@@ -256,6 +263,8 @@ struct Tracking {
     rest: Bytes,
     /// Whether others come first: a whole piece was given.
     makes_room: bool,
+    /// Whether the body had nothing ready when it was last asked.
+    is_waiting: bool,
     running: Arc<Running>,
 }
 
@@ -273,7 +282,16 @@ impl http_body::Body for Tracking {
             return Poll::Pending;
         }
         if self.rest.is_empty() {
-            match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+                // It is not the client who is waited for.
+                self.running.answer_is_not_ready();
+                self.is_waiting = true;
+                return Poll::Pending;
+            };
+            if std::mem::take(&mut self.is_waiting) {
+                self.running.answer_is_ready();
+            }
+            match frame {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.rest = data,
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),

@@ -4,7 +4,8 @@
 //! `around` gives it a name and a log line, `operation` takes it through the contract's order of checks, and a row of `api`
 //! turns fields into the core's types, calls one method of the service and writes the answer. No
 //! handler holds cryptography, and nothing below this crate knows a wire name. What the calls take
-//! and answer is told by `openapi`, for people and programs.
+//! and answer is told by `openapi`, for people and programs. `page` is the dashboard: pages for a person
+//! in a browser, over the same methods of the service.
 #![forbid(unsafe_code)]
 
 mod admin;
@@ -23,6 +24,7 @@ mod json;
 mod metrics;
 mod openapi;
 mod operation;
+mod page;
 mod places;
 mod problem;
 mod rates;
@@ -36,7 +38,7 @@ mod trace;
 mod versions;
 
 pub use admin::{Admin, LogFilter};
-pub use app::{App, Config, HttpService, paths};
+pub use app::{App, Config, HttpService, pages, paths};
 pub use client::{Proxies, ProxyHeader};
 pub use rates::RateConfig;
 pub use server::serve;

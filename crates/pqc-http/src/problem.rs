@@ -218,7 +218,8 @@ impl Problem {
         }
     }
 
-    fn detail(&self) -> String {
+    /// What a person reads of it.
+    pub(crate) fn detail(&self) -> String {
         match self {
             Self::BadRequest(detail) => (*detail).to_owned(),
             Self::Unauthorized(_) => {

@@ -181,6 +181,19 @@ pub(crate) struct ServeArgs {
         value_parser = BoolishValueParser::new()
     )]
     pub(crate) insecure_no_tls: bool,
+    /// Leave the dashboard out: no pages at /, and nobody signs in
+    #[arg(
+        long,
+        env = "PQC_NO_DASHBOARD",
+        hide_env_values = true,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub(crate) no_dashboard: bool,
     /// The address for operators (metrics, health, what is logged), on loopback or with
     /// --admin-client-ca [default: none]
     #[arg(long, env = "PQC_ADMIN_LISTEN", hide_env_values = true, value_name = "IP:PORT")]

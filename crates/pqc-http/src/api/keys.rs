@@ -171,18 +171,20 @@ fn key_id(path: Result<Path<String>, PathRejection>) -> Result<KeyId, Problem> {
 
 /// Where a page ended: `milliseconds (8 bytes, big-endian) ‖ key id`, in base64url. Opaque to
 /// clients; it holds nothing that its page did not.
-fn write_cursor(created_at: Timestamp, id: KeyId) -> String {
+pub(crate) fn write_cursor(created_at: Timestamp, id: KeyId) -> String {
     let place = [&created_at.millis().to_be_bytes()[..], id.as_bytes()].concat();
     Base64UrlUnpadded::encode_string(&place)
 }
 
 fn cursor(fields: &Fields) -> Result<Option<(Timestamp, KeyId)>, FieldError> {
     let Some(text) = fields.optional_text("cursor")? else { return Ok(None) };
-    let read = || {
-        let bytes = Base64UrlUnpadded::decode_vec(text).ok()?;
-        let (millis, id) = bytes.split_first_chunk()?;
-        let created_at = Timestamp::from_millis(u64::from_be_bytes(*millis));
-        Some((created_at, KeyId::from_slice(id).ok()?))
-    };
-    read().map(Some).ok_or_else(|| root::no_cursor(fields))
+    read_cursor(text).map(Some).ok_or_else(|| root::no_cursor(fields))
+}
+
+/// As [`write_cursor`] wrote it.
+pub(crate) fn read_cursor(text: &str) -> Option<(Timestamp, KeyId)> {
+    let bytes = Base64UrlUnpadded::decode_vec(text).ok()?;
+    let (millis, id) = bytes.split_first_chunk()?;
+    let created_at = Timestamp::from_millis(u64::from_be_bytes(*millis));
+    Some((created_at, KeyId::from_slice(id).ok()?))
 }

@@ -50,7 +50,7 @@ fn written<T>(
 }
 
 /// The value that an error of the core is about, if it is about one.
-fn subject(error: &pqc_core::Error) -> Option<Field> {
+pub(crate) fn subject(error: &pqc_core::Error) -> Option<Field> {
     use pqc_core::Error;
     match error {
         Error::Length { field, .. }
