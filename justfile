@@ -64,6 +64,10 @@ instructions *options:
 load *options:
     cargo xtask load {{ options }}
 
+# the pictures of the dashboard in docs/screenshots (needs Chromium and its driver)
+screenshots:
+    cargo xtask screenshots
+
 # servers killed, databases stopped, disks filled, under load
 torture *options:
     cargo xtask torture {{ options }}

@@ -1,5 +1,6 @@
 //! The project's own tasks: `cargo xtask test`, `ci`, `conformance`, `coverage`, `ct`, `features`,
-//! `fuzz`, `handshakes`, `instructions`, `load`, `slow-clients`, `soak`, `timing` and `torture`.
+//! `fuzz`, `handshakes`, `instructions`, `load`, `screenshots`, `slow-clients`, `soak`, `timing` and
+//! `torture`.
 //!
 //! A task is a list of commands, run from the workspace's root, and it stops at the first one that
 //! fails, with that command's exit status. Tasks install nothing: `.ci/run` does that.
@@ -23,6 +24,7 @@ mod handshakes;
 mod http;
 mod instructions;
 mod load;
+mod screenshots;
 mod server;
 mod slow_clients;
 mod soak;
@@ -87,6 +89,8 @@ enum Task {
     /// Measure the server over HTTP against a bare one and a Python one; writes docs/benchmarks.md
     /// (needs wrk).
     Load(load::Options),
+    /// Take the pictures of the dashboard anew, in docs/screenshots (needs Chromium and its driver).
+    Screenshots,
     /// Measure normal calls while slow clients hold connections.
     SlowClients {
         /// How many of them.
@@ -131,6 +135,7 @@ fn main() -> ExitCode {
         Task::Handshakes => handshakes::run(),
         Task::Instructions { bless } => instructions::run(bless),
         Task::Load(options) => load::run(&options),
+        Task::Screenshots => screenshots::run(),
         Task::SlowClients { count } => slow_clients::run(count),
         Task::Soak { minutes, postgres } => soak::run(minutes, postgres),
         Task::Timing { rounds } => timing::run(rounds),

@@ -24,6 +24,7 @@ mod bad_input;
 mod broken_http;
 mod bursts;
 mod clock_jumps;
+mod dashboard;
 mod decapsulation;
 mod demo;
 mod disk_failure;

@@ -1,8 +1,11 @@
 //! A real browser, asked what it makes of a page: Chromium, by the WebDriver protocol.
 
+mod look;
+
 use std::fmt::Debug;
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -11,6 +14,8 @@ use serde_json::{Value, json};
 use super::capture::Capture;
 use super::process::KilledOnDrop;
 use super::{block_on, wait_until};
+
+pub(crate) use look::{Theme, axe};
 
 /// A browser with one page. It ends when this is dropped.
 pub(crate) struct Browser {
@@ -21,6 +26,11 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
+    /// The key of this name.
+    pub(crate) const TAB: &str = "\u{E004}";
+    /// The key of this name.
+    pub(crate) const ENTER: &str = "\u{E007}";
+
     /// Starts one, without a window; nothing where there is none.
     pub(crate) fn start() -> Option<Self> {
         let named = std::env::var("PQC_TEST_CHROMEDRIVER");
@@ -70,6 +80,31 @@ impl Browser {
         self.post(&format!("element/{}/value", self.element(css)), &json!({"text": text}));
     }
 
+    /// Presses these keys, one after the other, wherever the focus is.
+    pub(crate) fn press(&self, keys: &str) {
+        let stroke =
+            |key: char| ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key}));
+        let strokes: Vec<Value> = keys.chars().flat_map(stroke).collect();
+        let keyboard = json!({"type": "key", "id": "keyboard", "actions": strokes});
+        self.post("actions", &json!({"actions": [keyboard]}));
+    }
+
+    /// Runs the body of a function in the page; gives what it returns.
+    pub(crate) fn run(&self, script: &str, args: &[Value]) -> Value {
+        self.post("execute/sync", &json!({"script": script, "args": args}))
+    }
+
+    /// The same for one that takes its time: gives what it calls `done` with.
+    pub(crate) fn run_async(&self, script: &str, args: &[Value]) -> Value {
+        let script = format!("const done = arguments[arguments.length - 1];\n{script}");
+        self.post("execute/async", &json!({"script": script, "args": args}))
+    }
+
+    /// Takes all cookies of the page that is open away.
+    pub(crate) fn forget_cookies(&self) {
+        asked(Method::DELETE, &format!("{}/cookie", self.session), &Value::Null);
+    }
+
     /// How many there are of what this CSS selector names.
     pub(crate) fn count(&self, css: &str) -> usize {
         self.elements(css).len()
@@ -79,6 +114,14 @@ impl Browser {
     pub(crate) fn text(&self, css: &str) -> String {
         let text = self.get(&format!("element/{}/text", self.element(css)));
         text.as_str().unwrap().to_owned()
+    }
+
+    /// What was copied last, by whatever page.
+    pub(crate) fn clipboard(&self) -> String {
+        let grant = json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]});
+        self.post("goog/cdp/execute", &json!({"cmd": "Browser.grantPermissions", "params": grant}));
+        let read = "navigator.clipboard.readText().then(done, (error) => done(`${error}`));";
+        self.run_async(read, &[]).as_str().unwrap().to_owned()
     }
 
     /// All that the console was told since this was last asked.
@@ -133,9 +176,7 @@ impl Drop for Browser {
 
 fn asked(method: Method, url: &str, json: &Value) -> Value {
     block_on(async {
-        // A browser that hangs is to fail the test, not to hold it up.
-        let client = reqwest::Client::builder().no_proxy().timeout(IN_TIME).build().unwrap();
-        let mut request = client.request(method, url);
+        let mut request = client().request(method, url);
         if !json.is_null() {
             request = request.json(json);
         }
@@ -144,6 +185,16 @@ fn asked(method: Method, url: &str, json: &Value) -> Value {
         let mut answer: Value = response.json().await.unwrap();
         assert!(status.is_success(), "{url}: {answer}");
         answer["value"].take()
+    })
+}
+
+fn client() -> &'static reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| {
+        // A browser that hangs is to fail the test, not to hold it up.
+        let builder = reqwest::Client::builder().no_proxy().timeout(IN_TIME);
+        // The driver closes connections when it likes.
+        builder.pool_max_idle_per_host(0).build().unwrap()
     })
 }
 

@@ -218,6 +218,8 @@ fn http() -> &'static reqwest::Client {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     CLIENT.get_or_init(|| {
         let builder = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
+        // An answer is looked at as it is.
+        let builder = builder.redirect(reqwest::redirect::Policy::none());
         // Sooner than the server gives up an idle connection.
         builder.pool_idle_timeout(Duration::from_secs(5)).build().unwrap()
     })
