@@ -345,6 +345,10 @@ const PIECES_OF_A_MEBIBYTE: u32 = 4;
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
+    use futures_util::stream::poll_fn;
+
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -354,6 +358,29 @@ mod tests {
         answer: Duration::from_secs(30),
         ending: SECOND,
     };
+
+    #[test]
+    fn a_body_that_is_waited_for_is_not_the_clients_delay() {
+        let activity = Arc::new(Activity::new(Instant::now(), PATIENCE));
+        let running = Arc::new(activity.begin());
+        running.answer_is_ready();
+        let mut is_first = true;
+        let body = Body::from_stream(poll_fn(move |_| match std::mem::take(&mut is_first) {
+            true => Poll::Pending,
+            false => Poll::Ready(Some(Ok::<_, Infallible>(Bytes::from_static(b"x")))),
+        }));
+        let rest = Bytes::new();
+        let mut answer = Tracking { body, rest, makes_room: false, is_waiting: false, running };
+        let mut poll = || {
+            let answer = Pin::new(&mut answer);
+            http_body::Body::poll_frame(answer, &mut Context::from_waker(Waker::noop()))
+        };
+        let late = Instant::now() + SECOND * 31;
+        assert!(poll().is_pending());
+        assert_eq!(activity.judge(late, None), Verdict::Goes);
+        assert!(matches!(poll(), Poll::Ready(Some(Ok(_)))));
+        assert_eq!(activity.judge(late, None), Verdict::Cut("an answer was not taken"));
+    }
 
     #[test]
     fn a_connection_has_to_send_a_request_and_then_another() {

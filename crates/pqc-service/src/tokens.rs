@@ -126,7 +126,8 @@ impl Service {
         self.settings.mint.max_lifetime_seconds
     }
 
-    /// How many keys an account stores, and how many of its temporary tokens live.
+    /// How many keys an account stores (destroyed ones that can be brought back included), and how many
+    /// of its temporary tokens live; of more than a million of either, a million.
     ///
     /// # Errors
     /// Those of the store.

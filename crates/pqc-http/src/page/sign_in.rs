@@ -57,6 +57,7 @@ struct FirstSignIn<'a> {
 /// The form, in place of a page that asks for a session; after it, that page.
 pub(super) fn asked_first(app: &App, parts: &Parts) -> Result<Response, Problem> {
     let asked = parts.uri.path_and_query().map_or(HOME, |place| place.as_str());
+    let asked = visit::unmarked(asked);
     if !is_open(app) {
         return ask(app, parts, StatusCode::FORBIDDEN, HOME, Said::default());
     }
@@ -144,7 +145,7 @@ pub(super) async fn sign_in(State(app): State<Arc<App>>, request: Request) -> Re
         if !visitor.is_some_and(|visitor| visitor.is_form_token(&form.text(FORM_TOKEN))) {
             // Sent from a page that was left open when its person signed in by another.
             if visit::find(app, parts, known).await?.is_some() {
-                return Ok(html::see_other(then)?);
+                return Ok(html::see_other(&visit::marked(then))?);
             }
             let notice = "This form had become too old. Try again; the browser has to take cookies.";
             return Err(again(StatusCode::BAD_REQUEST, Said { notice, error: "" }));
@@ -164,9 +165,7 @@ pub(super) async fn sign_in(State(app): State<Arc<App>>, request: Request) -> Re
         })?;
         let Begun { signed_in, account, is_first } = signed_in;
         // What this browser had before is not left to whoever finds its cookie.
-        if let Some(before) = visit::find(app, parts, known).await.unwrap_or_default() {
-            let _ = before.sign_out().await;
-        }
+        end_former(app, parts).await;
         let mut response = if is_first {
             let shell = Shell::of_new(account, HOME, &signed_in);
             let page = FirstSignIn { shell: &shell, secret: form.text("token"), then };
@@ -180,6 +179,17 @@ pub(super) async fn sign_in(State(app): State<Arc<App>>, request: Request) -> Re
         Ok(response)
     })
     .await
+}
+
+/// Ends the session that the browser had, if it lives.
+async fn end_former(app: &App, parts: &Parts) {
+    let Some(value) = Cookie::Session.read(app, &parts.headers) else { return };
+    if let Ok(session) = app.service.session(&value).await {
+        let ended = app.service.sign_out(&session, &value, visit::request_id(parts)).await;
+        if let Err(error) = ended {
+            tracing::warn!(%error, "a browser's former session goes on");
+        }
+    }
 }
 
 /// A session that was begun.
@@ -207,7 +217,9 @@ pub(super) async fn sign_out(State(app): State<Arc<App>>, request: Request) -> R
     let app = &*app;
     visit::sent(app, request, HOME, async |parts, form, known| {
         if let Some(visit) = visit::find(app, parts, known).await? {
-            visit.check(form)?;
+            if visit.check(form).is_err() {
+                return Ok(html::see_other(&visit::marked(HOME))?);
+            }
             visit.sign_out().await?;
         }
         let mut response = html::see_other(HOME)?;

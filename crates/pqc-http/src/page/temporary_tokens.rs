@@ -247,7 +247,7 @@ impl Draft {
     fn lifetimes(&self, longest: u64) -> Vec<(u64, String, bool)> {
         let mut choices: Vec<_> = LIFETIMES.iter().filter(|one| one.0 <= longest).collect();
         let own = (longest, "as long as it can be");
-        if longest < DEFAULT_LIFETIME {
+        if longest < DEFAULT_LIFETIME && choices.iter().all(|one| one.0 != longest) {
             choices.push(&own);
         }
         let chosen = self.lifetime.parse().unwrap_or(DEFAULT_LIFETIME.min(longest));

@@ -160,8 +160,7 @@ pub(super) async fn act(
         };
         if let Err(stale) = check(&value, form) {
             let Some(page) = act.page(form) else { return Err(stale.into()) };
-            let mark = if page.contains('?') { '&' } else { '?' };
-            return Err(Stop::page(html::see_other(&format!("{page}{mark}{SENT_AGAIN}=1"))?));
+            return Err(Stop::page(html::see_other(&marked(&page))?));
         }
         let shell = Shell::new(&session, &value, act.place);
         let authorized = session.authorize().map_err(from_service)?;
@@ -277,8 +276,7 @@ impl Visit<'_> {
     /// What stands around this page.
     pub(super) fn shell(&self, here: &'static str) -> Shell {
         let asked = self.parts.uri.query().unwrap_or_default();
-        let is_again = form::query(asked, SENT_AGAIN).is_some();
-        let notice = if is_again { SEND_AGAIN } else { "" };
+        let notice = if form::query(asked, AGAIN).is_some() { SEND_AGAIN } else { "" };
         Shell { notice, ..Shell::new(&self.session, &self.value, here) }
     }
 
@@ -331,8 +329,19 @@ impl Shell {
     }
 }
 
-/// In the address of a page whose form was of an earlier session.
-const SENT_AGAIN: &str = "again";
+/// The address of a page whose form was of an earlier session, which the page then says.
+pub(super) fn marked(page: &str) -> String {
+    let mark = if page.contains('?') { '&' } else { '?' };
+    format!("{page}{mark}{AGAIN}=1")
+}
+
+/// The address of the page without that, of which it is always the end.
+pub(super) fn unmarked(page: &str) -> &str {
+    let is_whole = page.strip_suffix("=1").and_then(|page| page.strip_suffix(AGAIN));
+    is_whole.and_then(|page| page.strip_suffix(['?', '&'])).unwrap_or(page)
+}
+
+const AGAIN: &str = "again";
 const SEND_AGAIN: &str = "The form that you sent was of an earlier session, and did nothing. Look at \
     it once more, and send it again.";
 /// The field that every form has.

@@ -113,7 +113,7 @@ impl Write {
             }
             Self::RevokeToken { account, token } => done("token.revoke").of(*account).token(*token),
             Self::RevokeTemporaryTokens { account } => {
-                done("token.revoke_all").of(*account).saying(format!("{rows} temporary tokens"))
+                done("token.revoke_all").of(*account).saying("all temporary tokens")
             }
             Self::InsertKey(key) => made("key.generate", key),
             Self::PutInForce(key) => {

@@ -39,9 +39,14 @@ pub(super) async fn has_ended(db: &impl Reads, before: Timestamp) -> Result<bool
     Ok(!db.fetch(sql, &[integer(millis(before))]).await?.is_empty())
 }
 
-pub(super) async fn begin(db: &mut impl Writes, session: &SessionRecord) -> Result<u64, Failure> {
+pub(super) async fn begin<W: Writes>(db: &mut W, session: &SessionRecord) -> Result<u64, Failure> {
     let SessionRecord { hash, account, token, created_at, expires_at } = session;
-    // First: who had read the row to change it later would be in the way of another who did.
+    if W::SHARED {
+        // In the order of who replaces a root token: first its account.
+        let sql = "SELECT 1 FROM accounts WHERE id = $1 FOR SHARE";
+        db.fetch(sql, &[bytes(account.as_bytes())]).await?;
+    }
+    // Before it is looked at: who read the row to change it later would be in the way of another.
     let used = [bytes(account.as_bytes()), bytes(token.as_bytes()), integer(millis(*created_at))];
     let sql = "UPDATE tokens SET last_used_at = $3 WHERE account = $1 AND id = $2";
     db.execute(sql, &used).await?;

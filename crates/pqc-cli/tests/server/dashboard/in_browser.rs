@@ -97,10 +97,11 @@ fn a_person_resets_the_root_token_once_however_often_the_button_is_clicked() {
     browser.open(&server.url());
     // The browser asks for the tick itself.
     browser.click("button.danger");
-    assert_eq!(browser.count("#sure:invalid"), 1);
+    assert_eq!((browser.count("#sure:invalid"), browser.count("#secret, #sure-error")), (1, 0));
     browser.click("#sure");
+    // The second click comes when the first has begun to do something: in a task of its own.
     let twice = "const button = document.querySelector('button.danger'); \
-         button.click(); button.click();";
+         button.click(); setTimeout(() => button.click(), 0); setTimeout(() => button.click(), 5);";
     browser.run(twice, &[]);
     browser.click("[data-copy=secret]");
     browser.text("#secret-said:not(:empty)");

@@ -1,16 +1,20 @@
 // A form that changes something is sent once, however often its button is clicked.
 const sent = new WeakSet();
 document.addEventListener("submit", (event) => {
-  if (event.target.method !== "post") {
+  const form = event.target;
+  if (form.method !== "post") {
     return;
   }
-  if (sent.has(event.target)) {
+  if (sent.has(form)) {
     event.preventDefault();
+    return;
   }
-  sent.add(event.target);
+  sent.add(form);
+  // Who stopped it meanwhile may send it again.
+  setTimeout(() => sent.delete(form), 10_000);
 });
 
-// Who comes back to the page may send it again.
+// So may who comes back to the page.
 addEventListener("pageshow", () => {
   for (const form of document.forms) {
     sent.delete(form);

@@ -1,6 +1,7 @@
 // Where a chart is wider than the screen, its last days are looked at first.
-for (const chart of document.querySelectorAll(".scroll:has(.chart)")) {
-  chart.scrollLeft = chart.scrollWidth;
+for (const chart of document.querySelectorAll(".chart")) {
+  const around = chart.closest(".scroll");
+  around.scrollLeft = around.scrollWidth;
 }
 
 // Times come in UTC; only the browser knows the person's zone.
