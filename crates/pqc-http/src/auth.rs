@@ -84,8 +84,7 @@ async fn find_living<T>(
 /// Counts a call by its address, whether it takes a token or not. Gives whom limits by address hold
 /// for, if they do.
 pub(crate) fn count_by_address(app: &App, parts: &Parts) -> Result<Option<Source>, Problem> {
-    let Some(Peer(peer)) = parts.extensions.get() else { return Ok(None) };
-    let client = app.config.proxies.client(*peer, &parts.headers);
+    let Some(client) = client(app, parts) else { return Ok(None) };
     if let Client::OfProxy(proxy) = client {
         app.rates.warn_of_nameless(proxy);
     }
@@ -98,10 +97,15 @@ pub(crate) fn count_by_address(app: &App, parts: &Parts) -> Result<Option<Source
 
 /// Counts a cookie of nobody who is signed in, as a token that is refused.
 pub(crate) fn refused_by_address(app: &App, parts: &Parts) {
-    let Some(Peer(peer)) = parts.extensions.get() else { return };
-    if let Some(source) = app.config.source(app.config.proxies.client(*peer, &parts.headers)) {
+    if let Some(source) = client(app, parts).and_then(|client| app.config.source(client)) {
         app.rates.refused_from(source);
     }
+}
+
+/// Who asks, if that came by a listener.
+fn client(app: &App, parts: &Parts) -> Option<Client> {
+    let Peer(peer) = parts.extensions.get()?;
+    Some(app.config.proxies.client(*peer, &parts.headers))
 }
 
 /// The end of the step of time in which a look-up ended. A refusal waits for it, so that its time does

@@ -6,7 +6,7 @@ pub(crate) mod docs;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod legacy;
-mod root;
+pub(crate) mod root;
 pub(crate) mod usage;
 pub(crate) mod v1;
 pub(crate) mod wire;

@@ -82,7 +82,7 @@ pub(super) fn limit(fields: &Fields) -> Result<u32, FieldError> {
 
 /// What a page shows of `found`, of which one more was asked for than it has, and the last of them
 /// if there is a next page.
-pub(super) fn page<T>(found: &[T], limit: u32) -> (&[T], Option<&T>) {
+pub(crate) fn page<T>(found: &[T], limit: u32) -> (&[T], Option<&T>) {
     let shown = found.get(..found.len().min(limit as usize)).unwrap_or(found);
     (shown, shown.last().filter(|_| shown.len() < found.len()))
 }

@@ -38,6 +38,11 @@ impl Form {
         let found = Zeroizing::new(found.unwrap_or_default());
         Zeroizing::new(found.trim().to_owned())
     }
+
+    /// Whether the box of this name was ticked.
+    pub(super) fn is_ticked(&self, name: &str) -> bool {
+        &*self.text(name) == "yes"
+    }
 }
 
 /// Whether the request comes from a page of this very server, by the word of the browser. Of those

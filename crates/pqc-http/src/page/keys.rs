@@ -15,6 +15,7 @@ use super::form::{query, without_token};
 use super::html::{self, Moment, hex};
 use super::visit::{self, Shell, Visit};
 use crate::api::keys::{read_cursor, write_cursor};
+use crate::api::root;
 use crate::api::wire::decode_fixed;
 use crate::app::App;
 use crate::operation::from_service;
@@ -85,9 +86,9 @@ pub(super) async fn show(State(app): State<Arc<App>>, request: Request) -> Respo
             false => service.keys_that_begin(visit.account(), &begins, PAGE + 1).await,
         };
         let found = found.map_err(from_service)?;
-        let has_more = found.len() > PAGE as usize;
-        let shown = found.get(..PAGE as usize).unwrap_or(&found);
-        let last = shown.last().filter(|_| has_more && begins.is_empty());
+        let (shown, last) = root::page(&found, PAGE);
+        let has_more_found = last.is_some() && !begins.is_empty();
+        let last = last.filter(|_| begins.is_empty());
         let older = last.map(|last| {
             let cursor = write_cursor(last.created_at, last.id);
             format!("{PLACE}?before={cursor}")
@@ -98,7 +99,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, request: Request) -> Respo
             keys: shown.iter().map(|key| Key::new(visit.app, key)).collect(),
             older,
             is_first: before.is_none(),
-            has_more_found: has_more && !begins.is_empty(),
+            has_more_found,
             begins,
             issuer: issuers.first().map(Issuer::new).transpose()?,
             retired_issuers: issuers.len().saturating_sub(1),

@@ -76,13 +76,13 @@ pub(super) async fn reset(State(app): State<Arc<App>>, request: Request) -> Resp
         draft: NOTHING_TYPED,
     };
     visit::act(&app, request, &act, async |deed| {
-        if &*deed.form.text("sure") != "yes" {
+        if !deed.form.is_ticked("sure") {
             let shell = deed.shell.again();
             let unsure = RootToken { shell, figures: None, made: None, is_unsure: true };
             let page = html::page(deed.app, StatusCode::UNPROCESSABLE_ENTITY, &unsure)?;
             return Err(Stop::page(page));
         }
-        let keeps_temporary = &*deed.form.text("keep_temporary") == "yes";
+        let keeps_temporary = deed.form.is_ticked("keep_temporary");
         let service = &deed.app.service;
         let account = deed.by.account_id();
         let value = service.reset_root_token(deed.by.by(), account, keeps_temporary).await;

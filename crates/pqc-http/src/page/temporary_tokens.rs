@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 use super::form::{Form, query, without_token};
 use super::html::{self, Moment};
 use super::visit::{self, Act, Deed, NOTHING_TYPED, Shell, Stop};
-use crate::api::subject;
 use crate::api::wire::decode_fixed;
+use crate::api::{root, subject};
 use crate::app::App;
 use crate::operation::from_service;
 use crate::problem::Problem;
@@ -151,7 +151,7 @@ pub(super) async fn revoke_all(State(app): State<Arc<App>>, request: Request) ->
         draft: NOTHING_TYPED,
     };
     visit::act(&app, request, &act, async |deed| {
-        if &*deed.form.text("sure") != "yes" {
+        if !deed.form.is_ticked("sure") {
             let said = "Nothing was revoked. Tick this box first.".to_owned();
             let error = FieldError { field: "sure", said };
             return Err(refused(deed, Draft::default(), error).await);
@@ -187,8 +187,7 @@ async fn list(
 ) -> Result<(Vec<Token>, Option<String>), Problem> {
     let found = app.service.newest_tokens(account, before, PAGE + 1).await;
     let found = found.map_err(from_service)?;
-    let shown = found.get(..PAGE as usize).unwrap_or(&found);
-    let last = shown.last().filter(|_| shown.len() < found.len());
+    let (shown, last) = root::page(&found, PAGE);
     let older = last.map(|last| format!("{PLACE}?before={}", last.id));
     let temporary = shown.iter().filter(|token| token.state.kind == TokenKind::Temporary);
     Ok((temporary.map(|token| Token::new(token, now)).collect(), older))
@@ -208,12 +207,14 @@ fn origin(deed: &Deed<'_>) -> String {
 
 impl Draft {
     fn from_form(form: &Form) -> Self {
-        let text = |name| form.text(name).as_str().to_owned();
-        Self { label: text("label"), lifetime: text("lifetime"), attempts: text("attempts") }
+        Self::of(|name| form.text(name).as_str().to_owned())
     }
 
     fn from_query(asked: &str) -> Self {
-        let text = |name| query(asked, name).unwrap_or_default();
+        Self::of(|name| query(asked, name).unwrap_or_default())
+    }
+
+    fn of(text: impl Fn(&str) -> String) -> Self {
         Self { label: text("label"), lifetime: text("lifetime"), attempts: text("attempts") }
     }
 

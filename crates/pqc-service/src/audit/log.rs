@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use pqc_core::AccountId;
-use pqc_core::audit::Entry;
+use pqc_core::audit::{ChainHead, Checkpoint, Entry};
 
 use super::line::{CheckpointText, End, FORMAT, Head, Line, RowText};
 use crate::error::Error;
@@ -25,6 +25,13 @@ pub struct Exported {
     pub rows: u64,
     /// How many checkpoints.
     pub checkpoints: u64,
+}
+
+/// What the log is made of.
+pub(super) enum LogPart<'a> {
+    Checkpoint(&'a Checkpoint),
+    /// An entry, and where it stands.
+    Row(&'a ChainHead, &'a Entry),
 }
 
 impl Service {
@@ -58,29 +65,47 @@ impl Service {
         let head = Head { format: FORMAT, made_at_ms: made_at, checkpoint_keys: keys };
         put(Line::Audit(head)).map_err(Error::ExportNotWritten)?;
         let mut exported = Exported::default();
+        let take = |part: LogPart<'_>| {
+            let line = match part {
+                LogPart::Checkpoint(checkpoint) => {
+                    exported.checkpoints = checkpoint.number();
+                    Line::Checkpoint(CheckpointText::from(checkpoint))
+                }
+                LogPart::Row(place, entry) => {
+                    exported.rows = exported.rows.saturating_add(1);
+                    Line::Row(RowText::new(place, entry))
+                }
+            };
+            put(line).map_err(Error::ExportNotWritten)
+        };
+        self.go_through_log(take).await?;
+        let Exported { rows, checkpoints } = exported;
+        put(Line::End(End { rows, checkpoints })).map_err(Error::ExportNotWritten)?;
+        Ok(exported)
+    }
+
+    /// Goes through the log as it is in the store, while it grows: first the checkpoints, then every
+    /// row, chain by chain.
+    pub(super) async fn go_through_log(
+        &self,
+        mut take: impl FnMut(LogPart<'_>) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
+        let mut number = 0;
         loop {
             // Before the rows: what a checkpoint states is in the store by then.
-            let page = self.store.checkpoints(exported.checkpoints, PAGE).await?;
+            let page = self.store.checkpoints(number, PAGE).await?;
             let Some(last) = page.last() else { break };
-            exported.checkpoints = last.number();
-            for checkpoint in &page {
-                let line = Line::Checkpoint(CheckpointText::from(checkpoint));
-                put(line).map_err(Error::ExportNotWritten)?;
-            }
+            number = last.number();
+            page.iter().try_for_each(|checkpoint| take(LogPart::Checkpoint(checkpoint)))?;
         }
         let mut after = None;
         loop {
             let page = self.store.audit_rows(after, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
+            let Some((last, _)) = page.last() else { return Ok(()) };
             after = Some((last.chain, last.number));
-            for (place, entry) in &page {
-                put(Line::Row(RowText::new(place, entry))).map_err(Error::ExportNotWritten)?;
-                exported.rows = exported.rows.saturating_add(1);
-            }
+            page.iter().try_for_each(|(place, entry)| take(LogPart::Row(place, entry)))?;
+            tokio::task::yield_now().await;
         }
-        let Exported { rows, checkpoints } = exported;
-        put(Line::End(End { rows, checkpoints })).map_err(Error::ExportNotWritten)?;
-        Ok(exported)
     }
 }
 

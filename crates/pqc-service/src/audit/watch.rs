@@ -10,6 +10,7 @@ use pqc_core::Timestamp;
 use pqc_core::audit::{Report, Verifier};
 use tokio::time::timeout;
 
+use super::log::LogPart;
 use crate::error::Error;
 use crate::service::Service;
 
@@ -92,31 +93,21 @@ impl Service {
         });
     }
 
-    /// Goes through the log as it is in the store, while it grows.
     async fn verify_log(&self) -> Result<LogState, Error> {
         let at = self.store.now().await?;
         let mut verifier = Verifier::new(self.checkpoint_keys().await?);
-        let mut checkpoints = 0;
-        loop {
-            // Before the rows: what a checkpoint states is in the store by then.
-            let page = self.store.checkpoints(checkpoints, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            checkpoints = last.number();
-            page.iter().for_each(|checkpoint| verifier.checkpoint(checkpoint));
-        }
-        let mut after = None;
-        loop {
-            let page = self.store.audit_rows(after, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some((last.chain, last.number));
-            page.iter().for_each(|(place, entry)| verifier.row(place, entry));
-            tokio::task::yield_now().await;
-        }
+        let verify = |part: LogPart<'_>| {
+            match part {
+                LogPart::Checkpoint(checkpoint) => verifier.checkpoint(checkpoint),
+                LogPart::Row(place, entry) => verifier.row(place, entry),
+            }
+            Ok(())
+        };
+        self.go_through_log(verify).await?;
         Ok(LogState { at, report: verifier.finish() })
     }
 }
 
-const PAGE: u32 = 500;
 const SHORTEST_PAUSE: Duration = Duration::from_secs(10);
 /// How many times longer it is left alone than it took.
 const PAUSES: u32 = 20;
